@@ -1,0 +1,173 @@
+//! Time: the only room that asks the machine for it.
+//!
+//! Everything else takes a [`Clock`] or a [`Ms`], so that tests move time by hand.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type,
+)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+pub struct Ms(pub i64);
+
+impl Ms {
+    /// Returns the time this much later.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns the time this much earlier.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns how long after `earlier` this is, zero if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Returns the calendar fields in UTC.
+    pub fn civil(self) -> Civil {
+        // Days to year, month, day in the proleptic Gregorian calendar, counting years from March
+        // so that the leap day is the last of the year.
+        let seconds = self.0.div_euclid(1000);
+        let days = seconds.div_euclid(86_400) + 719_468;
+        let second_of_day = seconds.rem_euclid(86_400);
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        Civil {
+            year: i32::try_from(year_of_era + era * 400 + i64::from(month <= 2)).unwrap_or(i32::MAX),
+            month: small(month),
+            day: small(day_of_year - (153 * shifted_month + 2) / 5 + 1),
+            hour: small(second_of_day / 3600),
+            minute: small(second_of_day / 60 % 60),
+            second: small(second_of_day % 60),
+            millisecond: u16::try_from(self.0.rem_euclid(1000)).unwrap_or(0),
+        }
+    }
+
+    /// Returns the calendar month this lies in, in UTC.
+    pub fn month(self) -> Month {
+        let civil = self.civil();
+        Month(civil.year * 100 + i32::from(civil.month))
+    }
+}
+
+impl fmt::Display for Ms {
+    /// Writes RFC 3339 in UTC with seconds, as in `2026-11-21T06:30:00Z`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, second, .. } = self.civil();
+        write!(formatter, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+fn small(number: i64) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
+
+/// Calendar fields in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say everything")]
+pub struct Civil {
+    pub year: i32,
+    pub month: u8,
+    pub day: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+    pub millisecond: u16,
+}
+
+/// A calendar month in UTC as `yyyymm`, the window of monthly quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[sqlx(transparent)]
+#[serde(transparent)]
+pub struct Month(pub i32);
+
+impl Month {
+    /// Returns the instant at which the month after this one begins.
+    pub fn end(self) -> Ms {
+        let (year, month) = (i64::from(self.0 / 100), i64::from(self.0 % 100));
+        let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        let shifted_year = if month <= 2 { year - 1 } else { year };
+        let era = shifted_year.div_euclid(400);
+        let year_of_era = shifted_year.rem_euclid(400);
+        let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        Ms((era * 146_097 + day_of_era - 719_468) * 86_400_000)
+    }
+}
+
+/// Tells the time; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// Returns the machine's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// Returns a clock that stands still until [`Clock::advance`] moves it, for tests.
+    pub fn manual(start: Ms) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(start.0))))
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> Ms {
+        match &self.0 {
+            Some(hand) => Ms(hand.load(Ordering::SeqCst)),
+            None => system_now(),
+        }
+    }
+
+    /// Moves a manual clock forward; does nothing to the machine's.
+    pub fn advance(&self, duration: Duration) {
+        if let Some(hand) = &self.0 {
+            hand.fetch_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn system_now() -> Ms {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calendar_knows_leap_days_and_times_before_the_epoch() {
+        assert_eq!(Ms(951_782_400_000).to_string(), "2000-02-29T00:00:00Z");
+        assert_eq!(Ms(1_795_233_963_183).to_string(), "2026-11-21T04:06:03Z");
+        assert_eq!(Ms(-1).to_string(), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_begins() {
+        let end = Ms(1_795_233_963_183).month().end();
+
+        assert_eq!(end.to_string(), "2026-12-01T00:00:00Z");
+        assert_eq!(end.month(), Month(202_612));
+        assert_eq!(Month(202_612).end().to_string(), "2027-01-01T00:00:00Z");
+        assert_eq!(Month(202_401).end().to_string(), "2024-02-01T00:00:00Z");
+    }
+}

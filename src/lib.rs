@@ -1,0 +1,10 @@
+//! The engine of Doorward: everything a gateway for the Model Context Protocol does, without an
+//! HTTP server and without HTML.
+//!
+//! One folder per duty (a *room*). Rooms import downward only; `server/tests/it/house.rs` holds
+//! the table and fails on a stranger. `ARCHITECTURE.md` is the map.
+
+pub mod clock;
+pub mod fault;
+pub mod model;
+pub mod secret;

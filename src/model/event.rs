@@ -1,0 +1,127 @@
+//! Run events: one audited action each.
+
+use crate::{
+    clock::Ms,
+    model::{ApiKeyId, EventId, PresetId, SourceId, TenantId, UserId, words},
+};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A tool was called.
+    ToolCall,
+    /// Somebody signed in, or tried to.
+    SignIn,
+    /// Somebody signed out.
+    SignOut,
+    /// A password was changed.
+    PasswordChange,
+    /// An account was made, changed or switched off.
+    UserChange,
+    /// A plan was made or changed.
+    PlanChange,
+    /// A source was made, changed, tested, deleted, or its tools accepted.
+    SourceChange,
+    /// A preset was made, changed or deleted.
+    PresetChange,
+    /// An API key was made.
+    KeyCreate,
+    /// An API key was revoked.
+    KeyRevoke,
+}
+words!(Action {
+    ToolCall = "tool_call",
+    SignIn = "sign_in",
+    SignOut = "sign_out",
+    PasswordChange = "password_change",
+    UserChange = "user_change",
+    PlanChange = "plan_change",
+    SourceChange = "source_change",
+    PresetChange = "preset_change",
+    KeyCreate = "key_create",
+    KeyRevoke = "key_revoke",
+});
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It worked.
+    Ok,
+    /// The tool itself answered with an error.
+    ToolError,
+    /// The request was wrong.
+    Caller,
+    /// It was refused: permission, quota, limit.
+    Refused,
+    /// The source failed.
+    Upstream,
+    /// Doorward failed.
+    Gateway,
+    /// The caller went away or cancelled.
+    Cancelled,
+}
+words!(Outcome {
+    Ok = "ok",
+    ToolError = "tool_error",
+    Caller = "caller",
+    Refused = "refused",
+    Upstream = "upstream",
+    Gateway = "gateway",
+    Cancelled = "cancelled",
+});
+
+impl Outcome {
+    /// Says whether it counts as an error in the metrics.
+    pub fn is_error(self) -> bool {
+        self != Self::Ok
+    }
+}
+
+/// One audited action. Holds no argument, no result and no credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEvent {
+    /// Names it.
+    pub id: EventId,
+    /// The organisation whose thing was used or changed.
+    pub tenant: TenantId,
+    /// When it ended.
+    pub at: Ms,
+    /// What was done.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it ended so, in words; empty when it worked.
+    pub reason: String,
+    /// Who did it; `None` = anonymous.
+    pub user: Option<UserId>,
+    /// Their handle at the time, or `anonymous`.
+    pub principal: String,
+    /// The API key used, if one was.
+    pub key: Option<ApiKeyId>,
+    /// Where the caller was, as an IP address.
+    pub address: String,
+    /// What the calling program calls itself, as `name version`.
+    pub client: String,
+    /// The protocol revision the caller spoke; empty outside MCP.
+    pub revision: String,
+    /// The preset called or changed.
+    pub preset: Option<PresetId>,
+    /// Its slug at the time; empty if none.
+    pub preset_slug: String,
+    /// The source called or changed.
+    pub source: Option<SourceId>,
+    /// Its name at the time; empty if none.
+    pub source_name: String,
+    /// The tool by its exposed name, or the thing changed; empty if none.
+    pub subject: String,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// The size of the request's body, in bytes.
+    pub request_bytes: i64,
+    /// The size of the answer's body, in bytes.
+    pub response_bytes: i64,
+    /// SHA-256 of the arguments as sent, as hexadecimal; empty if there were none.
+    pub argument_digest: String,
+    /// The request's id, as in the logs.
+    pub request_id: String,
+}

@@ -1,0 +1,71 @@
+//! The nouns: what a person, a key, a source, a tool, a preset, a plan and an event are.
+//!
+//! Never reads or writes anything, and knows no other room but `clock` and `secret`. A new noun is
+//! a file of its own here, a table in `migrations/`, and a file in `store`.
+
+mod event;
+mod id;
+mod key;
+mod name;
+mod plan;
+mod preset;
+mod principal;
+mod source;
+mod tool;
+mod user;
+
+pub use event::{Action, Outcome, RunEvent};
+pub use id::{ApiKeyId, BrowserSessionId, EventId, PresetId, SourceId, TenantId, UserId};
+pub use key::{ApiKey, KeyScope};
+pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};
+pub use plan::Plan;
+pub use preset::{Preset, PresetStatus, PresetTool, Selection, Visibility};
+pub use principal::{Member, Principal, Via};
+pub use source::{
+    Auth, Credential, Era, EraSetting, EraVerdict, Health, HealthState, Reach, Source, SourceKind,
+    SourceTransport,
+};
+pub use tool::{SourceTool, ToolHash, ToolState};
+pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
+
+/// Writes and reads an enum without fields as one lower-case word, in Rust, JSON and SQL alike.
+macro_rules! words {
+    ($name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        impl $name {
+            /// Every variant, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the word it is stored and shown as.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// Reads the word; `None` if it is not one of this list.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.word())
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::from_word(&word).ok_or_else(|| {
+                    serde::de::Error::unknown_variant(&word, &[$($word),*])
+                })
+            }
+        }
+    };
+}
+pub(crate) use words;

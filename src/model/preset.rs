@@ -1,0 +1,82 @@
+//! Presets: virtual MCP servers made of chosen tools.
+
+use crate::{
+    clock::Ms,
+    model::{PresetId, Slug, SourceId, TenantId, words},
+};
+
+/// Who may see a preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// Its owner.
+    Private,
+    /// Everybody with an account, and everybody at all if `anonymous` is set.
+    Public,
+}
+words!(Visibility { Private = "private", Public = "public" });
+
+/// Whether a preset answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PresetStatus {
+    /// It answers.
+    Active,
+    /// It is switched off and may be switched on again.
+    Disabled,
+    /// It is put away: out of the lists, its slug still taken.
+    Archived,
+}
+words!(PresetStatus { Active = "active", Disabled = "disabled", Archived = "archived" });
+
+/// A virtual MCP server: its address, and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// Names it.
+    pub id: PresetId,
+    /// The organisation that owns it.
+    pub tenant: TenantId,
+    /// The last part of its address.
+    pub slug: Slug,
+    /// What people call it.
+    pub title: String,
+    /// What it is for; sent to clients as instructions.
+    pub description: String,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether a caller needs no key. Only on public presets.
+    pub anonymous: bool,
+    /// Whether it answers.
+    pub status: PresetStatus,
+    /// Counts the edits; an edit names the version it saw.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Ms,
+    /// When it was last edited.
+    pub updated_at: Ms,
+}
+
+/// What a preset takes from one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The source.
+    pub source: SourceId,
+    /// Whether every accepted tool is taken unless switched off in `tools`; otherwise only those
+    /// switched on there.
+    pub all: bool,
+    /// What is said of single tools.
+    pub tools: Vec<PresetTool>,
+}
+
+/// What a preset says of one tool of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresetTool {
+    /// The name the source knows it by.
+    pub name: String,
+    /// Whether it is taken.
+    pub enabled: bool,
+    /// The name callers see; `None` = the source's.
+    pub exposed_name: Option<String>,
+    /// The description callers see; `None` = the source's.
+    pub exposed_description: Option<String>,
+    /// Whether arguments are checked against the input schema before the source is asked.
+    pub check_arguments: bool,
+}

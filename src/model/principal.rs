@@ -1,0 +1,72 @@
+//! Who is calling, once that is known.
+
+use std::sync::Arc;
+
+use crate::model::{
+    ApiKeyId, BrowserSessionId, Handle, InstanceRole, KeyScope, OrgRole, PlanName, TenantId, UserId,
+};
+
+/// Who a caller turned out to be.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// Nobody signed in and no key given.
+    Anonymous,
+    /// A person, by browser session, API key or at the shell.
+    Member(Arc<Member>),
+}
+
+impl Principal {
+    /// Returns the person; `None` for an anonymous caller.
+    pub fn member(&self) -> Option<&Arc<Member>> {
+        match self {
+            Self::Anonymous => None,
+            Self::Member(member) => Some(member),
+        }
+    }
+}
+
+/// A person acting in one organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The person.
+    pub user: UserId,
+    /// The person's handle.
+    pub handle: Handle,
+    /// The organisation acted in.
+    pub tenant: TenantId,
+    /// The organisation's handle.
+    pub tenant_handle: Handle,
+    /// The role in that organisation.
+    pub org_role: OrgRole,
+    /// The role on the instance.
+    pub instance_role: InstanceRole,
+    /// The plan whose quota is charged.
+    pub plan: PlanName,
+    /// How the person was recognised.
+    pub via: Via,
+}
+
+impl Member {
+    /// Says whether the person manages the instance.
+    pub fn is_instance_admin(&self) -> bool {
+        self.instance_role == InstanceRole::Admin
+    }
+}
+
+/// How a person was recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A browser's cookie.
+    BrowserSession(BrowserSessionId),
+    /// An API key, with what it may reach.
+    ApiKey {
+        /// The key.
+        id: ApiKeyId,
+        /// The name its owner gave it.
+        name: String,
+        /// What it may reach.
+        scope: KeyScope,
+    },
+    /// The operator at the shell of the installation.
+    Shell,
+}
