@@ -8,4 +8,5 @@ pub mod changes;
 pub mod clock;
 pub mod fault;
 pub mod model;
+pub mod policy;
 pub mod secret;

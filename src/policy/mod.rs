@@ -1,0 +1,135 @@
+//! Who may do what.
+//!
+//! Every function here looks at values and answers with a *permit*: a type that can be made nowhere
+//! else, which the rooms that act ask for. Forgetting the check does not compile.
+//!
+//! Never reads, writes or waits, and never knows how a refusal is shown. To guard one more kind of
+//! deed: add a permit in `permit.rs`, and one function here that is the only one to make it.
+
+mod permit;
+
+use thiserror::Error;
+
+use crate::{
+    fault::Fault,
+    model::{KeyScope, Member, OrgRole, Preset, PresetStatus, Principal, TenantId, Via, Visibility},
+};
+
+pub use permit::{AccountPermit, Actor, AdminPermit, CallPermit, ManagePermit, ProcessPermit, SeePermit};
+
+/// Says why something was refused.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Denied {
+    /// The thing belongs to an organisation the person does not act in.
+    #[error("this belongs to another organisation")]
+    OtherOrganisation,
+    /// The role in the organisation is too low.
+    #[error("this needs the role `{needs}` in the organisation")]
+    Role {
+        /// The least role that may.
+        needs: OrgRole,
+    },
+    /// Only those who manage the instance may.
+    #[error("only an administrator of this instance may do this")]
+    InstanceAdmin,
+    /// The API key is limited to presets.
+    #[error("this API key may only call its presets")]
+    KeyScope,
+}
+
+impl Denied {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        Fault::Refused
+    }
+}
+
+/// May this person look at what the organisation has?
+pub fn may_see(member: &Member, tenant: TenantId) -> Result<SeePermit, Denied> {
+    acts_in(member, tenant, OrgRole::Viewer)?;
+    Ok(SeePermit::new(tenant))
+}
+
+/// May this person change what the organisation has? Takes the least role that may.
+pub fn may_manage(member: &Member, tenant: TenantId, needs: OrgRole) -> Result<ManagePermit, Denied> {
+    acts_in(member, tenant, needs)?;
+    Ok(ManagePermit::new(tenant, member))
+}
+
+/// May this person manage their own account: API keys, browser sessions, password?
+pub fn may_use_account(member: &Member) -> Result<AccountPermit, Denied> {
+    reaches_everything(member)?;
+    Ok(AccountPermit::new(member))
+}
+
+/// May this person have the gateway start a process (a source of kind `mcp_stdio`)? Whoever may
+/// runs any program as the gateway's own user, so only those who manage the instance do, and the
+/// operator, who could start it without us.
+pub fn may_use_process(member: &Member) -> Result<ProcessPermit, Denied> {
+    may_administer(member)?;
+    Ok(ProcessPermit::new())
+}
+
+/// May this person manage users and plans?
+pub fn may_administer(member: &Member) -> Result<AdminPermit, Denied> {
+    reaches_everything(member)?;
+    if member.is_instance_admin() || member.via == Via::Shell {
+        Ok(AdminPermit::new(member))
+    } else {
+        Err(Denied::InstanceAdmin)
+    }
+}
+
+/// Gives the operator at the shell of the installation, who has the database file in hand, the
+/// permit to manage users and plans. For the command line only: there is no person to ask about.
+pub fn operator_at_the_shell() -> AdminPermit {
+    AdminPermit::at_the_shell()
+}
+
+/// May this caller use the preset? `None` says no more than a preset that does not exist would.
+pub fn may_call(caller: &Principal, preset: &Preset) -> Option<CallPermit> {
+    match preset.status {
+        PresetStatus::Active => {}
+        PresetStatus::Disabled | PresetStatus::Archived => return None,
+    }
+    let allowed = match caller {
+        Principal::Anonymous => preset.visibility == Visibility::Public && preset.anonymous,
+        Principal::Member(member) => sees(member, preset) && key_reaches(member, preset),
+    };
+    allowed.then(|| CallPermit::new(caller.clone(), preset))
+}
+
+fn sees(member: &Member, preset: &Preset) -> bool {
+    match preset.visibility {
+        Visibility::Private => member.tenant == preset.tenant,
+        Visibility::Public => true,
+    }
+}
+
+fn key_reaches(member: &Member, preset: &Preset) -> bool {
+    match &member.via {
+        Via::ApiKey { scope: KeyScope::Presets(presets), .. } => presets.contains(&preset.id),
+        Via::ApiKey { scope: KeyScope::Everything, .. } | Via::BrowserSession(_) | Via::Shell => true,
+    }
+}
+
+fn acts_in(member: &Member, tenant: TenantId, needs: OrgRole) -> Result<(), Denied> {
+    reaches_everything(member)?;
+    if member.tenant != tenant {
+        return Err(Denied::OtherOrganisation);
+    }
+    if member.org_role < needs {
+        return Err(Denied::Role { needs });
+    }
+    Ok(())
+}
+
+fn reaches_everything(member: &Member) -> Result<(), Denied> {
+    match &member.via {
+        Via::ApiKey { scope: KeyScope::Presets(_), .. } => Err(Denied::KeyScope),
+        Via::ApiKey { scope: KeyScope::Everything, .. } | Via::BrowserSession(_) | Via::Shell => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

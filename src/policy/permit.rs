@@ -1,0 +1,164 @@
+//! Proofs that a check was made. Their fields are private and only `policy` makes them.
+
+use crate::model::{ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via};
+
+/// Its holder may look at what an organisation has.
+#[derive(Clone, Copy, Debug)]
+pub struct SeePermit {
+    tenant: TenantId,
+}
+
+impl SeePermit {
+    pub(super) fn new(tenant: TenantId) -> Self {
+        Self { tenant }
+    }
+
+    /// Returns the organisation.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
+/// Its holder may change what an organisation has.
+#[derive(Clone, Debug)]
+pub struct ManagePermit {
+    tenant: TenantId,
+    actor: Actor,
+}
+
+impl ManagePermit {
+    pub(super) fn new(tenant: TenantId, member: &Member) -> Self {
+        Self { tenant, actor: Actor::of(member) }
+    }
+
+    /// Returns the organisation.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Returns who asked.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Its holder may manage their own account.
+#[derive(Clone, Debug)]
+pub struct AccountPermit {
+    actor: Actor,
+    user: UserId,
+    tenant: TenantId,
+}
+
+impl AccountPermit {
+    pub(super) fn new(member: &Member) -> Self {
+        Self { actor: Actor::of(member), user: member.user, tenant: member.tenant }
+    }
+
+    /// Returns whose account it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Returns the organisation acted in.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Returns who asked.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Its holder may have the gateway start processes.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessPermit(());
+
+impl ProcessPermit {
+    pub(super) fn new() -> Self {
+        Self(())
+    }
+}
+
+/// Its holder may manage users and plans.
+#[derive(Clone, Debug)]
+pub struct AdminPermit {
+    actor: Actor,
+}
+
+impl AdminPermit {
+    pub(super) fn new(member: &Member) -> Self {
+        Self { actor: Actor::of(member) }
+    }
+
+    pub(super) fn at_the_shell() -> Self {
+        Self { actor: Actor { user: None, handle: None, tenant: None, key: None } }
+    }
+
+    /// Returns who asked.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Its holder may call one preset.
+#[derive(Clone, Debug)]
+pub struct CallPermit {
+    caller: Principal,
+    preset: PresetId,
+    tenant: TenantId,
+}
+
+impl CallPermit {
+    pub(super) fn new(caller: Principal, preset: &Preset) -> Self {
+        Self { caller, preset: preset.id, tenant: preset.tenant }
+    }
+
+    /// Returns who calls.
+    pub fn caller(&self) -> &Principal {
+        &self.caller
+    }
+
+    /// Returns the preset.
+    pub fn preset(&self) -> PresetId {
+        self.preset
+    }
+
+    /// Returns the organisation that owns the preset.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
+/// Who asked for a permit, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The person; `None` = the operator at the shell.
+    pub user: Option<UserId>,
+    /// Their handle; `None` = the operator at the shell.
+    pub handle: Option<Handle>,
+    /// The organisation they act in; `None` = the operator at the shell.
+    pub tenant: Option<TenantId>,
+    /// The API key used, if one was.
+    pub key: Option<ApiKeyId>,
+}
+
+impl Actor {
+    fn of(member: &Member) -> Self {
+        Self {
+            user: Some(member.user),
+            handle: Some(member.handle.clone()),
+            tenant: Some(member.tenant),
+            key: match &member.via {
+                Via::ApiKey { id, .. } => Some(*id),
+                Via::BrowserSession(_) | Via::Shell => None,
+            },
+        }
+    }
+
+    /// Returns the name the audit log shows.
+    pub fn principal(&self) -> &str {
+        self.handle.as_ref().map_or("operator", Handle::as_str)
+    }
+}
