@@ -1,0 +1,215 @@
+//! Settings: built-in defaults, then a file, then `DOORWARD_…` variables.
+//!
+//! The only room that reads the environment or the settings file. Never opens anything a setting
+//! names: that is for the room that uses it. One more setting is one more entry of the list below;
+//! the file's key, the variable's name, the sample and the table in the README follow from it.
+
+mod check;
+mod error;
+mod layer;
+mod show;
+mod value;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use doorward::secret::Secret;
+use ipnet::IpNet;
+use url::Url;
+
+pub use check::{LOOPBACK_AND_PRIVATE, OpenDoor};
+pub use error::{ConfigError, ConfigErrors};
+pub use layer::{Origin, environment, variable};
+pub use show::{effective, sample, table};
+pub use value::{List, LogFormat, MetricsListen, Value};
+
+/// What is known of a setting without reading one.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The key in the file; the variable is `DOORWARD_` and this in upper case.
+    pub name: &'static str,
+    /// What it is for, a line each.
+    pub doc: &'static [&'static str],
+    /// The default as it would be written; empty = absent.
+    pub default: &'static str,
+    /// Whether its value is never shown.
+    pub secret: bool,
+}
+
+impl Entry {
+    /// Returns the name of the environment variable.
+    pub fn variable(&self) -> String {
+        format!("{}{}", layer::PREFIX, self.name.to_uppercase())
+    }
+
+    /// Returns the name of the setting that names a file with the value; `None` for what is not
+    /// secret.
+    pub fn file_name(&self) -> Option<String> {
+        let name = format!("{}_file", self.name);
+        (self.secret && !ENTRIES.iter().any(|entry| entry.name == name)).then_some(name)
+    }
+}
+
+macro_rules! settings {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:literal;)*) => {
+        /// Every setting of the program, checked.
+        #[derive(Clone, Debug)]
+        pub struct Settings {$(
+            $(#[doc = $doc])+
+            pub $name: $type,
+        )*}
+
+        /// Every setting, in the order of the sample.
+        pub const ENTRIES: &[Entry] = &[$(
+            Entry {
+                name: stringify!($name),
+                doc: &[$($doc),+],
+                default: $default,
+                secret: <$type as Value>::SECRET,
+            },
+        )*];
+
+        impl Settings {
+            fn read(layers: &layer::Layers, errors: &mut Vec<ConfigError>) -> Option<Self> {
+                $(let $name = layers.value::<$type>(stringify!($name), $default, errors);)*
+                Some(Self { $($name: $name?,)* })
+            }
+
+            fn texts(&self) -> Vec<(&'static str, String)> {
+                vec![$((stringify!($name), self.$name.write()),)*]
+            }
+        }
+    };
+}
+
+settings! {
+    /// The address and port to listen on. Anything but loopback needs `public_url` and an owner account.
+    listen: SocketAddr = "127.0.0.1:8080";
+    /// The address people and agents use, as `https://doorward.example.org`, when it is not the one listened on.
+    public_url: Option<Url> = "";
+    /// Further names under which requests are accepted, as `doorward.internal:8080`, separated by commas.
+    allowed_hosts: List<String> = "";
+    /// Address ranges of proxies whose `X-Forwarded-For` is believed, separated by commas.
+    trusted_proxies: List<IpNet> = "";
+    /// Where metrics are served: an address and port of their own, `main` for `/metrics` beside the console (signed-in instance admins), or `off`.
+    metrics_listen: MetricsListen = "127.0.0.1:9464";
+    /// The folder that holds all state.
+    data_dir: PathBuf = "data";
+    /// The PostgreSQL database as `postgres://…`, in a role that owns no tables. Absent = SQLite in the data folder.
+    database_url: Option<Secret> = "";
+    /// The PostgreSQL database in the role that owns the tables, for migrations at start. Absent = migrated by somebody else.
+    database_owner_url: Option<Secret> = "";
+    /// The file that holds the vault's keys; made on first start. Absent = `vault.key` in the data folder.
+    vault_key_file: Option<PathBuf> = "";
+    /// The vault's key itself, 32 bytes as base64, in place of a file. It cannot be rotated by the program.
+    vault_key: Option<Secret> = "";
+    /// Address ranges that sources may be in beside the public internet, separated by commas; `none` for no range. Absent = loopback and private ranges while listening on loopback without `public_url`, otherwise none.
+    egress_allow: Option<List<IpNet>> = "";
+    /// The longest wait for a connection to a source, in milliseconds.
+    connect_timeout_ms: u64 = "5000";
+    /// The longest wait for a source's answer to a call, in milliseconds.
+    call_timeout_ms: u64 = "60000";
+    /// The largest body of a request to a preset, in bytes.
+    request_bytes_max: u64 = "4194304";
+    /// The largest answer taken from a source, in bytes.
+    response_bytes_max: u64 = "16777216";
+    /// How many processes of `mcp_stdio` sources may run at once.
+    stdio_processes_max: u64 = "32";
+    /// How long such a process may be idle before it is ended, in seconds.
+    stdio_idle_secs: u64 = "900";
+    /// How long calls may take to finish after a request to stop, in seconds.
+    drain_secs: u64 = "20";
+    /// What is logged, as `info` or `info,doorward=debug`.
+    log: String = "info";
+    /// How it is logged: `text` or `json`.
+    log_format: LogFormat = "text";
+}
+
+impl Settings {
+    /// Reads the settings from a file, if one is named, and the variables given.
+    ///
+    /// All mistakes are reported at once, each with the place where it was made.
+    pub fn load(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Loaded, ConfigErrors> {
+        let mut errors = Vec::new();
+        let layers = layer::Layers::read(file, variables, &mut errors);
+        let settings = Self::read(&layers, &mut errors);
+        if let Some(settings) = &settings {
+            errors.extend(settings.check());
+        }
+        match settings {
+            Some(settings) if errors.is_empty() => Ok(Loaded { settings, origins: layers.origins() }),
+            _ => Err(ConfigErrors(errors)),
+        }
+    }
+
+    /// Returns the settings of a program that nobody configured.
+    pub fn defaults() -> Self {
+        Self::load(None, []).map(|loaded| loaded.settings).expect("the defaults are checked by a test")
+    }
+
+    /// Says whether only programs of the same machine can reach the listener.
+    pub fn listens_on_loopback(&self) -> bool {
+        is_loopback(self.listen.ip())
+    }
+
+    /// Returns the file that holds the vault's keys.
+    pub fn vault_key_path(&self) -> PathBuf {
+        self.vault_key_file.clone().unwrap_or_else(|| self.data_dir.join("vault.key"))
+    }
+
+    /// Returns the file of the SQLite database.
+    pub fn sqlite_path(&self) -> PathBuf {
+        self.data_dir.join("doorward.db")
+    }
+
+    /// Returns the ranges that sources may be in beside the public internet.
+    ///
+    /// A program that only its own machine can reach may reach that machine's neighbourhood; one
+    /// that others can reach must not become their way into it.
+    pub fn egress_ranges(&self) -> Vec<IpNet> {
+        match &self.egress_allow {
+            Some(ranges) => ranges.0.clone(),
+            None if self.listens_on_loopback() && self.public_url.is_none() => {
+                LOOPBACK_AND_PRIVATE.iter().map(|range| range.parse().expect("a constant")).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns the address people and agents use, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Says whether browsers reach us over TLS, so that cookies may be bound to it.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// Returns how long calls may take to finish after a request to stop.
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_secs)
+    }
+}
+
+/// Settings, and where each was said.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Where each one that is not a default was said.
+    pub origins: Vec<(&'static str, Origin)>,
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}

@@ -1,0 +1,18 @@
+//! Logs: text for people or JSON for machines, to standard error.
+
+use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
+
+use crate::config::{LogFormat, Settings};
+
+/// Starts logging as the settings say. A second call in one process changes nothing.
+pub fn start(settings: &Settings) {
+    let filter = EnvFilter::new(&settings.log);
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let outcome = match settings.log_format {
+        LogFormat::Text => lines.with_target(false).finish().try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+    };
+    if outcome.is_err() {
+        tracing::debug!("logging was already started");
+    }
+}

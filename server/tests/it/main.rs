@@ -1,0 +1,5 @@
+//! What a caller of the program sees.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod config;
