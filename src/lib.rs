@@ -10,3 +10,4 @@ pub mod fault;
 pub mod model;
 pub mod policy;
 pub mod secret;
+pub mod store;
