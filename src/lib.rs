@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod clock;
+pub mod egress;
 pub mod fault;
 pub mod model;
 pub mod policy;
