@@ -4,10 +4,13 @@
 //! One folder per duty (a *room*). Rooms import downward only; `server/tests/it/house.rs` holds
 //! the table and fails on a stranger. `ARCHITECTURE.md` is the map.
 
+pub mod audit;
 pub mod changes;
 pub mod clock;
 pub mod egress;
 pub mod fault;
+pub mod jobs;
+pub mod metrics;
 pub mod model;
 pub mod policy;
 pub mod secret;

@@ -1,0 +1,159 @@
+//! Run events: who did what, with which outcome.
+//!
+//! Everything worth auditing is one [`RunEvent`] given to [`Audit::record`], which never waits.
+//! One writer commits them in groups, hash-chained per organisation, and the call counters of
+//! `metrics` with them, in the same transaction: what is audited is measured, exactly once.
+//!
+//! What may be lost when the process is killed: the events of the last [`COMMIT_INTERVAL`], and no
+//! more than [`QUEUE_MAX`] in any case. When the database takes nothing more, the queue fills up and
+//! [`Audit::admit`] refuses further calls: nothing happens unaudited.
+//!
+//! Never holds an argument, a result or a credential. To audit one more thing, add an
+//! [`Action`](crate::model::Action) and record an event where the thing is done.
+
+mod writer;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    fault::Fault,
+    metrics::Metrics,
+    model::{EventId, Member, RunEvent, TenantId},
+    store::{EventFilter, Store, StoreError},
+};
+
+/// How long an event may wait for its commit.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+/// How many events go into one commit.
+pub const BATCH_MAX: usize = 256;
+/// How many events may wait.
+pub const QUEUE_MAX: usize = 8192;
+/// How many events a slow reader of the live tail may be behind before it misses some.
+const TAIL_MAX: usize = 256;
+/// How many events one page of a search holds at most.
+pub const PAGE_MAX: usize = 200;
+
+/// Says why an event could not be taken or read.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The database has not taken events for so long that no more may wait.
+    #[error("the audit log cannot be written, so nothing more is allowed to happen")]
+    Behind,
+    /// The events could not be read.
+    #[error("could not read the audit log")]
+    Store(#[from] StoreError),
+}
+
+impl AuditError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Behind => Fault::Gateway,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+/// The audit log; cheap to clone.
+#[derive(Clone)]
+pub struct Audit(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    metrics: Metrics,
+    queue: mpsc::Sender<Entry>,
+    waiting: Mutex<mpsc::Receiver<Entry>>,
+    tail: broadcast::Sender<Arc<RunEvent>>,
+    dropped: AtomicU64,
+}
+
+enum Entry {
+    Event(Arc<RunEvent>),
+    Flush(oneshot::Sender<()>),
+}
+
+impl Audit {
+    /// Makes the log; nothing is written until [`Audit::run`] is.
+    pub fn new(store: Store, metrics: Metrics) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        Self(Arc::new(Inner {
+            store,
+            metrics,
+            queue,
+            waiting: Mutex::new(waiting),
+            tail: broadcast::channel(TAIL_MAX).0,
+            dropped: AtomicU64::new(0),
+        }))
+    }
+
+    /// Refuses when an event recorded a moment later would find no room.
+    pub fn admit(&self) -> Result<(), AuditError> {
+        // A hundred places are kept for the calls that are under way.
+        if self.0.queue.capacity() > 100 { Ok(()) } else { Err(AuditError::Behind) }
+    }
+
+    /// Takes an event. Never waits; an event that finds no room is counted and logged.
+    pub fn record(&self, event: RunEvent) {
+        let event = Arc::new(event);
+        self.0.metrics.observe(&event);
+        if self.0.tail.receiver_count() > 0 {
+            let _ = self.0.tail.send(Arc::clone(&event));
+        }
+        if self.0.queue.try_send(Entry::Event(event)).is_err() {
+            let dropped = self.0.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            if dropped.is_power_of_two() {
+                tracing::error!(dropped, "the audit queue is full: {dropped} events were lost");
+            }
+        }
+    }
+
+    /// Returns how many events were lost to a full queue since the start.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Follows the events of every organisation as they happen; the reader picks its own.
+    pub fn tail(&self) -> broadcast::Receiver<Arc<RunEvent>> {
+        self.0.tail.subscribe()
+    }
+
+    /// Waits until everything recorded before is committed.
+    pub async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.0.queue.send(Entry::Flush(done)).await.is_ok() {
+            // An error means the writer has ended, after writing what it had.
+            let _ = wait.await;
+        }
+    }
+
+    /// Returns the events of the member's organisation that match, newest first.
+    pub async fn search(&self, member: &Member, filter: &EventFilter) -> Result<Vec<RunEvent>, AuditError> {
+        self.search_in(member.tenant, filter).await
+    }
+
+    /// Returns one event of the member's organisation; `None` if there is none of that id.
+    pub async fn find(&self, member: &Member, id: EventId) -> Result<Option<RunEvent>, AuditError> {
+        let mut tx = self.0.store.read(member.tenant).await?;
+        Ok(tx.find_event(id).await?)
+    }
+
+    /// Commits what is recorded until `stop`, and then everything that still waits.
+    pub async fn run(&self, stop: CancellationToken) {
+        writer::run(&self.0.store, &mut *self.0.waiting.lock().await, stop).await;
+    }
+
+    async fn search_in(&self, tenant: TenantId, filter: &EventFilter) -> Result<Vec<RunEvent>, AuditError> {
+        let mut tx = self.0.store.read(tenant).await?;
+        Ok(tx.list_events(filter).await?)
+    }
+}
