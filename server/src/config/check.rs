@@ -65,6 +65,11 @@ impl Settings {
         if let Some(name) = self.allowed_hosts.0.iter().find(|name| name.contains(['/', '*', '@', ' '])) {
             refuse(format!("`allowed_hosts` holds names with an optional port, not `{name}`"));
         }
+        if let Some(origin) = self.allowed_origins.0.iter().find(|origin| !is_origin(origin)) {
+            refuse(format!(
+                "`allowed_origins` holds origins as https://inspector.example.org, not `{origin}`"
+            ));
+        }
         if self.log.parse::<tracing_subscriber::EnvFilter>().is_err() {
             refuse(format!("`log` must be a level or a list as `info,doorward=debug`, not `{}`", self.log));
         }
@@ -75,4 +80,8 @@ impl Settings {
     pub fn check_open_door(&self, has_owner: bool) -> Result<(), OpenDoor> {
         if self.listens_on_loopback() || has_owner { Ok(()) } else { Err(OpenDoor::NoOwner) }
     }
+}
+
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }

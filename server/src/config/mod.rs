@@ -92,6 +92,8 @@ settings! {
     public_url: Option<Url> = "";
     /// Further names under which requests are accepted, as `doorward.internal:8080`, separated by commas.
     allowed_hosts: List<String> = "";
+    /// Other web pages whose scripts may call presets, as `https://inspector.example.org`, separated by commas.
+    allowed_origins: List<String> = "";
     /// Address ranges of proxies whose `X-Forwarded-For` is believed, separated by commas.
     trusted_proxies: List<IpNet> = "";
     /// Where metrics are served: an address and port of their own, `main` for `/metrics` beside the console (signed-in instance admins), or `off`.
@@ -120,6 +122,8 @@ settings! {
     stdio_processes_max: u64 = "32";
     /// How long such a process may be idle before it is ended, in seconds.
     stdio_idle_secs: u64 = "900";
+    /// How many connections may be open at once.
+    connections_max: u64 = "10000";
     /// How long calls may take to finish after a request to stop, in seconds.
     drain_secs: u64 = "20";
     /// What is logged, as `info` or `info,doorward=debug`.
