@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::{fault::Fault, model::PlanName, policy::Denied, store::StoreError};
+
+/// Says why a person was not let in, or an account not changed.
+#[derive(Debug, Error)]
+pub enum IdentityError {
+    /// The account or the password is wrong; which of them is not told.
+    #[error("the name or the password is wrong")]
+    WrongCredentials,
+    /// The password was right and the account is switched off.
+    #[error("this account is switched off")]
+    Disabled,
+    /// Too many failed attempts.
+    #[error("too many attempts: try again in {} seconds", retry_after.as_secs().max(1))]
+    Throttled {
+        /// When the next attempt may be made.
+        retry_after: Duration,
+    },
+    /// The set-up token is wrong.
+    #[error("the set-up link is not valid: take the one the program printed last")]
+    WrongSetupToken,
+    /// The owner account exists.
+    #[error("this installation is set up already")]
+    AlreadySetUp,
+    /// The password is not good enough.
+    #[error("the password {why}")]
+    WeakPassword {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The handle or the e-mail address belongs to another account.
+    #[error("the {what} is taken")]
+    Taken {
+        /// Which of them.
+        what: &'static str,
+    },
+    /// There is no such plan.
+    #[error("there is no plan `{plan}`")]
+    NoPlan {
+        /// The plan asked for.
+        plan: PlanName,
+    },
+    /// A plan holds a number below zero.
+    #[error("a plan's numbers are zero or more")]
+    BadPlan,
+    /// Nobody would be left to manage the instance.
+    #[error("this is the last administrator: make another one first")]
+    LastAdmin,
+    /// The API key to be made is not usable.
+    #[error("the key's {why}")]
+    BadKey {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The person has too many keys.
+    #[error("there are {max} keys in use: revoke one first")]
+    TooManyKeys {
+        /// How many there may be.
+        max: usize,
+    },
+    /// The person may not do it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Too many passwords are being checked at this moment.
+    #[error("too many people are signing in at this moment")]
+    Busy,
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    /// The password could not be hashed, or its hash could not be read.
+    #[error("could not hash a password: {0}")]
+    Hash(argon2::password_hash::Error),
+    /// The database failed.
+    #[error("could not read or write accounts")]
+    Store(#[from] StoreError),
+}
+
+impl IdentityError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::WrongCredentials
+            | Self::Disabled
+            | Self::Throttled { .. }
+            | Self::WrongSetupToken
+            | Self::LastAdmin
+            | Self::TooManyKeys { .. } => Fault::Refused,
+            Self::AlreadySetUp
+            | Self::WeakPassword { .. }
+            | Self::Taken { .. }
+            | Self::NoPlan { .. }
+            | Self::BadPlan
+            | Self::BadKey { .. } => Fault::Caller,
+            Self::Denied(denied) => denied.fault(),
+            Self::Busy | Self::Random(_) | Self::Hash(_) => Fault::Gateway,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+/// Says why an API key does not open.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The text does not look like a key.
+    #[error("this is not an API key")]
+    Malformed,
+    /// There is no such key.
+    #[error("there is no such API key")]
+    Unknown,
+    /// The key was good until its end.
+    #[error("the API key has expired")]
+    Expired,
+    /// Its owner took it back.
+    #[error("the API key was revoked")]
+    Revoked,
+    /// Its owner's account is switched off.
+    #[error("the account behind the API key is switched off")]
+    Disabled,
+    /// The database failed.
+    #[error("could not look up the API key")]
+    Store(#[from] StoreError),
+}
+
+impl KeyError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Malformed => Fault::Caller,
+            Self::Unknown | Self::Expired | Self::Revoked | Self::Disabled => Fault::Refused,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use std::{num::NonZeroUsize, time::Duration};
+
+/// How people are recognised.
+#[derive(Clone, Debug)]
+pub struct IdentitySettings {
+    /// How much work a password's hash takes.
+    pub password_cost: PasswordCost,
+    /// How many passwords are hashed at the same time. Each takes the memory of one hash.
+    pub hashes_at_once: NonZeroUsize,
+    /// A browser session ends when it was not used for this long.
+    pub session_idle: Duration,
+    /// A browser session ends this long after the sign-in, used or not.
+    pub session_age_max: Duration,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        Self {
+            password_cost: PasswordCost::default(),
+            hashes_at_once: std::thread::available_parallelism()
+                .map_or(NonZeroUsize::MIN, |cores| cores.min(NonZeroUsize::MIN.saturating_add(3))),
+            session_idle: Duration::from_secs(7 * 24 * 3600),
+            session_age_max: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
+}
+
+/// The parameters of Argon2id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Default for PasswordCost {
+    fn default() -> Self {
+        Self { memory_kib: 32 * 1024, passes: 3, lanes: 1 }
+    }
+}

@@ -1,0 +1,47 @@
+use thiserror::Error;
+
+use crate::{
+    clock::Ms,
+    fault::Fault,
+    model::{PlanName, TenantId},
+    store::StoreError,
+};
+
+/// Says why a call was not charged.
+#[derive(Debug, Error)]
+pub enum QuotaError {
+    /// The plan has nothing left in this month.
+    #[error("all {limit} calls of this month are used up; the next month begins at {resets_at}")]
+    Exhausted {
+        /// Calls the plan allows in a month.
+        limit: i64,
+        /// When the next month begins.
+        resets_at: Ms,
+    },
+    /// The plan was taken away.
+    #[error("there is no plan `{plan}`")]
+    NoPlan {
+        /// The plan asked for.
+        plan: PlanName,
+    },
+    /// There is no account to charge, or it is switched off.
+    #[error("nobody can be charged for organisation {tenant}")]
+    NobodyToCharge {
+        /// The organisation.
+        tenant: TenantId,
+    },
+    /// The counters could not be read or written.
+    #[error("could not read or write the quota counters")]
+    Store(#[from] StoreError),
+}
+
+impl QuotaError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Exhausted { .. } | Self::NobodyToCharge { .. } => Fault::Refused,
+            Self::NoPlan { .. } => Fault::Gateway,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
