@@ -11,6 +11,7 @@ pub mod egress;
 pub mod fault;
 pub mod identity;
 pub mod jobs;
+pub mod mcp;
 pub mod metrics;
 pub mod model;
 pub mod policy;

@@ -1,0 +1,126 @@
+//! Edits of single members of a JSON object, on the bytes it came in.
+//!
+//! Everything that is not the member named stays as it was: unknown members, the spelling of
+//! numbers, the order of keys, white space.
+
+use std::ops::Range;
+
+use crate::mcp::{Raw, write};
+
+/// Returns where the value of a member lies, in bytes from the object's opening bracket; `None` if
+/// there is no such member.
+pub fn member_span(object: Raw<'_>, name: &str) -> Option<Range<usize>> {
+    let member = object.members().filter(|member| member.is(name)).last()?;
+    Some(member.end_at - member.value.get().len()..member.end_at)
+}
+
+/// Returns the object with the member set to a value that is JSON: in its place if it is there, at
+/// the end otherwise.
+pub fn set_member(object: Raw<'_>, name: &str, value: &str) -> String {
+    match member_span(object, name) {
+        Some(span) => splice(object.get(), span, value),
+        None => append(object, name, value),
+    }
+}
+
+/// Returns the object without the members of these names.
+pub fn remove_members(object: Raw<'_>, names: &[&str]) -> String {
+    let text = object.get();
+    let mut out = String::with_capacity(text.len());
+    // Where the text not yet copied begins, and whether a member was copied.
+    let mut from = 0;
+    let mut kept = false;
+    let mut previous_end = 1;
+    for member in object.members() {
+        if names.iter().any(|name| member.is(name)) {
+            out.push_str(&text[from..previous_end]);
+            from = member.end_at;
+        } else {
+            if from == previous_end && from > 1 && !kept {
+                // Everything before it was removed: the comma that followed goes as well.
+                from = member.key_at;
+            }
+            kept = true;
+        }
+        previous_end = member.end_at;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// Returns the object without a member.
+pub fn remove_member(object: Raw<'_>, name: &str) -> String {
+    remove_members(object, &[name])
+}
+
+/// Returns the text with the range put in another's place.
+pub fn splice(text: &str, range: Range<usize>, replacement: &str) -> String {
+    let mut out = String::with_capacity(text.len() - range.len() + replacement.len());
+    out.push_str(&text[..range.start]);
+    out.push_str(replacement);
+    out.push_str(&text[range.end..]);
+    out
+}
+
+fn append(object: Raw<'_>, name: &str, value: &str) -> String {
+    let text = object.get();
+    let inner = text.strip_suffix('}').unwrap_or(text).trim_end();
+    let mut out = Vec::with_capacity(text.len() + name.len() + value.len() + 4);
+    out.extend_from_slice(inner.as_bytes());
+    if inner.len() > 1 {
+        out.push(b',');
+    }
+    write::string(&mut out, name);
+    out.push(b':');
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'}');
+    String::from_utf8(out).expect("only whole texts were put together")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn setting_a_member_leaves_every_other_byte_alone() {
+        let object = Raw::parse(r#"{ "b": 1.0, "name" : "old","a":[1e5 , {"name":1}] }"#).expect("JSON");
+
+        assert_eq!(
+            set_member(object, "name", r#""new""#),
+            r#"{ "b": 1.0, "name" : "new","a":[1e5 , {"name":1}] }"#
+        );
+        assert_eq!(
+            set_member(object, "x", "9007199254740993"),
+            r#"{ "b": 1.0, "name" : "old","a":[1e5 , {"name":1}],"x":9007199254740993}"#
+        );
+        assert_eq!(set_member(Raw::parse("{ }").expect("JSON"), "x", "1"), r#"{"x":1}"#);
+    }
+
+    #[test]
+    fn removing_members_leaves_an_object_wherever_they_stood() {
+        let cases = [
+            (r#"{"x":1}"#, r#"{}"#),
+            (r#"{"x":1,"a":2}"#, r#"{"a":2}"#),
+            (r#"{"a":2,"x":1}"#, r#"{"a":2}"#),
+            (r#"{"a":2,"x":1,"b":3}"#, r#"{"a":2,"b":3}"#),
+            (r#"{"x":1,"y":1,"a":2,"x":{"x":1},"b":3,"y":4}"#, r#"{"a":2,"b":3}"#),
+            (r#"{"x":1,"y":2}"#, r#"{}"#),
+            (r#"{"\u0078":1,"a":2}"#, r#"{"a":2}"#),
+            (r#"{"a":2}"#, r#"{"a":2}"#),
+            (r#"{}"#, r#"{}"#),
+        ];
+        for (text, expected) in cases {
+            let object = Raw::parse(text).expect("JSON");
+            assert_eq!(remove_members(object, &["x", "y"]), expected, "from {text}");
+        }
+    }
+
+    #[test]
+    fn a_removed_member_may_stand_among_white_space() {
+        let object = Raw::parse("{ \"x\" : 1 , \"a\" : 2 , \"x2\" : 3 }").expect("JSON");
+
+        let without = remove_members(object, &["x", "x2"]);
+
+        assert_eq!(Raw::parse(&without).map(|object| object.members().count()), Ok(1));
+    }
+}

@@ -1,0 +1,40 @@
+//! The Model Context Protocol, pure: JSON-RPC envelopes over raw bytes, revisions, headers,
+//! server-sent events, classification of requests, translation between eras.
+//!
+//! Never waits, never reads or writes anything but memory, and never re-serialises what it only
+//! passes on: values are [`Raw`], the bytes they came in, and edits splice.
+//!
+//! One more method: a variant of [`Method`], its answer in `proxy`, and, where the eras differ,
+//! a function in [`translate`]. One more revision: a variant of [`Revision`]; the compiler then
+//! asks at every place where it matters.
+
+mod classify;
+pub mod edit;
+pub mod error;
+pub mod headers;
+mod lists;
+mod message;
+mod method;
+mod revision;
+mod scan;
+pub mod sse;
+#[cfg(test)]
+mod tests;
+mod tool;
+pub mod translate;
+pub mod write;
+
+pub use classify::{Inbound, Rejection, classify};
+pub use error::{ErrorObject, codes};
+pub use lists::{
+    LIST_TTL_MS, PAGE_TOOLS_MAX, ServerCard, cursor_of_page, discover_result, initialize_result, list_page,
+    list_pages, page_of_cursor, supported_versions,
+};
+pub use message::{META_PREFIX, Message, Meta, Params, ParseError};
+pub use method::{Method, notifications};
+pub use revision::Revision;
+pub use scan::{DEPTH_MAX, MEMBERS_MAX, Member, Members, Raw, ScanError};
+pub use tool::{ExposedTool, ToolError, exposed, tool_description, tool_hash, tool_name};
+pub use write::{notification, request, response};
+
+pub use crate::model::Era;

@@ -1,0 +1,99 @@
+//! Messages written around values that are JSON already.
+
+use bytes::Bytes;
+
+use crate::mcp::Raw;
+
+/// Returns the answer that carries this result.
+pub fn response(id: Raw<'_>, result: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(40 + id.get().len() + result.len());
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(id.as_bytes());
+    out.extend_from_slice(br#","result":"#);
+    out.extend_from_slice(result);
+    out.push(b'}');
+    out.into()
+}
+
+/// Returns a request of our own; `params` is a JSON object, left out if empty.
+pub fn request(id: u64, method: &str, params: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(64 + method.len() + params.len());
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    unsigned(&mut out, id);
+    method_and_params(&mut out, method, params);
+    out.into()
+}
+
+/// Returns a notification; `params` is a JSON object, left out if empty.
+pub fn notification(method: &str, params: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(48 + method.len() + params.len());
+    out.extend_from_slice(br#"{"jsonrpc":"2.0""#);
+    method_and_params(&mut out, method, params);
+    out.into()
+}
+
+fn method_and_params(out: &mut Vec<u8>, method: &str, params: &[u8]) {
+    out.extend_from_slice(br#","method":"#);
+    string(out, method);
+    if !params.is_empty() {
+        out.extend_from_slice(br#","params":"#);
+        out.extend_from_slice(params);
+    }
+    out.push(b'}');
+}
+
+/// Appends a text as a JSON string.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string can be written to memory");
+}
+
+/// Returns a text as a JSON string.
+pub fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string can be written to memory")
+}
+
+/// Appends a whole number.
+pub fn integer(out: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    unsigned(out, number.unsigned_abs());
+}
+
+/// Appends a whole number that is not negative.
+pub fn unsigned(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + u8::try_from(number % 10).expect("a digit is below ten");
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_the_standard_library_writes_them() {
+        for number in [0, 1, -1, 9, 10, -32601, i64::MAX, i64::MIN] {
+            let mut out = Vec::new();
+            integer(&mut out, number);
+            assert_eq!(out, number.to_string().into_bytes());
+        }
+    }
+
+    #[test]
+    fn a_request_without_parameters_has_no_params_member() {
+        assert_eq!(request(7, "ping", b""), r#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#);
+        assert_eq!(
+            notification("notifications/x", b"{}"),
+            r#"{"jsonrpc":"2.0","method":"notifications/x","params":{}}"#
+        );
+    }
+}
