@@ -18,4 +18,5 @@ pub mod policy;
 pub mod quota;
 pub mod secret;
 pub mod store;
+pub mod upstream;
 pub mod vault;

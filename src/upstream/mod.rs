@@ -1,0 +1,196 @@
+//! One live MCP link to one source: streamable HTTP or a process.
+//!
+//! A link knows the source's era, keeps its session or process, gives every request an id of its
+//! own and passes answers on byte for byte. Never decides who may call, and never knows a caller:
+//! no caller's id, token or header travels over a link.
+//!
+//! A new transport is a file beside `http.rs` and an arm in `link.rs`.
+
+mod call;
+mod error;
+mod link;
+mod probe;
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    clock::{Clock, Ms},
+    egress::Egress,
+    model::{Credential, EraSetting, EraVerdict, Reach, SourceId},
+};
+
+pub use call::{Answer, Call, Event, EventStream, Listing, Reply, ReplyBody};
+pub use error::UpstreamError;
+pub use link::Link;
+pub use probe::{ProbeReport, Step, StepOutcome};
+
+/// The bounds of links.
+#[derive(Clone, Debug)]
+pub struct UpstreamLimits {
+    /// How long finding out the era, or a session's start, may take.
+    pub handshake_timeout: Duration,
+    /// How long listing one page of tools may take.
+    pub list_timeout: Duration,
+    /// How many pages of tools are read.
+    pub list_pages_max: usize,
+    /// How many tools of one source are read.
+    pub tools_max: usize,
+    /// The largest answer, or line of a process, in bytes.
+    pub answer_bytes_max: usize,
+    /// How many failures to connect in a row make a link answer without trying.
+    pub breaker_failures: u32,
+    /// How long it then does so the first time; doubled each time, up to sixteen times as long.
+    pub breaker_pause: Duration,
+    /// How many processes may run at once.
+    pub processes_max: usize,
+    /// How long a process may be unused before it is ended.
+    pub process_idle: Duration,
+    /// How long a process is given to end before it is killed.
+    pub process_grace: Duration,
+    /// The first wait before a process that ended is started again; doubled each time.
+    pub restart_pause: Duration,
+    /// The longest wait before a process that ended is started again.
+    pub restart_pause_max: Duration,
+    /// How many lines of a process's standard error are kept.
+    pub stderr_lines_max: usize,
+    /// Where a program without a `/` in its name is looked for, in the form of `PATH`. The process
+    /// itself gets only the environment that the source's owner configured.
+    pub program_path: OsString,
+    /// Where the empty working folders of processes are made.
+    pub working_dirs: PathBuf,
+    /// What makes sure that no process outlives the server.
+    pub guard: GuardProgram,
+}
+
+impl Default for UpstreamLimits {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(20),
+            list_timeout: Duration::from_secs(30),
+            list_pages_max: 64,
+            tools_max: 4096,
+            answer_bytes_max: 16 * 1024 * 1024,
+            breaker_failures: 3,
+            breaker_pause: Duration::from_secs(2),
+            processes_max: 32,
+            process_idle: Duration::from_secs(15 * 60),
+            process_grace: Duration::from_secs(3),
+            restart_pause: Duration::from_secs(1),
+            restart_pause_max: Duration::from_secs(60),
+            stderr_lines_max: 200,
+            program_path: OsString::from("/usr/local/bin:/usr/bin:/bin"),
+            working_dirs: std::env::temp_dir(),
+            guard: GuardProgram::CurrentExe,
+        }
+    }
+}
+
+/// The program that stands between the server and a source's process and ends the process, and
+/// everything it started, when the server is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuardProgram {
+    /// The running program itself, called with `__guard` as its first argument.
+    CurrentExe,
+    /// This program, called with `__guard` as its first argument.
+    Path(PathBuf),
+    /// None: a process ends with the server only when the server ends in order. For tests.
+    None,
+}
+
+/// Everything needed to open a link to a source.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The source.
+    pub source: SourceId,
+    /// Counts the edits of the source; a link is rebuilt when it differs.
+    pub version: i64,
+    /// Where the source is.
+    pub reach: Reach,
+    /// How Doorward shows itself to it.
+    pub credential: Credential,
+    /// What the owner says of its era.
+    pub era: EraSetting,
+    /// What an earlier probe found.
+    pub verdict: Option<EraVerdict>,
+}
+
+/// What a link is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Not in use: nothing is open.
+    Idle,
+    /// Open, or its process running.
+    Up,
+    /// It failed a moment ago and is not tried for a while.
+    Paused,
+}
+
+/// What an owner may know of a link.
+#[derive(Clone, Debug)]
+pub struct LinkStatus {
+    /// What it is doing.
+    pub state: LinkState,
+    /// Since when.
+    pub since: Ms,
+    /// How often its process was started again after it ended by itself.
+    pub restarts: u32,
+    /// The process's number, while one runs.
+    pub pid: Option<u32>,
+    /// The last lines of its standard error, oldest first.
+    pub stderr: Vec<String>,
+    /// Why it last failed.
+    pub last_error: Option<String>,
+}
+
+/// Every live link; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Upstreams(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    egress: Egress,
+    clock: Clock,
+    limits: UpstreamLimits,
+}
+
+impl Upstreams {
+    /// Makes an empty set of links.
+    pub fn new(egress: Egress, clock: Clock, limits: UpstreamLimits) -> Self {
+        Self(Arc::new(Inner { egress, clock, limits }))
+    }
+
+    /// Returns the link to a source, the same one for every call until the target's version
+    /// changes. Connects to nothing; the first call does.
+    pub fn link(&self, target: &Target) -> Arc<Link> {
+        let _ = (target, &self.0.egress, &self.0.clock, &self.0.limits);
+        todo!()
+    }
+
+    /// Closes the link to a source, and ends its process. Calls in flight fail.
+    pub fn close(&self, source: SourceId) {
+        let _ = source;
+        todo!()
+    }
+
+    /// Returns what the link to a source is doing; `None` when there is none.
+    pub fn status(&self, source: SourceId) -> Option<LinkStatus> {
+        let _ = source;
+        todo!()
+    }
+
+    /// Tries a source step by step, without a link and without keeping anything.
+    pub async fn probe(&self, target: &Target) -> ProbeReport {
+        let _ = target;
+        todo!()
+    }
+
+    /// Ends processes that have not been used for a while; called by a background job.
+    pub fn end_idle(&self) {
+        todo!()
+    }
+
+    /// Closes every link and waits until every process has ended.
+    pub async fn shutdown(&self) {
+        todo!()
+    }
+}
