@@ -1,0 +1,83 @@
+//! What can go wrong with a preset.
+
+use thiserror::Error;
+
+use crate::{clock::Ms, fault::Fault, model::Slug, policy::Denied, presets::Collision, store::StoreError};
+
+/// Says why a preset was not found or kept.
+#[derive(Debug, Error)]
+pub enum PresetError {
+    /// There is no such preset, or it belongs to somebody else.
+    #[error("there is no such preset")]
+    NotFound,
+
+    /// The caller may not do this.
+    #[error("not allowed")]
+    Denied(#[from] Denied),
+
+    /// A part of what was typed cannot be used.
+    #[error("{part}: {reason}")]
+    Invalid {
+        /// The part, by the name of its field.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// Another preset of the same owner has the slug.
+    #[error("there is already a preset with the slug `{slug}`")]
+    SlugTaken {
+        /// The slug.
+        slug: Slug,
+    },
+
+    /// Two tools want one name.
+    #[error("{}", collision_text(.collisions))]
+    Collision {
+        /// Every such name, at least one.
+        collisions: Vec<Collision>,
+    },
+
+    /// Somebody else edited it after this caller looked.
+    #[error("somebody else changed this preset at {at}; look at it again and repeat the change")]
+    Stale {
+        /// The version it has.
+        version: i64,
+        /// When it was edited.
+        at: Ms,
+    },
+
+    /// The database failed.
+    #[error("could not read or write presets")]
+    Store(#[from] StoreError),
+}
+
+impl PresetError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NotFound
+            | Self::Invalid { .. }
+            | Self::SlugTaken { .. }
+            | Self::Collision { .. }
+            | Self::Stale { .. } => Fault::Caller,
+            Self::Denied(_) => Fault::Refused,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+fn collision_text(collisions: &[Collision]) -> String {
+    let mut text = String::new();
+    for Collision { name, first, second, suggestion } in collisions {
+        if !text.is_empty() {
+            text.push_str("; ");
+        }
+        text.push_str(&format!(
+            "`{}` of source `{}` and `{}` of source `{}` would both be called `{name}`: expose one of them \
+             under another name, for example `{suggestion}`",
+            first.1, first.0, second.1, second.0
+        ));
+    }
+    text
+}

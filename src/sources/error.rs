@@ -1,0 +1,106 @@
+//! What can go wrong with a source.
+
+use thiserror::Error;
+
+use crate::{
+    clock::Ms,
+    fault::Fault,
+    model::{SourceId, SourceName},
+    policy::Denied,
+    store::StoreError,
+    upstream::UpstreamError,
+    vault::VaultError,
+};
+
+/// Says why a source was not found, kept or reached.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// There is no such source, or it belongs to somebody else.
+    #[error("there is no such data source")]
+    NotFound,
+
+    /// The caller may not do this.
+    #[error("not allowed")]
+    Denied(#[from] Denied),
+
+    /// A part of what was typed cannot be used.
+    #[error("{part}: {reason}")]
+    Invalid {
+        /// The part, by the name of its field.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// Another source of the same owner has the name.
+    #[error("there is already a data source named `{name}`")]
+    NameTaken {
+        /// The name.
+        name: SourceName,
+    },
+
+    /// The owner's plan holds no more sources.
+    #[error("the plan `{plan}` holds {limit} data sources and all are in use")]
+    Limit {
+        /// The plan.
+        plan: String,
+        /// How many it holds.
+        limit: i64,
+    },
+
+    /// Somebody else edited it after this caller looked.
+    #[error("somebody else changed this data source at {at}; look at it again and repeat the change")]
+    Stale {
+        /// The version it has.
+        version: i64,
+        /// When it was edited.
+        at: Ms,
+    },
+
+    /// It is switched off.
+    #[error("the data source `{name}` is switched off")]
+    Disabled {
+        /// Its name.
+        name: SourceName,
+    },
+
+    /// It could not be reached or did not speak MCP.
+    #[error("the data source did not answer as it should")]
+    Upstream(#[from] UpstreamError),
+
+    /// Its credential could not be sealed or opened.
+    #[error("the credential of data source {source_id} could not be used")]
+    Vault {
+        /// The source.
+        source_id: SourceId,
+        /// Why.
+        #[source]
+        error: VaultError,
+    },
+
+    /// Its sealed credential is not one: the record is damaged.
+    #[error("the credential of data source {source_id} is damaged")]
+    Credential {
+        /// The source.
+        source_id: SourceId,
+    },
+
+    /// The database failed.
+    #[error("could not read or write data sources")]
+    Store(#[from] StoreError),
+}
+
+impl SourceError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NotFound | Self::Invalid { .. } | Self::NameTaken { .. } | Self::Stale { .. } => {
+                Fault::Caller
+            }
+            Self::Denied(_) | Self::Limit { .. } | Self::Disabled { .. } => Fault::Refused,
+            Self::Upstream(error) => error.fault(),
+            Self::Vault { .. } | Self::Credential { .. } => Fault::Gateway,
+            Self::Store(error) => error.fault(),
+        }
+    }
+}
