@@ -11,7 +11,10 @@
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
 
+mod retention;
 mod writer;
+
+pub use retention::retain;
 
 use std::{
     sync::{
@@ -115,6 +118,11 @@ impl Audit {
                 tracing::error!(dropped, "the audit queue is full: {dropped} events were lost");
             }
         }
+    }
+
+    /// Returns how many events wait for their commit.
+    pub fn waiting(&self) -> usize {
+        QUEUE_MAX - self.0.queue.capacity()
     }
 
     /// Returns how many events were lost to a full queue since the start.
