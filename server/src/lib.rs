@@ -6,6 +6,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod connect;
 pub mod layers;
 pub mod logging;
 pub mod respond;
+pub mod routes;
+pub mod serve;

@@ -2,13 +2,14 @@
 
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 
-use crate::config::{LogFormat, Settings};
+use crate::config::LogFormat;
 
-/// Starts logging as the settings say. A second call in one process changes nothing.
-pub fn start(settings: &Settings) {
-    let filter = EnvFilter::new(&settings.log);
+/// Starts logging what the filter lets through, as `info,doorward=debug`. A second call in one
+/// process changes nothing.
+pub fn start(filter: &str, format: LogFormat) {
+    let filter = EnvFilter::new(filter);
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let outcome = match settings.log_format {
+    let outcome = match format {
         LogFormat::Text => lines.with_target(false).finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     };

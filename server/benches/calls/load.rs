@@ -99,7 +99,11 @@ async fn caller(shape: Shape, until: Instant) -> io::Result<Run> {
         run.answers += u64::from(right);
         run.wrong += u64::from(!right);
         if run.wrong == 1 && !right {
-            eprintln!("wrong answer: {}{}", String::from_utf8_lossy(head), String::from_utf8_lossy(&answer[..answer.len().min(600)]));
+            eprintln!(
+                "wrong answer: {}{}",
+                String::from_utf8_lossy(head),
+                String::from_utf8_lossy(&answer[..answer.len().min(600)])
+            );
         }
     }
     Ok(run)

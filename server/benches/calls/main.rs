@@ -72,7 +72,8 @@ struct Target {
 async fn measure(quick: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let source = free_address()?;
-    let _source = Running(Command::new(std::env::current_exe()?).args(["source", &source.to_string()]).spawn()?);
+    let _source =
+        Running(Command::new(std::env::current_exe()?).args(["source", &source.to_string()]).spawn()?);
     wait_for(source).await?;
 
     let nginx_address = free_address()?;
@@ -104,7 +105,11 @@ async fn measure(quick: bool) -> Result<()> {
         };
         vec![
             Target { name: "direct", pid: None, shape: direct.clone() },
-            Target { name: "nginx", pid: Some(nginx.0.id()), shape: through(nginx_address, "/mcp", tool, &key) },
+            Target {
+                name: "nginx",
+                pid: Some(nginx.0.id()),
+                shape: through(nginx_address, "/mcp", tool, &key),
+            },
             Target {
                 name: "doorward",
                 pid: Some(gateway.0.id()),
@@ -116,7 +121,8 @@ async fn measure(quick: bool) -> Result<()> {
     println!("\n| case | target | req/s | p50 µs | p99 µs | CPU µs/call | of nginx (CPU) | wrong |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut wrong = 0;
-    let cases: &[(&str, usize)] = &[("echo", 1), ("echo", 16), ("echo", 64), ("blob_100k", 16), ("blob_1m", 8)];
+    let cases: &[(&str, usize)] =
+        &[("echo", 1), ("echo", 16), ("echo", 64), ("blob_100k", 16), ("blob_1m", 8)];
     for (tool, connections) in cases.iter().take(if quick { 2 } else { cases.len() }) {
         let size = upstream::SIZES.iter().find(|(name, _)| name == tool).map_or(0, |(_, size)| *size);
         wrong += compare(&format!("{tool} c{connections}"), &targets(tool, size), *connections).await?;
@@ -132,7 +138,11 @@ async fn measure(quick: bool) -> Result<()> {
     let lists = [
         Target { name: "direct", pid: None, shape: list(source, "/mcp", "") },
         Target { name: "nginx", pid: Some(nginx.0.id()), shape: list(nginx_address, "/mcp", &key) },
-        Target { name: "doorward", pid: Some(gateway.0.id()), shape: list(gateway_address, "/mcp/ada/bench", &key) },
+        Target {
+            name: "doorward",
+            pid: Some(gateway.0.id()),
+            shape: list(gateway_address, "/mcp/ada/bench", &key),
+        },
     ];
     wrong += compare("tools/list of 503 c16", &lists, 16).await?;
 
@@ -191,7 +201,10 @@ fn modern_call(tool: &str) -> String {
 }
 
 fn modern_headers(tool: &str, key: &str) -> String {
-    format!("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n{}", bearer(key))
+    format!(
+        "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n{}",
+        bearer(key)
+    )
 }
 
 fn bearer(key: &str) -> String {

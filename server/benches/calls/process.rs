@@ -32,7 +32,8 @@ fn own_cpu(pid: u32) -> Duration {
 fn family(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let mut found = vec![pid];
-    found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()).flat_map(self::family));
+    found.extend(
+        children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()).flat_map(self::family),
+    );
     found
 }
-

@@ -8,8 +8,7 @@ use tokio::net::TcpListener;
 use super::http::{Wire, find};
 
 /// How long the text of the answer is, per tool.
-pub const SIZES: [(&str, usize); 3] =
-    [("echo", 1024), ("blob_100k", 100 * 1024), ("blob_1m", 1024 * 1024)];
+pub const SIZES: [(&str, usize); 3] = [("echo", 1024), ("blob_100k", 100 * 1024), ("blob_1m", 1024 * 1024)];
 /// How many further tools are listed.
 const OTHERS: usize = 500;
 
@@ -67,7 +66,8 @@ fn answer(body: &[u8], tools: &str, texts: &[String]) -> Vec<u8> {
     let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
     let length = body.len();
     let mut message =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
+            .into_bytes();
     message.extend_from_slice(body.as_bytes());
     message
 }
@@ -81,12 +81,15 @@ fn member<'a>(body: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 fn tools() -> String {
-    let schema = r#"{"type":"object","properties":{"text":{"type":"string","description":"What to send back"}}}"#;
+    let schema =
+        r#"{"type":"object","properties":{"text":{"type":"string","description":"What to send back"}}}"#;
     let named = SIZES.iter().map(|(name, _)| (*name).to_owned());
     let others = (0..OTHERS).map(|number| format!("tool_{number:03}"));
     let tools: Vec<String> = named
         .chain(others)
-        .map(|name| format!(r#"{{"name":"{name}","description":"Answers with a text","inputSchema":{schema}}}"#))
+        .map(|name| {
+            format!(r#"{{"name":"{name}","description":"Answers with a text","inputSchema":{schema}}}"#)
+        })
         .collect();
     format!("[{}]", tools.join(","))
 }

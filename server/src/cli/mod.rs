@@ -4,10 +4,16 @@
 //! the work itself beyond reading arguments and printing answers.
 
 mod config;
+mod connect;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use doorward::secret::Secret;
 
 use crate::config::{ConfigErrors, Loaded, Settings, environment, variable};
 
@@ -30,6 +36,8 @@ enum Command {
     /// Check the settings, or print a sample of them.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Be a preset as an MCP server on standard input and output.
+    Connect(connect::ConnectArguments),
 }
 
 /// Reads the command line and does what it says.
@@ -48,7 +56,21 @@ fn run(arguments: Arguments) -> CommandResult {
     let context = Context { config: arguments.config };
     match arguments.command {
         Command::Config(command) => config::run(&context, &command),
+        Command::Connect(arguments) => wait_for(connect::run(arguments)),
     }
+}
+
+/// Runs what waits for others.
+fn wait_for(command: impl Future<Output = CommandResult>) -> CommandResult {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}
+
+/// Reads a secret from a file, without the line end that editors leave there.
+fn read_secret_file(path: &Path) -> Result<Secret, io::Error> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        io::Error::new(error.kind(), format!("could not read `{}`: {error}", path.display()))
+    })?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 /// What every command knows.

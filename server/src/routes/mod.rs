@@ -1,0 +1,3 @@
+//! The one list of routes.
+
+pub mod assets;

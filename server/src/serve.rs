@@ -1,0 +1,109 @@
+//! Listens: accepts connections, hands their requests to the routes, and ends in order.
+//!
+//! Never looks into a request. What it promises: small answers leave at once (TCP_NODELAY), slow
+//! or endless headers do not hold a place, no more connections than the settings say, and after a
+//! request to stop no new ones, while those under way may finish until the deadline.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use crate::layers::Peer;
+
+/// How long a connection may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long to wait when the system has no room for another connection.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` is cancelled, and then until every connection has ended or `drain` is over.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections_max: usize,
+    stop: CancellationToken,
+    drain: Duration,
+) {
+    let places = Arc::new(Semaphore::new(connections_max));
+    let connections = GracefulShutdown::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                after_failed_accept(&error).await;
+                continue;
+            }
+        };
+        let connection = connections.watch(connection(stream, peer, router.clone()));
+        tokio::spawn(async move {
+            // A connection that breaks is the caller's matter; what was under way has noted it.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    tokio::select! {
+        () = connections.shutdown() => {}
+        () = tokio::time::sleep(drain) => tracing::warn!("connections were still open at the deadline"),
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+) -> impl hyper_util::server::graceful::GracefulConnection {
+    // Without it every second small answer waits 40 ms for the caller's acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("could not switch off delays: {error}");
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let mut router = router.clone();
+        router.call(request.map(Body::new))
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+async fn after_failed_accept(error: &io::Error) {
+    let gone = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !gone {
+        tracing::error!("could not accept a connection: {error}");
+        tokio::time::sleep(ACCEPT_AGAIN).await;
+    }
+}
+
+/// Returns when the process is asked to stop (SIGTERM, SIGINT).
+pub async fn asked_to_stop() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
