@@ -1,0 +1,254 @@
+//! Every shared part of the program, built once.
+//!
+//! An [`Engine`] is cheap to clone: it is the state of the HTTP server and the context of the
+//! console alike. Never holds a rule of its own. A new part is a field here, a line in
+//! [`Engine::open`], and, if it works in the background, a line in [`Engine::start`].
+
+use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
+
+use thiserror::Error;
+
+use crate::{
+    audit::Audit,
+    changes::Changes,
+    clock::Clock,
+    egress::{Egress, EgressLimits, EgressPolicy},
+    fault::Fault,
+    identity::{Identity, IdentitySettings},
+    jobs::Jobs,
+    metrics::{Gauge, Metrics},
+    presets::Presets,
+    proxy::{Proxy, ProxySettings},
+    quota::Quota,
+    secret::Secret,
+    sources::{SourceSettings, Sources},
+    store::{Store, StoreError},
+    upstream::{UpstreamLimits, Upstreams},
+    vault::{KeySource, Vault, VaultError},
+};
+
+/// How often what a call used is written, and unused leases are given back.
+const QUOTA_PAUSE: Duration = Duration::from_secs(1);
+/// How often the time of keys' last use is written.
+const KEYS_PAUSE: Duration = Duration::from_secs(10);
+/// How often it is looked whether a source is due for a look.
+const SOURCES_PAUSE: Duration = Duration::from_secs(15);
+/// How often processes and sessions that nobody uses are looked for.
+const IDLE_PAUSE: Duration = Duration::from_secs(15);
+/// How often events and metrics past their plan's retention are removed.
+const RETENTION_PAUSE: Duration = Duration::from_secs(3600);
+
+/// What the parts need to know.
+#[derive(Clone, Debug)]
+pub struct EngineSettings {
+    /// Where the state is.
+    pub database: Database,
+    /// Where the vault's keys are.
+    pub vault_key: KeySource,
+    /// Which addresses sources may be at.
+    pub egress: EgressPolicy,
+    /// The bounds of outbound requests.
+    pub egress_limits: EgressLimits,
+    /// The bounds of links to sources.
+    pub upstream: UpstreamLimits,
+    /// How people are recognised.
+    pub identity: IdentitySettings,
+    /// The bounds of sources.
+    pub sources: SourceSettings,
+    /// What the path of a call needs to know.
+    pub proxy: ProxySettings,
+}
+
+/// Where the state is.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres {
+        /// The database in a role that owns no tables.
+        app: Secret,
+        /// The database in the role that owns the tables; `None` = migrated by somebody else.
+        owner: Option<Secret>,
+    },
+}
+
+/// Says why the program cannot begin.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The folder of the state could not be made.
+    #[error("could not make the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the machine says.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error("could not open the database")]
+    Store(#[from] StoreError),
+    /// The vault cannot be used.
+    #[error("could not open the vault")]
+    Vault(#[from] VaultError),
+}
+
+impl EngineError {
+    /// Returns whose fault this is.
+    pub fn fault(&self) -> Fault {
+        Fault::Gateway
+    }
+}
+
+/// Every shared part of the program.
+#[derive(Clone)]
+pub struct Engine(Arc<Parts>);
+
+/// The parts, as fields of an [`Engine`].
+#[expect(missing_docs, reason = "each part is described by its room")]
+pub struct Parts {
+    pub clock: Clock,
+    pub store: Store,
+    pub vault: Vault,
+    pub changes: Changes,
+    pub metrics: Metrics,
+    pub audit: Audit,
+    pub identity: Identity,
+    pub quota: Quota,
+    pub upstreams: Upstreams,
+    pub sources: Sources,
+    pub presets: Presets,
+    pub proxy: Proxy,
+    pub jobs: Jobs,
+}
+
+impl Deref for Engine {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Engine {
+    /// Opens database and vault and builds every part. Nothing runs in the background yet.
+    pub async fn open(settings: EngineSettings, clock: Clock) -> Result<Self, EngineError> {
+        let store = match &settings.database {
+            Database::Sqlite(path) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)
+                        .map_err(|source| EngineError::Folder { path: folder.to_owned(), source })?;
+                }
+                Store::open_sqlite(path).await?
+            }
+            Database::Postgres { app, owner } => Store::open_postgres(app, owner.as_ref()).await?,
+        };
+        let vault = Vault::open(store.clone(), settings.vault_key).await?;
+        let changes = Changes::new();
+        let metrics = Metrics::new(store.clone());
+        let audit = Audit::new(store.clone(), metrics.clone());
+        let identity =
+            Identity::new(store.clone(), audit.clone(), changes.clone(), clock.clone(), settings.identity);
+        let quota = Quota::new(store.clone(), &changes, clock.clone());
+        let egress = Egress::new(settings.egress, settings.egress_limits);
+        let upstreams = Upstreams::new(egress, clock.clone(), settings.upstream);
+        let sources = Sources::new(
+            store.clone(),
+            vault.clone(),
+            upstreams.clone(),
+            audit.clone(),
+            clock.clone(),
+            settings.sources,
+            changes.clone(),
+        );
+        let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone());
+        let proxy = Proxy::new(
+            identity.clone(),
+            presets.clone(),
+            sources.clone(),
+            quota.clone(),
+            audit.clone(),
+            clock.clone(),
+            settings.proxy,
+        );
+        let jobs = Jobs::default();
+        Ok(Self(Arc::new(Parts {
+            clock,
+            store,
+            vault,
+            changes,
+            metrics,
+            audit,
+            identity,
+            quota,
+            upstreams,
+            sources,
+            presets,
+            proxy,
+            jobs,
+        })))
+    }
+
+    /// Starts the background work. Called once; [`Engine::stop`] ends it.
+    pub fn start(&self) {
+        let audit = self.audit.clone();
+        self.jobs.writer(async move |stop| audit.run(stop).await);
+        let identity = self.identity.clone();
+        self.jobs.every(KEYS_PAUSE, move || {
+            let identity = identity.clone();
+            async move { log_failure("the keys' last use", identity.flush_used().await) }
+        });
+        let quota = self.quota.clone();
+        self.jobs.every(QUOTA_PAUSE, move || {
+            let quota = quota.clone();
+            async move { log_failure("the quota counters", quota.flush().await) }
+        });
+        let sources = self.sources.clone();
+        self.jobs.every(SOURCES_PAUSE, move || {
+            let sources = sources.clone();
+            async move { log_failure("the sources' health", sources.check_due().await) }
+        });
+        let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
+        self.jobs.every(IDLE_PAUSE, move || {
+            upstreams.end_idle();
+            proxy.end_idle();
+            async {}
+        });
+        let engine = self.clone();
+        self.jobs.every(RETENTION_PAUSE, move || {
+            let (store, now) = (engine.store.clone(), engine.clock.now());
+            async move { log_failure("the retention", crate::audit::retain(&store, now).await) }
+        });
+    }
+
+    /// Ends everything in order: links first, so that no call is under way, then the work in the
+    /// background, then the counters, then the database.
+    pub async fn stop(&self) {
+        self.upstreams.shutdown().await;
+        self.jobs.end().await;
+        log_failure("the keys' last use", self.identity.flush_used().await);
+        log_failure("the quota counters", self.quota.give_back().await);
+        self.store.close().await;
+    }
+
+    /// Returns what is worth watching beside the calls, for [`Metrics::text`].
+    pub fn gauges(&self) -> Vec<Gauge> {
+        vec![
+            Gauge {
+                name: "audit_waiting",
+                help: "Run events that wait for their commit.",
+                value: self.audit.waiting() as f64,
+            },
+            Gauge {
+                name: "audit_lost",
+                help: "Run events that found no room since the start.",
+                value: self.audit.dropped() as f64,
+            },
+        ]
+    }
+}
+
+fn log_failure<T, E: std::error::Error + 'static>(what: &str, result: Result<T, E>) {
+    if let Err(error) = result {
+        tracing::warn!(error = &error as &dyn std::error::Error, "{what} could not be written: {error}");
+    }
+}
