@@ -80,6 +80,7 @@ fn arbitrary_property(rest: &str) -> Option<Utility> {
 fn fixed(base: &str) -> Option<Vec<(&'static str, String)>> {
     let pairs: &[(&'static str, &str)] = match base {
         "rounded" => &[("border-radius", "0.25rem")],
+        "blur-none" => &[("filter", "none")],
         "border" => &[("border-width", "1px")],
         "border-x" => &[("border-left-width", "1px"), ("border-right-width", "1px")],
         "border-y" => &[("border-top-width", "1px"), ("border-bottom-width", "1px")],
@@ -129,6 +130,28 @@ fn fixed(base: &str) -> Option<Vec<(&'static str, String)>> {
         "transition-none" => &[("transition-property", "none")],
         "touch-none" => &[("touch-action", "none")],
         "touch-manipulation" => &[("touch-action", "manipulation")],
+        "list-item" => &[("display", "list-item")],
+        "collapse" => &[("visibility", "collapse")],
+        "caption-top" => &[("caption-side", "top")],
+        "caption-bottom" => &[("caption-side", "bottom")],
+        "text-ellipsis" => &[("text-overflow", "ellipsis")],
+        "text-clip" => &[("text-overflow", "clip")],
+        "justify-self-start" => &[("justify-self", "flex-start")],
+        "justify-self-end" => &[("justify-self", "flex-end")],
+        "ease-linear" => &[("transition-timing-function", "linear")],
+        "ease-in" => &[("transition-timing-function", "cubic-bezier(.4,0,1,1)")],
+        "ease-out" => &[("transition-timing-function", "cubic-bezier(0,0,.2,1)")],
+        "ease-in-out" => &[("transition-timing-function", "cubic-bezier(.4,0,.2,1)")],
+        "bg-center" => &[("background-position", "center")],
+        "bg-top" => &[("background-position", "top")],
+        "bg-bottom" => &[("background-position", "bottom")],
+        "bg-left" => &[("background-position", "left")],
+        "bg-right" => &[("background-position", "right")],
+        "bg-none" => &[("background-image", "none")],
+        "blur-sm" | "backdrop-blur-sm" => {
+            let property = if base.starts_with("back") { "backdrop-filter" } else { "filter" };
+            return Some(vec![(property, "blur(8px)".to_owned())]);
+        }
         "list-inside" => &[("list-style-position", "inside")],
         "list-outside" => &[("list-style-position", "outside")],
         "field-sizing-content" => &[("field-sizing", "content")],

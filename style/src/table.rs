@@ -31,7 +31,8 @@ pub(crate) fn declarations(base: &str) -> Option<Vec<(String, String)>> {
         .map(|line| line.split_once(':'))
         .map(|pair| pair.map(|(property, value)| (property.trim().to_owned(), value.trim().to_owned())))
         .collect::<Option<_>>()?;
-    let sound = declarations.iter().all(|(property, value)| is_property(property) && is_value(value));
+    let sound =
+        declarations.iter().all(|(property, value)| is_property(property) && is_value(property, value));
     (sound && !declarations.is_empty()).then_some(declarations)
 }
 
@@ -39,10 +40,14 @@ fn is_property(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
 
-/// Whether every word of the value is a number, a function or a keyword that CSS has.
-fn is_value(value: &str) -> bool {
-    if value.is_empty() || value.contains(['{', '}', '<']) {
+/// Whether every word of the value is a number, a function or a keyword that the property has.
+fn is_value(property: &str, value: &str) -> bool {
+    // What the crate answers for a colour it does not know; the true `current` is read by `own`.
+    if value.is_empty() || value.contains(['{', '}', '<']) || value.contains("currentColor") {
         return false;
+    }
+    if let Some((_, allowed)) = OF_PROPERTY.iter().find(|(properties, _)| properties.contains(&property)) {
+        return allowed.contains(&value);
     }
     let words = value.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '/'));
     words.filter(|word| !word.is_empty()).all(|word| {
@@ -50,6 +55,36 @@ fn is_value(value: &str) -> bool {
         start.starts_with(|c: char| c.is_ascii_digit()) || word.starts_with('#') || KEYWORDS.contains(&word)
     })
 }
+
+/// Whole values of properties for which the crate takes any word.
+const OF_PROPERTY: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "align-content",
+            "align-items",
+            "align-self",
+            "justify-content",
+            "justify-items",
+            "justify-self",
+            "place-content",
+            "place-items",
+            "place-self",
+        ],
+        &[
+            "auto",
+            "baseline",
+            "center",
+            "end",
+            "normal",
+            "space-around",
+            "space-between",
+            "space-evenly",
+            "start",
+            "stretch",
+        ],
+    ),
+    (&["white-space"], &["break-spaces", "normal", "nowrap", "pre", "pre-line", "pre-wrap"]),
+];
 
 /// The words that values of the table's utilities may hold, functions included.
 const KEYWORDS: &[&str] = &[

@@ -1,0 +1,228 @@
+//! `cargo xtask test`: everything that must hold before a change is taken.
+//!
+//! Steps run one after the other and all of them run, also after a failure. Nothing is left out silently: what a
+//! step needs is installed or named as missing, and a skipped test counts as a failed one.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::assets::{self, Islands};
+use crate::process::{cargo, command, quiet, root, run as show, target, tee};
+use crate::{machine, peers};
+
+/// One step: its name, what it shows, and how.
+struct Step {
+    name: &'static str,
+    shows: &'static str,
+    run: fn() -> Result<Count>,
+}
+
+/// The steps in their order: what fails quickly stands first, what needs a build stands behind it.
+const STEPS: &[Step] = &[
+    Step { name: "install", shows: "the machine has what the tests need", run: install },
+    Step { name: "format", shows: "rustfmt has nothing to change", run: format },
+    Step { name: "lint", shows: "clippy has nothing to say", run: lint },
+    Step { name: "rust", shows: "tests of all crates, on SQLite and PostgreSQL", run: rust },
+    Step { name: "islands", shows: "the browser's half builds", run: islands },
+    Step { name: "browser", shows: "every flow in Chromium, with and without JavaScript", run: browser },
+    Step { name: "peers", shows: "real MCP clients and servers in all era pairs", run: real_peers },
+];
+
+/// How many checks of a step held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    passed: u32,
+    failed: u32,
+}
+
+const ONE: Count = Count { passed: 1, failed: 0 };
+
+struct Row {
+    name: &'static str,
+    shows: &'static str,
+    count: Count,
+    trouble: Option<String>,
+    took: Duration,
+}
+
+/// Runs the named steps, or all.
+pub(crate) fn run(names: &[String]) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == *name)) {
+        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        bail!("no step `{name}`; there are: {}", known.join(", "));
+    }
+    let chosen = STEPS.iter().filter(|step| names.is_empty() || names.iter().any(|name| name == step.name));
+
+    let begin = Instant::now();
+    let mut rows = Vec::new();
+    for step in chosen {
+        println!("==> {}: {}", step.name, step.shows);
+        let begin = Instant::now();
+        let (count, trouble) = match (step.run)() {
+            Ok(count) if count == Count::default() => {
+                (Count { passed: 0, failed: 1 }, Some("nothing was tested".to_owned()))
+            }
+            Ok(count) => (count, None),
+            Err(error) => (Count { passed: 0, failed: 1 }, Some(format!("{error:#}"))),
+        };
+        if let Some(trouble) = &trouble {
+            println!("    {trouble}");
+        }
+        rows.push(Row { name: step.name, shows: step.shows, count, trouble, took: begin.elapsed() });
+    }
+    summary(&rows, begin.elapsed(), names.is_empty())
+}
+
+/// Prints the table and the last line, and fails when anything did.
+fn summary(rows: &[Row], took: Duration, complete: bool) -> Result<()> {
+    println!("\n{:<9} {:>6} {:>6} {:>8}", "step", "passed", "failed", "time");
+    for row in rows {
+        let verdict = row.trouble.as_deref().and_then(|trouble| trouble.lines().next()).unwrap_or(row.shows);
+        let Count { passed, failed } = row.count;
+        println!("{:<9} {passed:>6} {failed:>6} {:>7.1}s  {verdict}", row.name, row.took.as_secs_f64());
+    }
+    if !complete {
+        println!("only the steps above were asked for");
+    }
+    println!("in {:.0} s", took.as_secs_f64());
+    let passed: u32 = rows.iter().map(|row| row.count.passed).sum();
+    let failed: u32 = rows.iter().map(|row| row.count.failed).sum();
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn install() -> Result<Count> {
+    machine::provide(machine::TESTS)?;
+    peers::provide()?;
+    if quiet(cargo().args(["nextest", "--version"])).is_none() {
+        show(cargo().args(["install", "--locked", "cargo-nextest"]))?;
+    }
+    Ok(ONE)
+}
+
+fn format() -> Result<Count> {
+    show(cargo().args(["fmt", "--all", "--check"]))?;
+    Ok(ONE)
+}
+
+fn lint() -> Result<Count> {
+    // As part of the workspace `app` has its server half; alone it has the browser's.
+    show(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    show(
+        cargo()
+            .args(["clippy", "--quiet", "--package", "app", "--no-default-features", "--features", "hydrate"])
+            .args(["--", "-D", "warnings"]),
+    )?;
+    Ok(Count { passed: 2, failed: 0 })
+}
+
+fn rust() -> Result<Count> {
+    let mut tests = cargo();
+    tests.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=fail", "--color=never"]);
+    tests.env("DOORWARD_REQUIRE_PG", "1");
+    if let Some(programs) = machine::postgres() {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(programs).chain(std::env::split_paths(&path));
+        tests.env("PATH", std::env::join_paths(folders)?);
+    }
+    let (success, text) = tee(&mut tests)?;
+    let count = nextest_count(&text).context("the tests did not run to their end")?;
+    if !success && count.failed == 0 {
+        bail!("the test run failed");
+    }
+    Ok(count)
+}
+
+fn islands() -> Result<Count> {
+    match assets::build()? {
+        Islands::Built => Ok(ONE),
+        Islands::Left(reason) => bail!(reason),
+    }
+}
+
+fn browser() -> Result<Count> {
+    node_tests("end2end/flows")
+}
+
+fn real_peers() -> Result<Count> {
+    node_tests("end2end/peers")
+}
+
+/// Builds the program with the quick profile and runs the `*.test.mjs` of a folder against it.
+fn node_tests(folder: &str) -> Result<Count> {
+    show(cargo().args(["build", "--quiet", "--package", "server", "--bin", "doorward"]))?;
+    let mut files: Vec<_> = fs::read_dir(root().join(folder))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+
+    let report = target().join(format!("{}.tap", folder.replace('/', "-")));
+    let (success, _) = tee(command(peers::node()?)
+        .args([
+            "--test",
+            "--test-concurrency=1",
+            "--test-reporter=spec",
+            "--test-reporter-destination=stdout",
+        ])
+        .arg("--test-reporter=tap")
+        .arg(format!("--test-reporter-destination={}", report.display()))
+        .args(files)
+        .env("DOORWARD_PROGRAM", target().join("debug/doorward"))
+        .env("DOORWARD_PEERS", root().join("peers"))
+        .env("CHROMIUM", machine::chromium().unwrap_or_default()))?;
+    let count = tap_count(&fs::read_to_string(&report)?).context("the tests did not run to their end")?;
+    if !success && count.failed == 0 {
+        bail!("the test run failed");
+    }
+    Ok(count)
+}
+
+/// Reads nextest's last line: `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 2 skipped`.
+fn nextest_count(text: &str) -> Option<Count> {
+    let line = text.lines().rev().find(|line| line.trim_start().starts_with("Summary ["))?;
+    let (_, results) = line.split_once("run: ")?;
+    let mut count = Count::default();
+    for part in results.split(", ") {
+        let mut words = part.trim().splitn(2, ' ');
+        let number: u32 = words.next()?.parse().ok()?;
+        match words.next()? {
+            kind if kind.starts_with("passed") => count.passed += number,
+            _ => count.failed += number,
+        }
+    }
+    Some(count)
+}
+
+/// Reads the last lines of a TAP report: `# pass 3`, `# fail 0`, `# cancelled 0`, `# skipped 0`, `# todo 0`.
+fn tap_count(text: &str) -> Option<Count> {
+    let number = |name: &str| -> Option<u32> {
+        let line = text.lines().rev().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    let failed = number("fail ")? + number("cancelled ")? + number("skipped ")? + number("todo ")?;
+    Some(Count { passed: number("pass ")?, failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_of_nextest_is_read() {
+        let text = "x\n     Summary [   0.406s] 25 tests run: 20 passed (2 slow), 3 failed, 1 timed out, 1 skipped\n";
+        assert_eq!(nextest_count(text), Some(Count { passed: 20, failed: 5 }));
+        assert_eq!(nextest_count("error: could not compile"), None);
+    }
+
+    #[test]
+    fn a_report_of_node_is_read_and_skipped_tests_count_as_failed() {
+        let text = "# tests 6\n# suites 1\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 2\n# todo 0\n# duration_ms 5\n";
+        assert_eq!(tap_count(text), Some(Count { passed: 3, failed: 3 }));
+    }
+}
