@@ -1,0 +1,5 @@
+//! The first page: is anything wrong, what happened just now, how much, and what next.
+
+mod page;
+
+pub(crate) use page::page;

@@ -1,0 +1,8 @@
+//! What runs in the browser. The only room that is also compiled to WebAssembly.
+//!
+//! An island makes something that works already nicer. It holds no data it was not given, and
+//! knows nothing of the engine. To add one: a file here with one `#[island]`.
+
+mod copy;
+
+pub use copy::CopyButton;

@@ -1,0 +1,27 @@
+//! The one list of pages.
+
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::{
+    SsrMode,
+    components::{Route, Router, Routes},
+    path,
+};
+
+use crate::{home, page, setup, sign_in};
+
+/// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
+/// can still choose its status.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Router>
+            <Routes fallback=page::nowhere>
+                <Route path=path!("/") view=home::page ssr=SsrMode::Async/>
+                <Route path=path!("/setup") view=setup::page ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+            </Routes>
+        </Router>
+    }
+}

@@ -1,0 +1,55 @@
+//! Who is looking: the cookie of a browser session, and nothing else, says it.
+
+use std::sync::Arc;
+
+use doorward::{identity::Origin, model::Member, secret::Secret};
+
+use crate::{
+    context::{caller_address, console, cookie, header, respond_with},
+    trouble::Trouble,
+};
+
+/// Returns who is signed in; `None` if nobody is.
+pub(crate) async fn find() -> Result<Option<Arc<Member>>, Trouble> {
+    let Some(cookie) = cookie(cookie_name()) else { return Ok(None) };
+    Ok(console().identity.find_session(&cookie).await?)
+}
+
+/// Returns who is signed in, and refuses if nobody is. Every server function begins with it.
+pub(crate) async fn member() -> Result<Arc<Member>, Trouble> {
+    find().await?.ok_or(Trouble::SignIn)
+}
+
+/// Says where the request comes from, for the list of browser sessions and the throttle.
+pub(crate) fn origin() -> Origin {
+    Origin { address: caller_address(), user_agent: header(http::header::USER_AGENT).unwrap_or_default() }
+}
+
+/// Returns the cookie of the browser session as sent.
+pub(crate) fn sent() -> Option<String> {
+    cookie(cookie_name())
+}
+
+/// Gives the browser its cookie.
+pub(crate) fn begin(secret: &Secret) {
+    let cookie = format!("{}={}; {}", cookie_name(), secret.expose(), attributes());
+    respond_with(http::header::SET_COOKIE, &cookie);
+}
+
+/// Takes the browser's cookie away.
+pub(crate) fn end() {
+    respond_with(http::header::SET_COOKIE, &format!("{}=; Max-Age=0; {}", cookie_name(), attributes()));
+}
+
+/// The cookie's name. Over TLS its prefix makes browsers refuse one that another host set.
+fn cookie_name() -> &'static str {
+    if console().settings.https { "__Host-doorward" } else { "doorward" }
+}
+
+fn attributes() -> &'static str {
+    if console().settings.https {
+        "Path=/; HttpOnly; SameSite=Lax; Secure"
+    } else {
+        "Path=/; HttpOnly; SameSite=Lax"
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a page or a form cannot be answered, in the terms of a person who looks at it.
+
+use doorward::{
+    audit::AuditError, fault::Fault, identity::IdentityError, metrics::MetricsError, policy::Denied,
+    presets::PresetError, quota::QuotaError, sources::SourceError, store::StoreError,
+};
+
+/// Says why there is no page to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nobody is signed in.
+    SignIn,
+    /// What is asked for is at another path.
+    Elsewhere(String),
+    /// There is no such thing, or it belongs to somebody else.
+    NotFound,
+    /// The person may not; the sentence says who may.
+    Forbidden(String),
+    /// The database is busy or away; trying again makes sense.
+    Busy,
+    /// Doorward failed. What happened is in the log.
+    Broken,
+}
+
+impl From<Denied> for Trouble {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::OtherOrganisation => Self::NotFound,
+            Denied::Role { .. } | Denied::InstanceAdmin | Denied::KeyScope => {
+                Self::Forbidden(sentence(&denied.to_string()))
+            }
+        }
+    }
+}
+
+impl Trouble {
+    /// Turns an error of the engine that is nothing the person could have typed otherwise into what
+    /// they see, and logs it, because this is where it is handled.
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static), fault: Fault) -> Self {
+        match fault {
+            Fault::Refused => Self::Forbidden(sentence(&error.to_string())),
+            Fault::Caller | Fault::Upstream | Fault::Gateway => {
+                tracing::error!(error = %chain(error), "the console could not answer");
+                Self::Broken
+            }
+        }
+    }
+}
+
+impl From<IdentityError> for Trouble {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Denied(denied) => denied.into(),
+            IdentityError::Busy => Self::Busy,
+            IdentityError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() { Self::Busy } else { Self::of(&error, error.fault()) }
+    }
+}
+
+impl From<SourceError> for Trouble {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::NotFound => Self::NotFound,
+            SourceError::Denied(denied) => denied.into(),
+            SourceError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<PresetError> for Trouble {
+    fn from(error: PresetError) -> Self {
+        match error {
+            PresetError::NotFound => Self::NotFound,
+            PresetError::Denied(denied) => denied.into(),
+            PresetError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<AuditError> for Trouble {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Behind => Self::Busy,
+            AuditError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MetricsError> for Trouble {
+    fn from(error: MetricsError) -> Self {
+        match error {
+            MetricsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QuotaError> for Trouble {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+/// Writes an error with its causes on one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Makes a sentence of an error's text: a capital at the beginning, a full stop at the end.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut sentence: String = match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => return String::new(),
+    };
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}

@@ -1,0 +1,72 @@
+//! Buttons that change something: a form each, so that they work everywhere.
+
+use leptos::prelude::*;
+
+use crate::{
+    form::Form,
+    ui::{Field, FormMistake, Icon},
+};
+
+/// A button that posts to a server function.
+#[component]
+pub(crate) fn PostButton(
+    /// The server function's path.
+    action: &'static str,
+    /// What is sent along.
+    #[prop(optional)]
+    fields: Vec<(&'static str, String)>,
+    /// The classes of the button.
+    #[prop(default = tw!("button button-small"))]
+    class: &'static str,
+    /// What the button is called for screen readers, if its text does not say it.
+    #[prop(optional, into)]
+    label: Option<String>,
+    /// What stands on it.
+    children: Children,
+) -> impl IntoView {
+    let hidden = fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect_view();
+    view! {
+        <form method="post" action=action class="contents">
+            {hidden}
+            <button type="submit" class=class aria-label=label>{children()}</button>
+        </form>
+    }
+}
+
+/// A form that deletes something after its name was typed.
+#[component]
+pub(crate) fn ConfirmByName(
+    /// The server function's path; it gets `confirm` and the fields.
+    action: &'static str,
+    /// What is sent along.
+    fields: Vec<(&'static str, String)>,
+    /// The form as typed before.
+    form: Form,
+    /// The name to type.
+    #[prop(into)]
+    name: String,
+    /// What the button says.
+    #[prop(into)]
+    verb: String,
+    /// What will stop working, and for whom.
+    children: Children,
+) -> impl IntoView {
+    let hidden = fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect_view();
+    view! {
+        <form method="post" action=action class="grid max-w-xl gap-4">
+            {hidden}
+            <FormMistake form=form.clone()/>
+            <div class="grid gap-2">{children()}</div>
+            <Field form=form name="confirm" label=format!("Type {name} to confirm") mono=true/>
+            <div>
+                <button type="submit" class="button button-danger">{Icon::Trash.draw()} {verb}</button>
+            </div>
+        </form>
+    }
+}
