@@ -8,8 +8,16 @@
 //! Never decides who may call, and never knows how a refusal is shown.
 
 mod error;
+mod lease;
+mod limits;
+mod meter;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tokio::task::JoinError;
 
 use crate::{
     changes::Changes,
@@ -17,6 +25,9 @@ use crate::{
     model::{Member, PlanName, TenantId, UserId},
     store::Store,
 };
+use lease::Lease;
+use limits::Limits;
+use meter::{GiveBack, Meter};
 
 pub use error::QuotaError;
 
@@ -55,53 +66,117 @@ pub struct Quota(Arc<Inner>);
 struct Inner {
     store: Store,
     clock: Clock,
+    limits: Arc<Limits>,
+    meters: RwLock<HashMap<UserId, Arc<Meter>>>,
 }
 
 /// One call, charged. Dropping it leaves the call charged, however it ends.
 #[derive(Debug)]
 #[must_use = "a reservation is the proof that the call was charged"]
-pub struct Reservation(());
+pub struct Reservation(Arc<Lease>);
 
 impl Reservation {
-    /// Gives the call back: it never left, by a fault of our own.
+    /// Gives the call back: it never left, by a fault of our own. A lease that is over by then
+    /// takes nothing back, and the call stays charged.
     pub fn refund(self) {
-        todo!()
+        self.0.refund();
     }
 }
 
 impl Quota {
     /// Begins with nothing taken.
     pub fn new(store: Store, changes: &Changes, clock: Clock) -> Self {
-        let _ = changes;
-        Self(Arc::new(Inner { store, clock }))
+        Self(Arc::new(Inner { store, clock, limits: Limits::new(changes), meters: RwLock::default() }))
     }
 
     /// Charges one call.
     pub async fn reserve(&self, subject: &QuotaSubject) -> Result<Reservation, QuotaError> {
-        let _ = (subject, &self.0.store, &self.0.clock);
-        todo!()
+        let Inner { store, clock, limits, .. } = &*self.0;
+        let now = clock.now();
+        let limit = limits.calls(store, &subject.plan, now).await?;
+        let meter = self.meter(subject.user);
+        if let Some(lease) = meter.spend(limit, now) {
+            return Ok(Reservation(lease));
+        }
+        if let Some(limit) = limit
+            && meter.was_refused(limit, now)
+        {
+            return Err(QuotaError::Exhausted { limit, resets_at: now.month().end() });
+        }
+        self.renew(meter, limit).await.map(Reservation)
     }
 
     /// Returns who is charged when nobody is known: the person whose organisation owns the preset.
-    pub async fn owner_of(&self, tenant: TenantId) -> Result<QuotaSubject, QuotaError> {
-        let _ = tenant;
-        todo!()
+    pub async fn owner_of(&self, tenant: TenantId) -> Result<Arc<QuotaSubject>, QuotaError> {
+        self.0.limits.owner(&self.0.store, tenant, self.0.clock.now()).await
     }
 
     /// Returns what a person has used and has left in this month.
     pub async fn usage(&self, user: UserId) -> Result<Usage, QuotaError> {
-        let _ = user;
-        todo!()
+        let month = self.0.clock.now().month();
+        let mut tx = self.0.store.system_read().await?;
+        let plan = match tx.find_user(user).await? {
+            Some(user) => tx.find_plan(&user.plan).await?,
+            None => None,
+        };
+        let charged = tx.usage(user, month).await?;
+
+        let ahead = self.find_meter(user).map_or(0, |meter| meter.ahead(month));
+        let used = (charged - ahead).max(0);
+        let limit = plan.and_then(|plan| plan.calls_per_month);
+        Ok(Usage { used, limit, left: limit.map(|limit| (limit - used).max(0)), resets_at: month.end() })
     }
 
-    /// Writes what was counted and gives back what lies idle or belongs to a past month. To be
-    /// called every second or so.
+    /// Writes what was counted, gives back what lies idle or belongs to a past month, and looks at
+    /// the plans again. To be called every second or so: this is how long calls without a limit may
+    /// be missing from the usage shown, and are lost in a crash.
     pub async fn flush(&self) -> Result<(), QuotaError> {
-        todo!()
+        self.0.limits.refresh(&self.0.store, self.0.clock.now()).await?;
+        self.write(GiveBack::Idle).await
     }
 
     /// Writes what was counted and gives back everything, at the end of the process.
     pub async fn give_back(&self) -> Result<(), QuotaError> {
-        todo!()
+        self.write(GiveBack::Always).await
+    }
+
+    async fn write(&self, give_back: GiveBack) -> Result<(), QuotaError> {
+        let meters: Vec<_> =
+            self.0.meters.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let mut result = Ok(());
+        for meter in meters {
+            // One row that cannot be written must not keep the others from being.
+            if let Err(error) = meter.write(&self.0.store, &self.0.clock, give_back).await {
+                result = Err(error.into());
+            }
+        }
+        // Whoever charges holds a second reference, and only `meter` hands those out.
+        self.0
+            .meters
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, meter| !meter.is_empty() || Arc::strong_count(meter) > 1);
+        result
+    }
+
+    /// Renews in a task of its own: a caller who leaves in the middle must not take the units along.
+    async fn renew(&self, meter: Arc<Meter>, limit: Option<i64>) -> Result<Arc<Lease>, QuotaError> {
+        let inner = Arc::clone(&self.0);
+        let renewed = tokio::spawn(async move { meter.renew(&inner.store, &inner.clock, limit).await });
+        renewed.await.unwrap_or_else(|error| match JoinError::try_into_panic(error) {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(QuotaError::Stopping),
+        })
+    }
+
+    fn meter(&self, user: UserId) -> Arc<Meter> {
+        self.find_meter(user).unwrap_or_else(|| {
+            let mut meters = self.0.meters.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(meters.entry(user).or_insert_with(|| Arc::new(Meter::new(user))))
+        })
+    }
+
+    fn find_meter(&self, user: UserId) -> Option<Arc<Meter>> {
+        self.0.meters.read().unwrap_or_else(PoisonError::into_inner).get(&user).cloned()
     }
 }

@@ -1,0 +1,140 @@
+//! What plans allow, remembered.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use moka::sync::Cache;
+
+use super::{QuotaError, QuotaSubject};
+use crate::{
+    changes::{Change, Changes},
+    clock::Ms,
+    model::{PlanName, TenantId},
+    store::Store,
+};
+
+/// How many organisations' owners are remembered.
+const OWNERS_MAX: u64 = 10_000;
+
+/// What another process changed is noticed after this long.
+const AGE_MAX: Duration = Duration::from_secs(10);
+
+/// Remembers plans and owners until something about them changes.
+pub(super) struct Limits {
+    /// Counts the changes. What was read before the last of them is not believed.
+    generation: AtomicU64,
+    plans: ArcSwapOption<Plans>,
+    owners: Cache<TenantId, Owner>,
+}
+
+struct Plans {
+    generation: u64,
+    read_at: Ms,
+    calls: HashMap<PlanName, Option<i64>>,
+}
+
+#[derive(Clone)]
+struct Owner {
+    generation: u64,
+    read_at: Ms,
+    subject: Arc<QuotaSubject>,
+}
+
+impl Limits {
+    /// Begins with nothing remembered, and listens to what changes.
+    pub(super) fn new(changes: &Changes) -> Arc<Self> {
+        let limits = Arc::new(Self {
+            generation: AtomicU64::new(0),
+            plans: ArcSwapOption::empty(),
+            owners: Cache::new(OWNERS_MAX),
+        });
+        let listener = Arc::downgrade(&limits);
+        changes.listen(move |change| match change {
+            Change::User(_) | Change::Plan(_) | Change::Everything => {
+                if let Some(limits) = listener.upgrade() {
+                    limits.generation.fetch_add(1, Ordering::AcqRel);
+                }
+            }
+            Change::Source(..) | Change::SourceHealth(..) | Change::Preset(..) | Change::Key(_) => {}
+        });
+        limits
+    }
+
+    /// Returns the calls a plan allows in a month; the inner `None` = unlimited.
+    pub(super) async fn calls(
+        &self,
+        store: &Store,
+        plan: &PlanName,
+        now: Ms,
+    ) -> Result<Option<i64>, QuotaError> {
+        if let Some(calls) = self.remembered(plan) {
+            return Ok(calls);
+        }
+        self.read_plans(store, now).await?;
+        self.remembered(plan).ok_or_else(|| QuotaError::NoPlan { plan: plan.clone() })
+    }
+
+    /// Reads the plans again if they were read long ago. Done ahead of time, so that no call waits
+    /// for it.
+    pub(super) async fn refresh(&self, store: &Store, now: Ms) -> Result<(), QuotaError> {
+        let due = self.plans.load().as_ref().is_some_and(|plans| now.since(plans.read_at) > AGE_MAX);
+        if due { self.read_plans(store, now).await } else { Ok(()) }
+    }
+
+    /// Returns the person an organisation belongs to.
+    pub(super) async fn owner(
+        &self,
+        store: &Store,
+        tenant: TenantId,
+        now: Ms,
+    ) -> Result<Arc<QuotaSubject>, QuotaError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        if let Some(owner) = self.owners.get(&tenant)
+            && owner.generation == generation
+            && now.since(owner.read_at) <= AGE_MAX
+        {
+            return Ok(owner.subject);
+        }
+        let subject = Arc::new(find_owner(store, tenant).await?);
+        self.owners.insert(tenant, Owner { generation, read_at: now, subject: Arc::clone(&subject) });
+        Ok(subject)
+    }
+
+    fn remembered(&self, plan: &PlanName) -> Option<Option<i64>> {
+        let plans = self.plans.load();
+        let plans = plans.as_ref()?;
+        if plans.generation != self.generation.load(Ordering::Acquire) {
+            return None;
+        }
+        plans.calls.get(plan).copied()
+    }
+
+    async fn read_plans(&self, store: &Store, now: Ms) -> Result<(), QuotaError> {
+        // Taken before the plans are read: a change in between makes what is read here out of date.
+        let generation = self.generation.load(Ordering::Acquire);
+        let plans = store.system_read().await?.list_plans().await?;
+        let calls = plans.into_iter().map(|plan| (plan.name, plan.calls_per_month)).collect();
+        self.plans.store(Some(Arc::new(Plans { generation, read_at: now, calls })));
+        Ok(())
+    }
+}
+
+async fn find_owner(store: &Store, tenant: TenantId) -> Result<QuotaSubject, QuotaError> {
+    let mut tx = store.system_read().await?;
+    let organisation = tx.find_organisation(tenant).await?;
+    let owner = match organisation.and_then(|organisation| organisation.personal_of) {
+        Some(user) => tx.find_user(user).await?,
+        None => None,
+    };
+    owner
+        .filter(|owner| owner.enabled)
+        .map(|owner| QuotaSubject { user: owner.id, plan: owner.plan })
+        .ok_or(QuotaError::NobodyToCharge { tenant })
+}
