@@ -4,25 +4,42 @@
 //! SHA-256 recognises them, from memory when they were seen a moment ago.
 //!
 //! Never decides what a person may do (`policy`), never keeps a secret in the clear, and never says
-//! whether it was the account or the password that was wrong.
+//! whether it was the account or the password that was wrong. One more way to be recognised is one
+//! more variant of [`Via`](crate::model::Via), and a file here that ends in a `Member`.
 
+mod accounts;
+mod epochs;
 mod error;
+mod keys;
+mod password;
+mod record;
+mod remembered;
+mod sessions;
 mod settings;
+mod setup;
+mod throttle;
+mod token;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+};
 
 use crate::{
     audit::Audit,
-    changes::Changes,
+    changes::{Change, Changes},
     clock::{Clock, Ms},
     model::{
-        ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, Email, Handle, InstanceRole, KeyScope, Member,
-        Plan, PlanName, User, UserId,
+        ApiKeyId, BrowserSession, BrowserSessionId, Email, Handle, InstanceRole, KeyScope, Member, PlanName,
     },
-    policy::AdminPermit,
     secret::Secret,
     store::Store,
 };
+use epochs::Epochs;
+use password::Passwords;
+use remembered::Remembered;
+use setup::Setup;
+use throttle::Throttle;
 
 pub use error::{IdentityError, KeyError};
 pub use settings::{IdentitySettings, PasswordCost};
@@ -95,8 +112,16 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     store: Store,
     audit: Audit,
+    changes: Changes,
     clock: Clock,
     settings: IdentitySettings,
+    passwords: Passwords,
+    throttle: Mutex<Throttle>,
+    setup: Setup,
+    epochs: Arc<Epochs>,
+    keys: Remembered<ApiKeyId>,
+    sessions: Remembered<BrowserSessionId>,
+    updating_users: tokio::sync::Mutex<()>,
 }
 
 impl Identity {
@@ -108,167 +133,28 @@ impl Identity {
         clock: Clock,
         settings: IdentitySettings,
     ) -> Self {
-        let _ = changes;
-        Self(Arc::new(Inner { store, audit, clock, settings }))
-    }
-
-    /// Says whether the owner account has yet to be made.
-    pub async fn setup_needed(&self) -> Result<bool, IdentityError> {
-        let _ = (&self.0.store, &self.0.audit, &self.0.clock, &self.0.settings);
-        todo!()
-    }
-
-    /// Returns the one-time token that lets whoever has it make the owner account; `None` once that
-    /// exists. The same token until then or until the process ends.
-    pub async fn setup_token(&self) -> Result<Option<Secret>, IdentityError> {
-        todo!()
-    }
-
-    /// Makes the owner account, and signs in.
-    pub async fn create_owner(
-        &self,
-        token: &Secret,
-        handle: &Handle,
-        email: &Email,
-        password: Secret,
-        origin: &Origin,
-    ) -> Result<NewSession, IdentityError> {
-        let _ = (token, handle, email, password, origin);
-        todo!()
-    }
-
-    /// Signs in with handle or e-mail address and password.
-    pub async fn sign_in(
-        &self,
-        login: &str,
-        password: Secret,
-        origin: &Origin,
-    ) -> Result<NewSession, IdentityError> {
-        let _ = (login, password, origin);
-        todo!()
-    }
-
-    /// Ends the browser session of a cookie, if there is one.
-    pub async fn sign_out(&self, cookie: &str) -> Result<(), IdentityError> {
-        let _ = cookie;
-        todo!()
-    }
-
-    /// Returns the person behind a cookie; `None` if it is of no live session.
-    pub async fn find_session(&self, cookie: &str) -> Result<Option<Arc<Member>>, IdentityError> {
-        let _ = cookie;
-        todo!()
-    }
-
-    /// Returns the person's browser sessions, the last seen first.
-    pub async fn sessions(&self, member: &Member) -> Result<Vec<BrowserSession>, IdentityError> {
-        let _ = member;
-        todo!()
-    }
-
-    /// Ends one of the person's browser sessions; `false` if there is none of that id.
-    pub async fn revoke_session(&self, member: &Member, id: BrowserSessionId) -> Result<bool, IdentityError> {
-        let _ = (member, id);
-        todo!()
-    }
-
-    /// Changes the person's password and ends their other browser sessions.
-    pub async fn change_password(
-        &self,
-        member: &Member,
-        old: Secret,
-        new: Secret,
-    ) -> Result<(), IdentityError> {
-        let _ = (member, old, new);
-        todo!()
-    }
-
-    /// Returns the account of a person.
-    pub async fn account(&self, member: &Member) -> Result<Option<User>, IdentityError> {
-        let _ = member;
-        todo!()
-    }
-
-    /// Returns a person acting in their own organisation as the operator at the shell; `None` if
-    /// there is no such account or it is switched off. For the command line only.
-    pub async fn at_the_shell(&self, handle: &Handle) -> Result<Option<Arc<Member>>, IdentityError> {
-        let _ = handle;
-        todo!()
-    }
-
-    /// Returns the person an API key acts for. Takes the text after `Bearer `.
-    pub async fn authenticate_key(&self, bearer: &str) -> Result<Arc<Member>, KeyError> {
-        let _ = bearer;
-        todo!()
-    }
-
-    /// Returns the API keys of the person, the newest first.
-    pub async fn keys(&self, member: &Member) -> Result<Vec<ApiKey>, IdentityError> {
-        let _ = member;
-        todo!()
-    }
-
-    /// Makes an API key. The secret returned is the whole key, and is not to be had again.
-    pub async fn create_key(&self, member: &Member, new: NewKey) -> Result<(ApiKey, Secret), IdentityError> {
-        let _ = (member, new);
-        todo!()
-    }
-
-    /// Makes an API key whose text exists already, as `doorward apply` reads it from a file. Does
-    /// nothing if the person has that very key.
-    pub async fn import_key(
-        &self,
-        member: &Member,
-        new: NewKey,
-        text: &Secret,
-    ) -> Result<ApiKey, IdentityError> {
-        let _ = (member, new, text);
-        todo!()
-    }
-
-    /// Revokes an API key of the person; `false` if there is none of that id left to revoke.
-    pub async fn revoke_key(&self, member: &Member, id: ApiKeyId) -> Result<bool, IdentityError> {
-        let _ = (member, id);
-        todo!()
-    }
-
-    /// Writes when keys and browser sessions were last used. To be called every second or so.
-    pub async fn flush_used(&self) -> Result<(), IdentityError> {
-        todo!()
-    }
-
-    /// Returns all accounts by handle.
-    pub async fn users(&self, permit: &AdminPermit) -> Result<Vec<User>, IdentityError> {
-        let _ = permit;
-        todo!()
-    }
-
-    /// Makes an account.
-    pub async fn add_user(&self, permit: &AdminPermit, new: NewUser) -> Result<User, IdentityError> {
-        let _ = (permit, new);
-        todo!()
-    }
-
-    /// Changes an account; `None` if there is none of that id.
-    pub async fn update_user(
-        &self,
-        permit: &AdminPermit,
-        id: UserId,
-        change: UserChange,
-    ) -> Result<Option<User>, IdentityError> {
-        let _ = (permit, id, change);
-        todo!()
-    }
-
-    /// Returns the plans by name.
-    pub async fn plans(&self, permit: &AdminPermit) -> Result<Vec<Plan>, IdentityError> {
-        let _ = permit;
-        todo!()
-    }
-
-    /// Adds a plan, or replaces the one of that name.
-    pub async fn save_plan(&self, permit: &AdminPermit, plan: &Plan) -> Result<(), IdentityError> {
-        let _ = (permit, plan);
-        todo!()
+        let epochs = Arc::new(Epochs::new());
+        let listener = Arc::clone(&epochs);
+        changes.listen(move |change| match change {
+            Change::Key(id) => listener.changed(id.0),
+            Change::User(id) => listener.changed(id.0),
+            Change::Everything => listener.everything_changed(),
+            // Who somebody is does not depend on these; what a plan allows is looked up by its name.
+            Change::Source(..) | Change::SourceHealth(..) | Change::Preset(..) | Change::Plan(_) => {}
+        });
+        Self(Arc::new(Inner {
+            store,
+            audit,
+            changes,
+            clock,
+            passwords: Passwords::new(&settings),
+            settings,
+            throttle: Mutex::new(Throttle::new()),
+            setup: Setup::default(),
+            epochs,
+            keys: Remembered::new(),
+            sessions: Remembered::new(),
+            updating_users: tokio::sync::Mutex::default(),
+        }))
     }
 }

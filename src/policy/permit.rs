@@ -145,7 +145,8 @@ pub struct Actor {
 }
 
 impl Actor {
-    fn of(member: &Member) -> Self {
+    /// Describes a person.
+    pub fn of(member: &Member) -> Self {
         Self {
             user: Some(member.user),
             handle: Some(member.handle.clone()),
