@@ -1,10 +1,24 @@
 //! Counters over time: totals of each organisation by the minute, details by minute and hour.
 
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+
+use sqlx::{ColumnIndex, Database, Decode, FromRow, QueryBuilder, Row, Type, query};
+use uuid::Uuid;
+
 use crate::{
     clock::Ms,
     model::{PresetId, SourceId, TenantId},
-    store::{Histogram, Result, SystemTx, Tx},
+    store::{Histogram, Result, SystemTx, Tx, clean, on},
 };
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// Rows of one statement: 49 parameters each, of 32 766 that SQLite takes.
+const BATCH: usize = 200;
+
+/// Totals over a longer time than this are read from the hours.
+const MINUTES_READ_MAX: Duration = Duration::from_secs(6 * 3600);
 
 /// What happened in one minute to one series, to be added to what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,38 +137,354 @@ pub struct MetricTotal {
     pub histogram: Histogram,
 }
 
+/// Adds the conditions of a [`Filter`].
+macro_rules! filter {
+    ($statement:ident, $filter:ident) => {
+        if let Some(preset) = $filter.preset {
+            $statement.push(" and preset_id = ").push_bind(preset);
+        }
+        if let Some(source) = $filter.source {
+            $statement.push(" and source_id = ").push_bind(source);
+        }
+        if let Some(tool) = $filter.tool {
+            $statement.push(" and tool = ").push_bind(clean(tool));
+        }
+    };
+}
+
+/// Binds [`Counts`] in the order of [`COLUMNS`].
+macro_rules! counts {
+    ($row:ident, $counts:ident) => {
+        $row.push_bind($counts.calls)
+            .push_bind($counts.errors)
+            .push_bind($counts.duration_us_sum)
+            .push_bind($counts.duration_us_max);
+        for count in $counts.histogram.counts() {
+            $row.push_bind(*count);
+        }
+    };
+}
+
 impl Tx {
     /// Returns a chart's line, the oldest point first.
     pub async fn series(&mut self, query: &SeriesQuery) -> Result<Vec<MetricPoint>> {
-        let _ = query;
-        todo!()
+        let tenant = self.tenant;
+        let bucket_ms = query.bucket_ms.max(MINUTE_MS);
+        let from = query.from.0.div_euclid(bucket_ms) * bucket_ms;
+        let filter = Filter { preset: query.preset, source: query.source, tool: query.tool.as_deref() };
+        let table = match (filter.is_empty(), bucket_ms % HOUR_MS) {
+            (true, _) => "metrics_1m",
+            (false, 0) => "metrics_1h",
+            (false, _) => "metrics_1m_by",
+        };
+        let rows: Vec<Counted<i64>> = on!(self, |c: Driver| {
+            let mut statement = QueryBuilder::<Driver>::new("select cast(at / ");
+            statement.push_bind(bucket_ms).push(" as bigint) as bucket, ").push(&*SUMS);
+            statement.push(" from ").push(table).push(" where tenant_id = ").push_bind(tenant);
+            statement.push(" and at >= ").push_bind(from).push(" and at < ").push_bind(query.to.0);
+            filter!(statement, filter);
+            statement.push(" group by 1 order by 1");
+            statement.build_query_as().fetch_all(c).await
+        })?;
+        Ok(rows
+            .into_iter()
+            .map(|Counted { key, counts }| MetricPoint {
+                at: Ms(key * bucket_ms),
+                calls: counts.calls,
+                errors: counts.errors,
+                duration_us_sum: counts.duration_us_sum,
+                duration_us_max: counts.duration_us_max,
+                histogram: counts.histogram,
+            })
+            .collect())
     }
 
     /// Returns totals by preset, tool or source, those with most calls first.
     pub async fn totals(&mut self, query: &TotalsQuery) -> Result<Vec<MetricTotal>> {
-        let _ = query;
-        todo!()
+        Ok(match query.by {
+            Dimension::Preset => total_rows(self.totals_by::<Uuid>(query, "preset_id").await?, |id| {
+                TotalKey::Preset(not_nil(id).map(PresetId))
+            }),
+            Dimension::Source => total_rows(self.totals_by::<Uuid>(query, "source_id").await?, |id| {
+                TotalKey::Source(not_nil(id).map(SourceId))
+            }),
+            Dimension::Tool => total_rows(self.totals_by::<String>(query, "tool").await?, TotalKey::Tool),
+        })
+    }
+
+    async fn totals_by<K>(&mut self, query: &TotalsQuery, column: &'static str) -> Result<Vec<Counted<K>>>
+    where
+        K: Send + Unpin + Type<sqlx::Sqlite> + Type<sqlx::Postgres>,
+        K: for<'r> Decode<'r, sqlx::Sqlite> + for<'r> Decode<'r, sqlx::Postgres>,
+    {
+        let tenant = self.tenant;
+        let filter = Filter { preset: query.preset, source: query.source, tool: query.tool.as_deref() };
+        let (table, step) = if query.to.since(query.from) > MINUTES_READ_MAX {
+            ("metrics_1h", HOUR_MS)
+        } else {
+            ("metrics_1m_by", MINUTE_MS)
+        };
+        let from = query.from.0.div_euclid(step) * step;
+        Ok(on!(self, |c: Driver| {
+            let mut statement = QueryBuilder::<Driver>::new("select ");
+            statement.push(column).push(", ").push(&*SUMS);
+            statement.push(" from ").push(table).push(" where tenant_id = ").push_bind(tenant);
+            statement.push(" and at >= ").push_bind(from).push(" and at < ").push_bind(query.to.0);
+            filter!(statement, filter);
+            statement.push(" group by 1 order by 2 desc, 1 limit ").push_bind(query.limit);
+            statement.build_query_as().fetch_all(c).await
+        })?)
     }
 }
 
 impl SystemTx {
     /// Adds what happened to the minutes and hours stored.
     pub async fn add_metrics(&mut self, rows: &[MetricRow]) -> Result<()> {
-        let _ = rows;
-        todo!()
+        // Each row once in a statement, and in one order so that two replicas never wait for each
+        // other in a circle.
+        let mut minutes: BTreeMap<(TenantId, i64), Counts> = BTreeMap::new();
+        let mut minutes_by: BTreeMap<Series, Counts> = BTreeMap::new();
+        let mut hours_by: BTreeMap<Series, Counts> = BTreeMap::new();
+        for row in rows {
+            let minute = row.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
+            let series = Series {
+                tenant: row.tenant,
+                at: minute,
+                preset: row.preset.map_or(Uuid::nil(), |id| id.0),
+                source: row.source.map_or(Uuid::nil(), |id| id.0),
+                tool: clean(&row.tool).into_owned(),
+            };
+            minutes.entry((row.tenant, minute)).or_default().add(row);
+            hours_by
+                .entry(Series { at: row.at.0.div_euclid(HOUR_MS) * HOUR_MS, ..series.clone() })
+                .or_default()
+                .add(row);
+            minutes_by.entry(series).or_default().add(row);
+        }
+
+        let minutes: Vec<_> = minutes.into_iter().collect();
+        for batch in minutes.chunks(BATCH) {
+            on!(self, |c: Driver| {
+                let mut statement = QueryBuilder::<Driver>::new("insert into metrics_1m (tenant_id, at, ");
+                statement.push(&*COLUMNS).push(") ");
+                statement.push_values(batch, |mut row, ((tenant, at), counts)| {
+                    row.push_bind(*tenant).push_bind(*at);
+                    counts!(row, counts);
+                });
+                statement.push(" on conflict (tenant_id, at) do update set ").push(upsert("metrics_1m"));
+                statement.build().execute(c).await.map(drop)
+            })?;
+        }
+        for (table, rows) in [("metrics_1m_by", minutes_by), ("metrics_1h", hours_by)] {
+            let rows: Vec<_> = rows.into_iter().collect();
+            for batch in rows.chunks(BATCH) {
+                on!(self, |c: Driver| {
+                    let mut statement = QueryBuilder::<Driver>::new("insert into ");
+                    statement.push(table).push(" (tenant_id, at, preset_id, source_id, tool, ");
+                    statement.push(&*COLUMNS).push(") ");
+                    statement.push_values(batch, |mut row, (series, counts)| {
+                        row.push_bind(series.tenant)
+                            .push_bind(series.at)
+                            .push_bind(series.preset)
+                            .push_bind(series.source)
+                            .push_bind(&series.tool);
+                        counts!(row, counts);
+                    });
+                    statement
+                        .push(" on conflict (tenant_id, at, preset_id, source_id, tool) do update set ")
+                        .push(upsert(table));
+                    statement.build().execute(c).await.map(drop)
+                })?;
+            }
+        }
+        Ok(())
     }
 
-    /// Removes an organisation's metrics from before `before`, at most `limit` rows of each table.
-    /// Returns how many; call again while that is not zero.
+    /// Removes an organisation's metrics from before `before`, at most `limit` distinct times of
+    /// each table. Returns how many rows went; call again while that is not zero.
     pub async fn prune_metrics(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
-        let _ = (tenant, before, limit);
-        todo!()
+        let mut removed = 0;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1m where tenant_id = $1 and at in
+                    (select at from metrics_1m where tenant_id = $1 and at < $2 order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1m_by where tenant_id = $1 and at in
+                    (select distinct at from metrics_1m_by where tenant_id = $1 and at < $2
+                     order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1h where tenant_id = $1 and at in
+                    (select distinct at from metrics_1h where tenant_id = $1 and at < $2
+                     order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(removed)
     }
 
-    /// Removes details by the minute from before `before`, of every organisation; the hours stay.
-    /// At most `limit` rows. Returns how many.
+    /// Removes details by the minute from before `before`, of every organisation and at most
+    /// `limit` minutes; the hours stay. Returns how many rows went.
     pub async fn prune_minute_details(&mut self, before: Ms, limit: i64) -> Result<u64> {
-        let _ = (before, limit);
-        todo!()
+        Ok(on!(self, |c| {
+            query(
+                "delete from metrics_1m_by where at in
+                    (select distinct at from metrics_1m_by where at < $1 order by at limit $2)",
+            )
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?)
     }
+}
+
+/// What names a row of the detailed tables; the nil id is none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Series {
+    tenant: TenantId,
+    at: i64,
+    preset: Uuid,
+    source: Uuid,
+    tool: String,
+}
+
+/// What a row of any metrics table counts.
+#[derive(Clone, Default)]
+struct Counts {
+    calls: i64,
+    errors: i64,
+    duration_us_sum: i64,
+    duration_us_max: i64,
+    histogram: Histogram,
+}
+
+impl Counts {
+    fn add(&mut self, row: &MetricRow) {
+        self.calls += row.calls;
+        self.errors += row.errors;
+        self.duration_us_sum += row.duration_us_sum;
+        self.duration_us_max = self.duration_us_max.max(row.duration_us_max);
+        self.histogram.merge(&row.histogram);
+    }
+}
+
+/// A row of a report: what it is about, then [`SUMS`].
+struct Counted<K> {
+    key: K,
+    counts: Counts,
+}
+
+impl<'r, R, D, K> FromRow<'r, R> for Counted<K>
+where
+    D: Database<Row = R>,
+    R: Row<Database = D>,
+    usize: ColumnIndex<R>,
+    K: Decode<'r, D> + Type<D>,
+    i64: Decode<'r, D> + Type<D>,
+{
+    fn from_row(row: &'r R) -> std::result::Result<Self, sqlx::Error> {
+        let mut buckets = [0; Histogram::BUCKETS];
+        for (index, bucket) in buckets.iter_mut().enumerate() {
+            *bucket = row.try_get(5 + index)?;
+        }
+        Ok(Self {
+            key: row.try_get(0)?,
+            counts: Counts {
+                calls: row.try_get(1)?,
+                errors: row.try_get(2)?,
+                duration_us_sum: row.try_get(3)?,
+                duration_us_max: row.try_get(4)?,
+                histogram: Histogram::from_counts(buckets),
+            },
+        })
+    }
+}
+
+fn total_rows<K>(rows: Vec<Counted<K>>, key: impl Fn(K) -> TotalKey) -> Vec<MetricTotal> {
+    rows.into_iter()
+        .map(|row| MetricTotal {
+            key: key(row.key),
+            calls: row.counts.calls,
+            errors: row.counts.errors,
+            duration_us_sum: row.counts.duration_us_sum,
+            duration_us_max: row.counts.duration_us_max,
+            histogram: row.counts.histogram,
+        })
+        .collect()
+}
+
+fn not_nil(id: Uuid) -> Option<Uuid> {
+    (!id.is_nil()).then_some(id)
+}
+
+/// What narrows a report.
+struct Filter<'q> {
+    preset: Option<PresetId>,
+    source: Option<SourceId>,
+    tool: Option<&'q str>,
+}
+
+impl Filter<'_> {
+    fn is_empty(&self) -> bool {
+        self.preset.is_none() && self.source.is_none() && self.tool.is_none()
+    }
+}
+
+static BUCKET_COLUMNS: LazyLock<Vec<String>> =
+    LazyLock::new(|| (0..Histogram::BUCKETS).map(|index| format!("b{index:02}")).collect());
+
+/// The counting columns, as an insert lists them.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    format!("calls, errors, duration_us_sum, duration_us_max, {}", BUCKET_COLUMNS.join(", "))
+});
+
+/// The counting columns, as a report sums them. PostgreSQL sums `bigint` to `numeric`.
+static SUMS: LazyLock<String> = LazyLock::new(|| {
+    let sum = |column: &str| format!("cast(sum({column}) as bigint)");
+    let buckets: Vec<_> = BUCKET_COLUMNS.iter().map(|column| sum(column)).collect();
+    format!(
+        "{}, {}, {}, max(duration_us_max), {}",
+        sum("calls"),
+        sum("errors"),
+        sum("duration_us_sum"),
+        buckets.join(", ")
+    )
+});
+
+/// The counting columns, as an upsert adds to them.
+fn upsert(table: &str) -> String {
+    let add = |column: &str| format!("{column} = {table}.{column} + excluded.{column}");
+    let buckets: Vec<_> = BUCKET_COLUMNS.iter().map(|column| add(column)).collect();
+    format!(
+        "{}, {}, {}, duration_us_max = case when excluded.duration_us_max > {table}.duration_us_max
+            then excluded.duration_us_max else {table}.duration_us_max end, {}",
+        add("calls"),
+        add("errors"),
+        add("duration_us_sum"),
+        buckets.join(", ")
+    )
 }

@@ -24,18 +24,26 @@ mod histogram;
 mod metrics;
 mod orgs;
 mod plans;
+mod postgres;
 mod presets;
 mod quota;
 mod sessions;
+mod source_tools;
 mod sources;
+mod sqlite;
 mod throttle;
 mod users;
 mod vault;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query};
 
 use crate::{model::TenantId, secret::Secret};
 
@@ -61,67 +69,144 @@ pub enum Backend {
 
 /// The open database; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<()>);
+pub struct Store {
+    pools: Pools,
+}
+
+/// Connections. Each variant is a handle that clones share.
+#[derive(Clone, Debug)]
+enum Pools {
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Postgres(PgPool),
+}
 
 /// A transaction inside one organisation.
 #[derive(Debug)]
 pub struct Tx {
     tenant: TenantId,
+    inner: Inner,
 }
 
 /// A transaction of the instance as a whole.
 #[derive(Debug)]
-pub struct SystemTx(());
+pub struct SystemTx {
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one expression on whichever database the transaction is of: it is compiled once for each,
+/// with `c` as the connection and, if asked for as `|c: Driver|`, the driver's type. The expression
+/// must not borrow the transaction.
+macro_rules! on {
+    ($tx:expr, |$c:ident| $body:expr) => {
+        match &mut $tx.inner {
+            $crate::store::Inner::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::Inner::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+    ($tx:expr, |$c:ident: $driver:ident| $body:expr) => {
+        match &mut $tx.inner {
+            $crate::store::Inner::Sqlite(transaction) => {
+                type $driver = sqlx::Sqlite;
+                let $c = &mut **transaction;
+                $body
+            }
+            $crate::store::Inner::Postgres(transaction) => {
+                type $driver = sqlx::Postgres;
+                let $c = &mut **transaction;
+                $body
+            }
+        }
+    };
+}
+use on;
 
 impl Store {
     /// Opens the file, making it if absent, and migrates it.
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
-        let _ = path;
-        todo!()
+        let (writer, readers) = sqlite::open(path).await?;
+        Ok(Self { pools: Pools::Sqlite { writer, readers } })
     }
 
     /// Opens the server. Migrates with the owner's role if its address is given, and serves with
     /// the other, which must be one that row-level security holds for.
     pub async fn open_postgres(app_url: &Secret, owner_url: Option<&Secret>) -> Result<Self> {
-        let _ = (app_url, owner_url);
-        todo!()
+        Ok(Self { pools: Pools::Postgres(postgres::open(app_url, owner_url).await?) })
     }
 
     /// Says which database it is.
     pub fn backend(&self) -> Backend {
-        todo!()
+        match self.pools {
+            Pools::Sqlite { .. } => Backend::Sqlite,
+            Pools::Postgres(_) => Backend::Postgres,
+        }
     }
 
     /// Begins a transaction that may write, inside one organisation.
     pub async fn tenant(&self, tenant: TenantId) -> Result<Tx> {
-        let _ = tenant;
-        todo!()
+        let inner = match &self.pools {
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(sqlite::begin_write(writer).await?),
+            Pools::Postgres(pool) => Inner::Postgres(postgres::begin_tenant(pool, tenant, true).await?),
+        };
+        Ok(Tx { tenant, inner })
     }
 
     /// Begins a transaction that only reads, inside one organisation.
     pub async fn read(&self, tenant: TenantId) -> Result<Tx> {
-        let _ = tenant;
-        todo!()
+        let inner = match &self.pools {
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(postgres::begin_tenant(pool, tenant, false).await?),
+        };
+        Ok(Tx { tenant, inner })
     }
 
     /// Begins a transaction that may write, of the instance.
     pub async fn system(&self) -> Result<SystemTx> {
-        todo!()
+        let inner = match &self.pools {
+            Pools::Sqlite { writer, .. } => Inner::Sqlite(sqlite::begin_write(writer).await?),
+            Pools::Postgres(pool) => Inner::Postgres(postgres::begin_system(pool, true).await?),
+        };
+        Ok(SystemTx { inner })
     }
 
     /// Begins a transaction that only reads, of the instance.
     pub async fn system_read(&self) -> Result<SystemTx> {
-        todo!()
+        let inner = match &self.pools {
+            Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(postgres::begin_system(pool, false).await?),
+        };
+        Ok(SystemTx { inner })
     }
 
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        match &self.pools {
+            Pools::Sqlite { readers, .. } => query("select 1 from plans").execute(readers).await.map(drop)?,
+            Pools::Postgres(pool) => query("select 1").execute(pool).await.map(drop)?,
+        }
+        Ok(())
     }
 
     /// Waits for transactions under way and closes every connection.
     pub async fn close(&self) {
-        todo!()
+        match &self.pools {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
@@ -133,13 +218,53 @@ impl Tx {
 
     /// Makes what was done hold.
     pub async fn commit(self) -> Result<()> {
-        todo!()
+        self.inner.commit().await
     }
 }
 
 impl SystemTx {
     /// Makes what was done hold.
     pub async fn commit(self) -> Result<()> {
-        todo!()
+        self.inner.commit().await
     }
+}
+
+impl Inner {
+    async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await?,
+            Self::Postgres(transaction) => transaction.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Reads a word of an enum as stored.
+fn read_word<T>(what: &'static str, text: &str, from_word: fn(&str) -> Option<T>) -> Result<T> {
+    from_word(text).ok_or_else(|| StoreError::Corrupt {
+        what,
+        detail: format!("unknown word `{}`", text.escape_debug()),
+    })
+}
+
+/// Reads JSON as stored.
+fn read_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| StoreError::Corrupt { what, detail: error.to_string() })
+}
+
+/// Writes JSON to store.
+fn write_json<T: Serialize>(what: &'static str, value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Corrupt { what, detail: error.to_string() })
+}
+
+/// Reads a SHA-256 as stored.
+fn read_hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32]> {
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no SHA-256", bytes.len()) })
+}
+
+/// Returns the text without NUL characters, which PostgreSQL cannot keep.
+fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

@@ -1,25 +1,76 @@
 //! Plans: instance-wide settings of what an account may use.
 
+use sqlx::{FromRow, query, query_as};
+
 use crate::{
     model::{Plan, PlanName},
-    store::{Result, SystemTx},
+    store::{LIST_MAX, Result, SystemTx, on},
 };
+
+#[derive(FromRow)]
+struct PlanRow {
+    name: PlanName,
+    calls_per_month: Option<i64>,
+    analyses_per_month: Option<i64>,
+    concurrent_analyses: Option<i64>,
+    sources_max: Option<i64>,
+    retention_days: Option<i64>,
+}
+
+impl From<PlanRow> for Plan {
+    fn from(row: PlanRow) -> Self {
+        Self {
+            name: row.name,
+            calls_per_month: row.calls_per_month,
+            analyses_per_month: row.analyses_per_month,
+            concurrent_analyses: row.concurrent_analyses,
+            sources_max: row.sources_max,
+            retention_days: row.retention_days,
+        }
+    }
+}
 
 impl SystemTx {
     /// Returns the plans by name.
     pub async fn list_plans(&mut self) -> Result<Vec<Plan>> {
-        todo!()
+        let rows: Vec<PlanRow> = on!(self, |c| {
+            query_as("select * from plans order by name limit $1").bind(LIST_MAX).fetch_all(c).await
+        })?;
+        Ok(rows.into_iter().map(Plan::from).collect())
     }
 
     /// Finds a plan.
     pub async fn find_plan(&mut self, name: &PlanName) -> Result<Option<Plan>> {
-        let _ = name;
-        todo!()
+        let row: Option<PlanRow> = on!(self, |c| {
+            query_as("select * from plans where name = $1").bind(name).fetch_optional(c).await
+        })?;
+        Ok(row.map(Plan::from))
     }
 
     /// Adds a plan, or replaces the one of that name.
     pub async fn save_plan(&mut self, plan: &Plan) -> Result<()> {
-        let _ = plan;
-        todo!()
+        on!(self, |c| {
+            query(
+                "insert into plans (name, calls_per_month, analyses_per_month, concurrent_analyses,
+                    sources_max, retention_days)
+                 values ($1, $2, $3, $4, $5, $6)
+                 on conflict (name) do update set
+                    calls_per_month = excluded.calls_per_month,
+                    analyses_per_month = excluded.analyses_per_month,
+                    concurrent_analyses = excluded.concurrent_analyses,
+                    sources_max = excluded.sources_max,
+                    retention_days = excluded.retention_days",
+            )
+            .bind(&plan.name)
+            .bind(plan.calls_per_month)
+            .bind(plan.analyses_per_month)
+            .bind(plan.concurrent_analyses)
+            .bind(plan.sources_max)
+            .bind(plan.retention_days)
+            .execute(c)
+            .await
+            .map(drop)
+        })?;
+        Ok(())
     }
 }

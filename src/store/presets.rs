@@ -1,71 +1,323 @@
 //! Presets and what they take from sources.
 
+use std::collections::HashMap;
+
+use sqlx::{FromRow, QueryBuilder, query, query_as};
+
 use crate::{
-    model::{Handle, Preset, PresetId, Selection, Slug, SourceId},
-    store::{Result, Store, Tx},
+    clock::Ms,
+    model::{
+        Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId, TenantId, Visibility,
+    },
+    store::{LIST_MAX, Pools, Result, Store, Tx, clean, on, read_word},
 };
+
+/// Rows of one statement: nine parameters each, of 32 766 that SQLite takes.
+const BATCH: usize = 500;
+
+#[derive(FromRow)]
+struct PresetRow {
+    tenant_id: TenantId,
+    id: PresetId,
+    slug: Slug,
+    title: String,
+    description: String,
+    visibility: String,
+    anonymous: bool,
+    status: String,
+    version: i64,
+    created_at: Ms,
+    updated_at: Ms,
+}
+
+impl PresetRow {
+    fn preset(self) -> Result<Preset> {
+        Ok(Preset {
+            id: self.id,
+            tenant: self.tenant_id,
+            slug: self.slug,
+            title: self.title,
+            description: self.description,
+            visibility: read_word("presets.visibility", &self.visibility, Visibility::from_word)?,
+            anonymous: self.anonymous,
+            status: read_word("presets.status", &self.status, PresetStatus::from_word)?,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct SelectionRow {
+    source_id: SourceId,
+    all_tools: bool,
+}
+
+#[derive(FromRow)]
+struct SelectedToolRow {
+    source_id: SourceId,
+    name: String,
+    enabled: bool,
+    exposed_name: Option<String>,
+    exposed_description: Option<String>,
+    check_arguments: bool,
+}
 
 impl Store {
     /// Finds the preset at an address, whatever its visibility and status. One round trip, no
     /// transaction.
     pub async fn find_preset_by_address(&self, owner: &Handle, slug: &Slug) -> Result<Option<Preset>> {
-        let _ = (owner, slug);
-        todo!()
+        let row: Option<PresetRow> = match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                query_as(
+                    "select p.* from presets p join organisations o on o.id = p.tenant_id
+                     where o.handle = $1 and p.slug = $2",
+                )
+                .bind(owner)
+                .bind(slug)
+                .fetch_optional(readers)
+                .await?
+            }
+            Pools::Postgres(pool) => {
+                query_as("select * from find_preset_by_address($1, $2)")
+                    .bind(owner)
+                    .bind(slug)
+                    .fetch_optional(pool)
+                    .await?
+            }
+        };
+        row.map(PresetRow::preset).transpose()
     }
 }
 
 impl Tx {
     /// Returns the organisation's presets by slug, archived ones included.
     pub async fn list_presets(&mut self) -> Result<Vec<Preset>> {
-        todo!()
+        let tenant = self.tenant;
+        let rows: Vec<PresetRow> = on!(self, |c| {
+            query_as("select * from presets where tenant_id = $1 order by slug limit $2")
+                .bind(tenant)
+                .bind(LIST_MAX)
+                .fetch_all(c)
+                .await
+        })?;
+        rows.into_iter().map(PresetRow::preset).collect()
     }
 
     /// Finds a preset.
     pub async fn find_preset(&mut self, id: PresetId) -> Result<Option<Preset>> {
-        let _ = id;
-        todo!()
+        let tenant = self.tenant;
+        let row: Option<PresetRow> = on!(self, |c| {
+            query_as("select * from presets where tenant_id = $1 and id = $2")
+                .bind(tenant)
+                .bind(id)
+                .fetch_optional(c)
+                .await
+        })?;
+        row.map(PresetRow::preset).transpose()
     }
 
     /// Finds a preset by its slug.
     pub async fn find_preset_by_slug(&mut self, slug: &Slug) -> Result<Option<Preset>> {
-        let _ = slug;
-        todo!()
+        let tenant = self.tenant;
+        let row: Option<PresetRow> = on!(self, |c| {
+            query_as("select * from presets where tenant_id = $1 and slug = $2")
+                .bind(tenant)
+                .bind(slug)
+                .fetch_optional(c)
+                .await
+        })?;
+        row.map(PresetRow::preset).transpose()
     }
 
-    /// Adds a preset without selections. A taken slug is `Conflict { what: "presets.slug" }`.
+    /// Adds a preset without selections to this organisation, whatever `preset.tenant` says. A
+    /// taken slug is `Conflict { what: "presets.slug" }`.
     pub async fn add_preset(&mut self, preset: &Preset) -> Result<()> {
-        let _ = preset;
-        todo!()
+        let tenant = self.tenant;
+        on!(self, |c| {
+            query(
+                "insert into presets (tenant_id, id, slug, title, description, visibility, anonymous,
+                    status, version, created_at, updated_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            )
+            .bind(tenant)
+            .bind(preset.id)
+            .bind(&preset.slug)
+            .bind(clean(&preset.title))
+            .bind(clean(&preset.description))
+            .bind(preset.visibility.word())
+            .bind(preset.anonymous)
+            .bind(preset.status.word())
+            .bind(preset.version)
+            .bind(preset.created_at)
+            .bind(preset.updated_at)
+            .execute(c)
+            .await
+            .map(drop)
+        })?;
+        Ok(())
     }
 
     /// Replaces everything an owner edits and sets the version to `expected_version + 1`. `false`
     /// if the preset is gone or has another version.
     pub async fn update_preset(&mut self, preset: &Preset, expected_version: i64) -> Result<bool> {
-        let _ = (preset, expected_version);
-        todo!()
+        let tenant = self.tenant;
+        let changed = on!(self, |c| {
+            query(
+                "update presets set slug = $4, title = $5, description = $6, visibility = $7, anonymous = $8,
+                    status = $9, updated_at = $10, version = version + 1
+                 where tenant_id = $1 and id = $2 and version = $3",
+            )
+            .bind(tenant)
+            .bind(preset.id)
+            .bind(expected_version)
+            .bind(&preset.slug)
+            .bind(clean(&preset.title))
+            .bind(clean(&preset.description))
+            .bind(preset.visibility.word())
+            .bind(preset.anonymous)
+            .bind(preset.status.word())
+            .bind(preset.updated_at)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(changed > 0)
     }
 
     /// Removes a preset and its selections. `false` if there is none.
     pub async fn remove_preset(&mut self, id: PresetId) -> Result<bool> {
-        let _ = id;
-        todo!()
+        let tenant = self.tenant;
+        let removed = on!(self, |c| {
+            query("delete from presets where tenant_id = $1 and id = $2")
+                .bind(tenant)
+                .bind(id)
+                .execute(c)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(removed > 0)
     }
 
     /// Returns what a preset takes, in the order it was saved.
     pub async fn selections(&mut self, preset: PresetId) -> Result<Vec<Selection>> {
-        let _ = preset;
-        todo!()
+        let tenant = self.tenant;
+        let sources: Vec<SelectionRow> = on!(self, |c| {
+            query_as(
+                "select source_id, all_tools from preset_sources
+                 where tenant_id = $1 and preset_id = $2 order by position limit $3",
+            )
+            .bind(tenant)
+            .bind(preset)
+            .bind(LIST_MAX)
+            .fetch_all(c)
+            .await
+        })?;
+        let tools: Vec<SelectedToolRow> = on!(self, |c| {
+            query_as(
+                "select source_id, name, enabled, exposed_name, exposed_description, check_arguments
+                 from preset_tools where tenant_id = $1 and preset_id = $2 order by position limit $3",
+            )
+            .bind(tenant)
+            .bind(preset)
+            .bind(LIST_MAX)
+            .fetch_all(c)
+            .await
+        })?;
+
+        let mut by_source: HashMap<SourceId, Vec<PresetTool>> = HashMap::new();
+        for row in tools {
+            by_source.entry(row.source_id).or_default().push(PresetTool {
+                name: row.name,
+                enabled: row.enabled,
+                exposed_name: row.exposed_name,
+                exposed_description: row.exposed_description,
+                check_arguments: row.check_arguments,
+            });
+        }
+        Ok(sources
+            .into_iter()
+            .map(|row| Selection {
+                source: row.source_id,
+                all: row.all_tools,
+                tools: by_source.remove(&row.source_id).unwrap_or_default(),
+            })
+            .collect())
     }
 
-    /// Replaces what a preset takes. A source that is gone is `Dangling`.
+    /// Replaces what a preset takes. A source or preset that is gone is `Dangling`, a source or
+    /// tool named twice a `Conflict`.
     pub async fn set_selections(&mut self, preset: PresetId, selections: &[Selection]) -> Result<()> {
-        let _ = (preset, selections);
-        todo!()
+        let tenant = self.tenant;
+        on!(self, |c| {
+            query("delete from preset_sources where tenant_id = $1 and preset_id = $2")
+                .bind(tenant)
+                .bind(preset)
+                .execute(c)
+                .await
+                .map(drop)
+        })?;
+
+        let sources: Vec<(i64, &Selection)> = (0..).zip(selections).collect();
+        for batch in sources.chunks(BATCH) {
+            on!(self, |c: Driver| {
+                let mut statement = QueryBuilder::<Driver>::new(
+                    "insert into preset_sources (tenant_id, preset_id, source_id, position, all_tools) ",
+                );
+                statement.push_values(batch, |mut row, (position, selection)| {
+                    row.push_bind(tenant)
+                        .push_bind(preset)
+                        .push_bind(selection.source)
+                        .push_bind(*position)
+                        .push_bind(selection.all);
+                });
+                statement.build().execute(c).await.map(drop)
+            })?;
+        }
+
+        let tools: Vec<(i64, SourceId, &PresetTool)> = (0..)
+            .zip(selections.iter().flat_map(|one| one.tools.iter().map(|tool| (one.source, tool))))
+            .map(|(position, (source, tool))| (position, source, tool))
+            .collect();
+        for batch in tools.chunks(BATCH) {
+            on!(self, |c: Driver| {
+                let mut statement = QueryBuilder::<Driver>::new(
+                    "insert into preset_tools (tenant_id, preset_id, source_id, name, position, enabled,
+                        exposed_name, exposed_description, check_arguments) ",
+                );
+                statement.push_values(batch, |mut row, (position, source, tool)| {
+                    row.push_bind(tenant)
+                        .push_bind(preset)
+                        .push_bind(*source)
+                        .push_bind(&tool.name)
+                        .push_bind(*position)
+                        .push_bind(tool.enabled)
+                        .push_bind(tool.exposed_name.as_deref().map(clean))
+                        .push_bind(tool.exposed_description.as_deref().map(clean))
+                        .push_bind(tool.check_arguments);
+                });
+                statement.build().execute(c).await.map(drop)
+            })?;
+        }
+        Ok(())
     }
 
     /// Returns the presets that take something from a source, by slug.
     pub async fn presets_using_source(&mut self, source: SourceId) -> Result<Vec<Preset>> {
-        let _ = source;
-        todo!()
+        let tenant = self.tenant;
+        let rows: Vec<PresetRow> = on!(self, |c| {
+            query_as(
+                "select p.* from preset_sources s
+                    join presets p on p.tenant_id = s.tenant_id and p.id = s.preset_id
+                 where s.tenant_id = $1 and s.source_id = $2 order by p.slug limit $3",
+            )
+            .bind(tenant)
+            .bind(source)
+            .bind(LIST_MAX)
+            .fetch_all(c)
+            .await
+        })?;
+        rows.into_iter().map(PresetRow::preset).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! The monthly counters, and the one statement that charges them.
 
+use sqlx::{query, query_scalar};
+
 use crate::{
     clock::{Month, Ms},
     model::UserId,
-    store::{Result, Store, SystemTx, Tx},
+    store::{Inner, Pools, Result, Store, SystemTx, Tx},
 };
 
 /// What taking left behind.
@@ -18,7 +20,7 @@ pub struct Taken {
 impl Store {
     /// Charges `n` calls to a person's month if that stays within `limit`; `None` if it does not,
     /// and then nothing is charged. Exact whatever happens at the same time; committed when it
-    /// returns. A new month begins at zero; a month before the one stored is never charged.
+    /// returns. Every month begins at zero.
     pub async fn take_calls(
         &self,
         user: UserId,
@@ -27,29 +29,109 @@ impl Store {
         limit: Option<i64>,
         now: Ms,
     ) -> Result<Option<Taken>> {
-        let _ = (user, month, n, limit, now);
-        todo!()
+        let used: Option<i64> = match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                query_scalar(
+                    "insert into quotas (user_id, month, used, updated_at)
+                     select $1, $2, $3, $5 where $4 is null or $3 <= $4
+                     on conflict (user_id, month) do update
+                        set used = quotas.used + excluded.used, updated_at = excluded.updated_at
+                        where $4 is null or quotas.used + excluded.used <= $4
+                     returning used",
+                )
+                .bind(user)
+                .bind(month)
+                .bind(n)
+                .bind(limit)
+                .bind(now)
+                .fetch_optional(writer)
+                .await?
+            }
+            Pools::Postgres(pool) => {
+                query_scalar("select * from quota_take($1, $2, $3, $4, $5)")
+                    .bind(user)
+                    .bind(month)
+                    .bind(n)
+                    .bind(limit)
+                    .bind(now)
+                    .fetch_optional(pool)
+                    .await?
+            }
+        };
+        Ok(used.map(|used| Taken { used, left: limit.map(|limit| limit - used) }))
     }
 
-    /// Gives back `n` calls taken before in that same month; does nothing if the month is over.
+    /// Gives back `n` calls taken before in that same month.
     pub async fn give_back_calls(&self, user: UserId, month: Month, n: i64, now: Ms) -> Result<()> {
-        let _ = (user, month, n, now);
-        todo!()
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                query(
+                    "update quotas set used = case when used > $3 then used - $3 else 0 end, updated_at = $4
+                     where user_id = $1 and month = $2",
+                )
+                .bind(user)
+                .bind(month)
+                .bind(n)
+                .bind(now)
+                .execute(writer)
+                .await
+                .map(drop)?;
+            }
+            Pools::Postgres(pool) => {
+                query("select quota_give_back($1, $2, $3, $4)")
+                    .bind(user)
+                    .bind(month)
+                    .bind(n)
+                    .bind(now)
+                    .execute(pool)
+                    .await
+                    .map(drop)?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Tx {
     /// Returns the calls a person has used in a month.
     pub async fn usage(&mut self, user: UserId, month: Month) -> Result<i64> {
-        let _ = (user, month);
-        todo!()
+        self.inner.usage(user, month).await
     }
 }
 
 impl SystemTx {
     /// Returns the calls a person has used in a month.
     pub async fn usage(&mut self, user: UserId, month: Month) -> Result<i64> {
-        let _ = (user, month);
-        todo!()
+        let used: Option<i64> = super::on!(self, |c| {
+            query_scalar("select used from quotas where user_id = $1 and month = $2")
+                .bind(user)
+                .bind(month)
+                .fetch_optional(c)
+                .await
+        })?;
+        Ok(used.unwrap_or(0))
+    }
+}
+
+impl Inner {
+    /// Asks as a member of an organisation, who has no sight of the table on PostgreSQL.
+    async fn usage(&mut self, user: UserId, month: Month) -> Result<i64> {
+        let used: Option<i64> = match self {
+            Self::Sqlite(transaction) => {
+                query_scalar("select used from quotas where user_id = $1 and month = $2")
+                    .bind(user)
+                    .bind(month)
+                    .fetch_optional(&mut **transaction)
+                    .await?
+            }
+            Self::Postgres(transaction) => {
+                query_scalar("select quota_used($1, $2)")
+                    .bind(user)
+                    .bind(month)
+                    .fetch_optional(&mut **transaction)
+                    .await?
+            }
+        };
+        Ok(used.unwrap_or(0))
     }
 }

@@ -1,10 +1,47 @@
 //! Browser sessions. The cookie is here as its SHA-256 only.
 
+use sqlx::{FromRow, query, query_as, query_scalar};
+
 use crate::{
     clock::Ms,
-    model::{BrowserSession, BrowserSessionId, Member, UserId},
-    store::{Result, Store, SystemTx},
+    model::{BrowserSession, BrowserSessionId, Member, TenantId, UserId, Via},
+    store::{LIST_MAX, Pools, Result, Store, SystemTx, clean, on, orgs::MemberRow},
 };
+
+#[derive(FromRow)]
+struct SessionRow {
+    tenant_id: TenantId,
+    id: BrowserSessionId,
+    user_id: UserId,
+    user_agent: String,
+    address: String,
+    created_at: Ms,
+    seen_at: Ms,
+    expires_at: Ms,
+}
+
+impl From<SessionRow> for BrowserSession {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            id: row.id,
+            user: row.user_id,
+            tenant: row.tenant_id,
+            user_agent: row.user_agent,
+            address: row.address,
+            created_at: row.created_at,
+            seen_at: row.seen_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct FoundRow {
+    #[sqlx(flatten)]
+    session: SessionRow,
+    #[sqlx(flatten)]
+    member: MemberRow,
+}
 
 impl Store {
     /// Finds the session of a cookie and the person behind it. `None` if it was revoked, ended
@@ -14,8 +51,38 @@ impl Store {
         token_hash: &[u8; 32],
         now: Ms,
     ) -> Result<Option<(BrowserSession, Member)>> {
-        let _ = (token_hash, now);
-        todo!()
+        let hash = token_hash.as_slice();
+        let row: Option<FoundRow> = match &self.pools {
+            Pools::Sqlite { readers, .. } => {
+                query_as(
+                    "select s.tenant_id, s.id, s.user_id, s.user_agent, s.address,
+                        s.created_at, s.seen_at, s.expires_at,
+                        u.handle as user_handle, o.handle as tenant_handle, m.role as org_role,
+                        u.role as instance_role, u.plan, u.enabled
+                     from browser_sessions s
+                        join users u on u.id = s.user_id
+                        join organisations o on o.id = s.tenant_id
+                        join memberships m on m.tenant_id = s.tenant_id and m.user_id = s.user_id
+                     where s.token_hash = $1 and s.expires_at > $2 and u.enabled",
+                )
+                .bind(hash)
+                .bind(now)
+                .fetch_optional(readers)
+                .await?
+            }
+            Pools::Postgres(pool) => {
+                query_as("select * from find_browser_session($1, $2)")
+                    .bind(hash)
+                    .bind(now)
+                    .fetch_optional(pool)
+                    .await?
+            }
+        };
+        let Some(FoundRow { session, member }) = row else {
+            return Ok(None);
+        };
+        let via = Via::BrowserSession(session.id);
+        Ok(Some((session.into(), member.member(via)?)))
     }
 }
 
@@ -26,26 +93,73 @@ impl SystemTx {
         session: &BrowserSession,
         token_hash: &[u8; 32],
     ) -> Result<()> {
-        let _ = (session, token_hash);
-        todo!()
+        on!(self, |c| {
+            query(
+                "insert into browser_sessions
+                    (tenant_id, id, user_id, token_hash, user_agent, address, created_at, seen_at, expires_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            )
+            .bind(session.tenant)
+            .bind(session.id)
+            .bind(session.user)
+            .bind(token_hash.as_slice())
+            .bind(clean(&session.user_agent))
+            .bind(clean(&session.address))
+            .bind(session.created_at)
+            .bind(session.seen_at)
+            .bind(session.expires_at)
+            .execute(c)
+            .await
+            .map(drop)
+        })?;
+        Ok(())
     }
 
     /// Notes when sessions were last seen.
     pub async fn touch_browser_sessions(&mut self, seen: &[(BrowserSessionId, Ms)]) -> Result<()> {
-        let _ = seen;
-        todo!()
+        // In one order, so that two replicas never wait for each other.
+        let mut seen = seen.to_vec();
+        seen.sort_unstable();
+        for (id, at) in seen {
+            on!(self, |c| {
+                query("update browser_sessions set seen_at = $2 where id = $1 and seen_at < $2")
+                    .bind(id)
+                    .bind(at)
+                    .execute(c)
+                    .await
+                    .map(drop)
+            })?;
+        }
+        Ok(())
     }
 
     /// Returns a person's sessions that have not ended, the last seen first.
     pub async fn list_browser_sessions(&mut self, user: UserId, now: Ms) -> Result<Vec<BrowserSession>> {
-        let _ = (user, now);
-        todo!()
+        let rows: Vec<SessionRow> = on!(self, |c| {
+            query_as(
+                "select * from browser_sessions where user_id = $1 and expires_at > $2
+                 order by seen_at desc, id desc limit $3",
+            )
+            .bind(user)
+            .bind(now)
+            .bind(LIST_MAX)
+            .fetch_all(c)
+            .await
+        })?;
+        Ok(rows.into_iter().map(BrowserSession::from).collect())
     }
 
     /// Ends a session of that person; `false` if there is none of that id.
     pub async fn revoke_browser_session(&mut self, user: UserId, id: BrowserSessionId) -> Result<bool> {
-        let _ = (user, id);
-        todo!()
+        let ended = on!(self, |c| {
+            query("delete from browser_sessions where user_id = $1 and id = $2")
+                .bind(user)
+                .bind(id)
+                .execute(c)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(ended > 0)
     }
 
     /// Ends a person's sessions, all but one if `keep` says so. Returns the ids of those ended.
@@ -54,13 +168,28 @@ impl SystemTx {
         user: UserId,
         keep: Option<BrowserSessionId>,
     ) -> Result<Vec<BrowserSessionId>> {
-        let _ = (user, keep);
-        todo!()
+        let keep = keep.unwrap_or(BrowserSessionId(uuid::Uuid::nil()));
+        Ok(on!(self, |c| {
+            query_scalar("delete from browser_sessions where user_id = $1 and id <> $2 returning id")
+                .bind(user)
+                .bind(keep)
+                .fetch_all(c)
+                .await
+        })?)
     }
 
     /// Removes sessions that ended before `now`, at most `limit`. Returns how many.
     pub async fn remove_ended_browser_sessions(&mut self, now: Ms, limit: i64) -> Result<u64> {
-        let _ = (now, limit);
-        todo!()
+        Ok(on!(self, |c| {
+            query(
+                "delete from browser_sessions where token_hash in
+                    (select token_hash from browser_sessions where expires_at <= $1 order by expires_at limit $2)",
+            )
+            .bind(now)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?)
     }
 }

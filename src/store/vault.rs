@@ -1,13 +1,16 @@
 //! What the vault needs: sealed texts by the key they are sealed under, and its canary.
 //!
 //! A sealed text is a JSON object whose member `kid` names the key. That member is all this room
-//! ever reads of it.
+//! ever reads of it. One more sealed column is one more `union all` here, and one more arm in
+//! `replace_sealed`.
 
+use serde::Deserialize;
+use sqlx::{FromRow, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::{
     model::TenantId,
-    store::{Result, SystemTx},
+    store::{Result, SystemTx, on, read_json},
 };
 
 /// A sealed text and its place.
@@ -25,27 +28,93 @@ pub struct SealedRow {
     pub sealed: String,
 }
 
+#[derive(FromRow)]
+struct FoundRow {
+    tenant_id: TenantId,
+    id: Uuid,
+    credential: String,
+}
+
+/// Returns the name of the key a text is sealed under.
+pub(super) fn kid_of(sealed: &str) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        kid: String,
+    }
+    Ok(read_json::<Envelope>("sealed text", sealed)?.kid)
+}
+
 impl SystemTx {
     /// Returns sealed texts that are not under the key `kid`, at most `limit`.
     pub async fn list_sealed_not_under(&mut self, kid: &str, limit: i64) -> Result<Vec<SealedRow>> {
-        let _ = (kid, limit);
-        todo!()
+        let rows: Vec<FoundRow> = on!(self, |c| {
+            query_as(
+                "select tenant_id, id, credential from sources
+                 where credential is not null and credential_kid <> $1 order by id limit $2",
+            )
+            .bind(kid)
+            .bind(limit)
+            .fetch_all(c)
+            .await
+        })?;
+        Ok(rows
+            .into_iter()
+            .map(|row| SealedRow {
+                tenant: row.tenant_id,
+                table: "sources",
+                row: row.id,
+                column: "credential",
+                sealed: row.credential,
+            })
+            .collect())
     }
 
     /// Replaces a sealed text if it is still the one read; `false` if somebody was faster.
     pub async fn replace_sealed(&mut self, row: &SealedRow, sealed: &str) -> Result<bool> {
-        let _ = (row, sealed);
-        todo!()
+        let kid = kid_of(sealed)?;
+        let replaced = on!(self, |c| {
+            query(
+                "update sources set credential = $4, credential_kid = $5
+                 where tenant_id = $1 and id = $2 and credential = $3",
+            )
+            .bind(row.tenant)
+            .bind(row.row)
+            .bind(&row.sealed)
+            .bind(sealed)
+            .bind(&kid)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(replaced > 0)
     }
 
     /// Returns the sealed text that proves the vault's key; `None` on a fresh database.
     pub async fn vault_canary(&mut self) -> Result<Option<String>> {
-        todo!()
+        Ok(on!(self, |c| query_scalar("select sealed from vault_canary where id = 1")
+            .fetch_optional(c)
+            .await)?)
     }
 
     /// Sets the first canary, or replaces `old`. `false` if somebody was faster.
     pub async fn set_vault_canary(&mut self, old: Option<&str>, sealed: &str) -> Result<bool> {
-        let _ = (old, sealed);
-        todo!()
+        let changed = match old {
+            None => on!(self, |c| {
+                query("insert into vault_canary (id, sealed) values (1, $1) on conflict (id) do nothing")
+                    .bind(sealed)
+                    .execute(c)
+                    .await
+                    .map(|done| done.rows_affected())
+            })?,
+            Some(old) => on!(self, |c| {
+                query("update vault_canary set sealed = $2 where id = 1 and sealed = $1")
+                    .bind(old)
+                    .bind(sealed)
+                    .execute(c)
+                    .await
+                    .map(|done| done.rows_affected())
+            })?,
+        };
+        Ok(changed > 0)
     }
 }

@@ -1,0 +1,274 @@
+//! The PostgreSQL cluster of the tests.
+//!
+//! Every test is a process of its own, so the cluster belongs to none: the first test to need it
+//! starts it under a lock, the others find it, and a small shell loop beside it stops it and
+//! removes its folder when no test has begun for ten minutes. It listens on a socket in that folder
+//! only, and forgets everything with it, so nothing is synced to disk.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    fs::{self, File},
+    hash::{Hash, Hasher},
+    io,
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::{
+    secret::Secret,
+    store::{Store, postgres},
+};
+
+/// Whom PostgreSQL runs as when the tests run as root, which it refuses: `nobody`.
+const UNPRIVILEGED: u32 = 65_534;
+
+/// Minutes without a new test after which the cluster is stopped.
+const IDLE_MINUTES_MAX: u32 = 10;
+
+/// A running cluster with its roles and its migrated template.
+pub(super) struct Cluster {
+    /// The superuser's address.
+    pub(super) admin: Secret,
+    /// The database to copy.
+    pub(super) template: String,
+}
+
+impl Cluster {
+    /// Returns the address of a database as seen by a role.
+    pub(super) fn url(&self, role: &str, database: &str) -> Secret {
+        let mut url = url::Url::parse(self.admin.expose()).expect("the superuser's address is a URL");
+        url.set_path(database);
+        let in_query: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if name == "user" { role.to_owned() } else { value.into_owned() };
+                (name.into_owned(), value)
+            })
+            .collect();
+        if url.host_str().is_some_and(|host| !host.is_empty()) {
+            url.set_username(role).expect("a URL with a host takes a user");
+            url.set_password(Some(PASSWORD)).expect("a URL with a host takes a password");
+        }
+        if !in_query.is_empty() {
+            url.query_pairs_mut().clear().extend_pairs(in_query);
+        }
+        Secret::new(String::from(url))
+    }
+}
+
+/// The password of the tests' roles, for clusters given by address; our own trusts its socket.
+const PASSWORD: &str = "doorward-test";
+
+/// Finds the cluster, starting it if need be. `None`, with a word about it, if this machine has no
+/// PostgreSQL.
+pub(super) async fn find() -> Option<Cluster> {
+    let (admin, lock) = match variable("DOORWARD_TEST_DATABASE_URL") {
+        Some(url) => (Secret::new(url), lock(&std::env::temp_dir())),
+        None => {
+            let Some(programs) = programs() else {
+                let required = variable("DOORWARD_REQUIRE_PG").is_some_and(|value| value == "1");
+                assert!(!required, "DOORWARD_REQUIRE_PG is 1, and there is no initdb and pg_ctl");
+                eprintln!("SKIPPED postgres: no initdb and pg_ctl on this machine");
+                return None;
+            };
+            let folder = folder();
+            let lock = lock(&folder);
+            (start(&programs, &folder).expect("PostgreSQL starts"), lock)
+        }
+    };
+    let template = prepare(&admin).await;
+    drop(lock);
+    Some(Cluster { admin, template })
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told by the environment where PostgreSQL is")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Returns the folder with `initdb` and `pg_ctl`: on the path, or where distributions put it, the
+/// newest first.
+fn programs() -> Option<PathBuf> {
+    let path = variable("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("bin"))
+        .collect();
+    folders.sort();
+    folders.reverse();
+    folders.extend(std::env::split_paths(&path));
+    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
+}
+
+/// Returns the cluster's folder, one for each checkout, made if absent and ours alone.
+fn folder() -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    env!("CARGO_MANIFEST_DIR").hash(&mut hasher);
+    let uid = rustix::process::getuid().as_raw();
+    // A socket's address has room for about a hundred characters, so the folder is not in `target`.
+    let folder = std::env::temp_dir().join(format!("doorward-pg-{uid}-{:x}", hasher.finish()));
+    match fs::DirBuilder::new().mode(0o711).create(&folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => panic!("could not make {}: {error}", folder.display()),
+    }
+    let owner = fs::symlink_metadata(&folder).expect("the folder is there");
+    assert!(owner.is_dir() && owner.uid() == uid, "{} belongs to somebody else", folder.display());
+    folder
+}
+
+/// Waits until no other test starts or prepares the cluster.
+fn lock(folder: &Path) -> File {
+    let file = File::create(folder.join("doorward-pg.lock")).expect("the lock file can be made");
+    file.lock().expect("the lock can be had");
+    file
+}
+
+fn start(programs: &Path, folder: &Path) -> io::Result<Secret> {
+    let data = folder.join("data");
+    fs::write(folder.join("last-test"), "")?;
+    if !is_running(programs, &data) {
+        remove_folder(&data)?;
+        let mut maker = fs::DirBuilder::new();
+        maker.mode(0o700).create(&data)?;
+        if rustix::process::getuid().is_root() {
+            std::os::unix::fs::chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+        }
+        let flags =
+            ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"];
+        run(command(&programs.join("initdb")).args(flags).arg(&data))?;
+        // The socket lies in the data folder, which only its owner may enter; root may always.
+        let options = format!(
+            "-c listen_addresses= -c unix_socket_directories={} -c fsync=off -c synchronous_commit=off \
+             -c full_page_writes=off -c max_connections=400",
+            data.display()
+        );
+        run(command(&programs.join("pg_ctl"))
+            .args(["--wait", "--timeout=60", "--options", &options, "--log"])
+            .arg(data.join("server.log"))
+            .arg("-D")
+            .arg(&data)
+            .arg("start"))?;
+        watch(programs, folder)?;
+    }
+    let host = data.display().to_string();
+    let mut url = url::Url::parse("postgres:///postgres").map_err(io::Error::other)?;
+    url.query_pairs_mut().append_pair("host", &host).append_pair("user", "postgres");
+    Ok(Secret::new(String::from(url)))
+}
+
+fn is_running(programs: &Path, data: &Path) -> bool {
+    data.join("PG_VERSION").exists()
+        && run(command(&programs.join("pg_ctl")).arg("-D").arg(data).arg("status")).is_ok()
+}
+
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Leaves a loop behind that ends the cluster when the tests have.
+fn watch(programs: &Path, folder: &Path) -> io::Result<()> {
+    let script = format!(
+        "while sleep 20; do \
+            [ -n \"$(find \"$1/last-test\" -mmin -{IDLE_MINUTES_MAX} 2>/dev/null)\" ] && continue; \
+            \"$2/pg_ctl\" -D \"$1/data\" -m immediate stop; \
+            exit; \
+         done"
+    );
+    let mut watcher = command(Path::new("/bin/sh"));
+    watcher.args(["-c", &script, "sh"]).arg(folder).arg(programs).process_group(0);
+    watcher.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Nobody waits for it: it outlives this test by design.
+    watcher.spawn().map(drop)
+}
+
+/// Prepares a program to run as somebody PostgreSQL accepts, in a folder that user may be in.
+#[expect(clippy::disallowed_methods, reason = "the tests' own database is not a source")]
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/").env("LC_ALL", "C");
+    if rustix::process::getuid().is_root() {
+        command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+    }
+    command
+}
+
+/// Runs a program to its end. What it prints goes to files nobody keeps open afterwards, so that a
+/// server it leaves behind does not hold our test runner's pipe.
+fn run(command: &mut Command) -> io::Result<()> {
+    let log = tempfile::tempfile()?;
+    let status = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?).status()?;
+    if status.success() {
+        return Ok(());
+    }
+    let mut log = log;
+    let mut said = String::new();
+    io::Seek::rewind(&mut log)?;
+    io::Read::read_to_string(&mut log, &mut said)?;
+    Err(io::Error::other(format!("{command:?}: {status}: {said}")))
+}
+
+/// Makes roles and the migrated template unless they are there. Returns the template's name, which
+/// changes with the migrations.
+async fn prepare(admin_url: &Secret) -> String {
+    let mut hasher = DefaultHasher::new();
+    for migration in postgres::MIGRATOR.iter() {
+        (migration.version, &migration.checksum).hash(&mut hasher);
+    }
+    let template = format!("template_{:x}", hasher.finish());
+
+    let mut admin = PgConnection::connect(admin_url.expose()).await.expect("the superuser may connect");
+    let ready: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1 and datistemplate)")
+            .bind(&template)
+            .fetch_one(&mut admin)
+            .await
+            .expect("databases can be listed");
+    if !ready {
+        // A template that was begun and not finished is not marked as one.
+        let statements = [
+            format!("drop database if exists {template}"),
+            ROLES.to_owned(),
+            format!("create database {template} owner doorward_owner"),
+        ];
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await
+                .expect("the cluster is prepared");
+        }
+        let cluster = Cluster { admin: admin_url.clone(), template: template.clone() };
+        let owner = cluster.url("doorward_owner", &template);
+        let app = cluster.url("doorward_app", &template);
+        Store::open_postgres(&app, Some(&owner)).await.expect("the template migrates").close().await;
+        sqlx::raw_sql(AssertSqlSafe(format!("alter database {template} is_template true")))
+            .execute(&mut admin)
+            .await
+            .expect("the template is marked");
+    }
+    admin.close().await.ok();
+    template
+}
+
+const ROLES: &str = "do $$
+begin
+    if not exists (select from pg_roles where rolname = 'doorward_owner') then
+        create role doorward_owner login createrole password 'doorward-test';
+    end if;
+    if not exists (select from pg_roles where rolname = 'doorward_app') then
+        create role doorward_app login noinherit password 'doorward-test';
+    end if;
+end
+$$";

@@ -1,0 +1,3 @@
+//! What the room as a whole promises, on both databases.
+
+mod story;
