@@ -66,6 +66,18 @@ pub struct Selection {
     pub tools: Vec<PresetTool>,
 }
 
+impl Selection {
+    /// Returns what is said of a tool, by the name the source knows it by; `None` if nothing is.
+    pub fn tool(&self, name: &str) -> Option<&PresetTool> {
+        self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// Says whether a tool is taken, if its owner has accepted it.
+    pub fn takes(&self, name: &str) -> bool {
+        self.tool(name).map_or(self.all, |tool| tool.enabled)
+    }
+}
+
 /// What a preset says of one tool of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresetTool {

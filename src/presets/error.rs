@@ -39,8 +39,13 @@ pub enum PresetError {
     },
 
     /// Somebody else edited it after this caller looked.
-    #[error("somebody else changed this preset at {at}; look at it again and repeat the change")]
+    #[error(
+        "{} changed this preset at {at}; look at it again and repeat the change",
+        .by.as_deref().unwrap_or("somebody else")
+    )]
     Stale {
+        /// Who, if the audit log knows.
+        by: Option<String>,
         /// The version it has.
         version: i64,
         /// When it was edited.

@@ -10,9 +10,12 @@
 
 mod arguments;
 mod cache;
+mod check;
 mod compose;
+mod edit;
 mod error;
 mod names;
+mod show;
 mod table;
 mod view;
 
@@ -21,8 +24,8 @@ use std::sync::Arc;
 use crate::{
     changes::Changes,
     clock::Clock,
-    model::{Member, Preset, PresetId, PresetStatus, Selection, Slug},
-    presets::cache::Tables,
+    model::{Handle, Slug},
+    presets::{cache::Tables, compose::Stock},
     sources::Sources,
     store::Store,
 };
@@ -46,7 +49,6 @@ struct Inner {
     store: Store,
     sources: Sources,
     clock: Clock,
-    changes: Changes,
     tables: Arc<Tables>,
 }
 
@@ -56,84 +58,38 @@ impl Presets {
         let tables = Arc::new(Tables::new());
         let heard = Arc::clone(&tables);
         changes.listen(move |change| heard.forget(change));
-        Self(Arc::new(Inner { store, sources, clock, changes, tables }))
-    }
-
-    /// Returns the presets of the member's organisation by slug, archived ones too.
-    pub async fn list(&self, _member: &Member) -> Result<Vec<PresetSummary>> {
-        todo!()
-    }
-
-    /// Returns a preset of the member's organisation; `None` also if it is somebody else's.
-    pub async fn find(&self, _member: &Member, _id: PresetId) -> Result<Option<Preset>> {
-        todo!()
-    }
-
-    /// Returns a preset of the member's organisation by its slug.
-    pub async fn find_by_slug(&self, _member: &Member, _slug: &Slug) -> Result<Option<Preset>> {
-        todo!()
-    }
-
-    /// Returns what the editor shows; without `id`, for a preset to be made.
-    pub async fn editor(&self, _member: &Member, _id: Option<PresetId>) -> Result<Option<PresetEditor>> {
-        todo!()
-    }
-
-    /// Returns what a preset with these selections would publish; nothing is kept.
-    pub async fn preview(
-        &self,
-        _member: &Member,
-        _slug: Option<&Slug>,
-        _selections: &[Selection],
-    ) -> Result<Preview> {
-        todo!()
-    }
-
-    /// Makes a preset.
-    pub async fn add(&self, _member: &Member, _new: NewPreset) -> Result<Preset> {
-        todo!()
-    }
-
-    /// Edits a preset, if it still has the version the editor saw.
-    pub async fn update(
-        &self,
-        _member: &Member,
-        _id: PresetId,
-        _change: PresetChange,
-        _version: i64,
-    ) -> Result<Preset> {
-        todo!()
-    }
-
-    /// Switches a preset on or off, or puts it away.
-    pub async fn set_status(&self, _member: &Member, _id: PresetId, _status: PresetStatus) -> Result<Preset> {
-        todo!()
-    }
-
-    /// Deletes a preset for good. Its slug is free again.
-    pub async fn remove(&self, _member: &Member, _id: PresetId) -> Result<Preset> {
-        todo!()
-    }
-
-    /// Returns what a preset takes from which source, as its owner chose.
-    pub async fn selections(&self, _member: &Member, _id: PresetId) -> Result<Vec<Selection>> {
-        todo!()
-    }
-
-    /// Chooses what a preset takes, if it still has the version the editor saw.
-    pub async fn set_selections(
-        &self,
-        _member: &Member,
-        _id: PresetId,
-        _selections: Vec<Selection>,
-        _version: i64,
-    ) -> Result<Preset> {
-        todo!()
+        Self(Arc::new(Inner { store, sources, clock, tables }))
     }
 
     /// Returns the route table of an address; `None` if there is no such preset. Answers from
     /// memory once it was asked; a change makes the next call build it again.
-    pub async fn route_table(&self, _owner: &str, _slug: &str) -> Result<Option<Arc<RouteTable>>> {
-        todo!()
+    ///
+    /// Whoever calls must ask `policy` about the table's preset: its status and visibility are not
+    /// looked at here.
+    pub async fn route_table(&self, owner: &str, slug: &str) -> Result<Option<Arc<RouteTable>>> {
+        if let Some(table) = self.0.tables.get(owner, slug) {
+            return Ok(Some(table));
+        }
+        let (Ok(owner), Ok(slug)) = (Handle::parse(owner), Slug::parse(slug)) else { return Ok(None) };
+        self.0.tables.get_or_build(owner.as_str(), slug.as_str(), || self.build(&owner, &slug)).await
+    }
+
+    async fn build(&self, owner: &Handle, slug: &Slug) -> Result<Option<Arc<RouteTable>>> {
+        let Some(preset) = self.0.store.find_preset_by_address(owner, slug).await? else { return Ok(None) };
+        // From here on everything is found inside the organisation of that preset.
+        let mut tx = self.0.store.read(preset.tenant).await?;
+        let selections = tx.selections(preset.id).await?;
+        let mut stocks = Vec::with_capacity(selections.len());
+        for selection in &selections {
+            if let Some(source) = tx.find_source(selection.source).await? {
+                stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+            }
+        }
+        drop(tx);
+        // Compiling schemas and laying out a long list is work, not waiting.
+        let owner = owner.clone();
+        let build = move || RouteTable::build(preset, owner, &selections, &stocks);
+        let table = tokio::task::spawn_blocking(build).await;
+        Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
     }
 }

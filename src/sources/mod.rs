@@ -1,7 +1,7 @@
 //! Data sources: connecting them, the catalogue of what they offer, their health, and the
 //! credential at the moment of use.
 //!
-//! A source's tools are pinned: what the owner saw when adding counts as accepted, and what
+//! A source's tools are pinned: what it lists at the first look counts as accepted, and what
 //! appears or changes later is held until the owner looks. Whatever a source says of itself fills
 //! descriptive fields only; it never names an address, a program, a credential or another source.
 //! Never decides which tools a caller sees (that is `presets`), and never speaks to a source itself
@@ -10,22 +10,31 @@
 //! A new kind of source is a variant of `model::Reach`, checked in `check.rs`.
 
 mod catalogue;
+mod check;
+mod credential;
 mod definition;
 mod diff;
+mod edit;
 mod error;
+mod link;
+mod look;
+mod trail;
 mod view;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use url::Url;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     audit::Audit,
-    changes::Changes,
+    changes::{Change, Changes},
     clock::Clock,
-    model::{Member, Source, SourceId, SourceName, TenantId},
-    store::Store,
-    upstream::{Link, ProbeReport, UpstreamError, Upstreams},
+    fault::Fault,
+    model::{Member, OrgRole, Reach, Source, SourceId, SourceName, SourceTool, ToolState},
+    policy::{self, ManagePermit},
+    sources::link::Targets,
+    store::{Store, StoreError, Tx},
+    upstream::Upstreams,
     vault::Vault,
 };
 
@@ -35,6 +44,9 @@ pub use view::{
     Accept, Accepted, Added, CatalogueChange, Detected, Impact, NewSource, RefusedTool, Removed,
     SourceChange, SourceDetail, SourceSummary, ToolCounts, ToolView,
 };
+
+pub(crate) use definition::{Definition, text};
+pub(crate) use trail::{Subject, Trail, last_editor};
 
 type Result<T, E = SourceError> = std::result::Result<T, E>;
 
@@ -49,8 +61,8 @@ pub struct SourceSettings {
     pub catalogue_bytes_max: usize,
     /// How long after the last look a source is looked at again.
     pub check_every: Duration,
-    /// How many sources are looked at at the same time.
-    pub checks_at_once: usize,
+    /// How many sources are looked at, and how many addresses probed, at the same time.
+    pub looks_at_once: usize,
 }
 
 impl Default for SourceSettings {
@@ -60,7 +72,7 @@ impl Default for SourceSettings {
             definition_bytes_max: 128 * 1024,
             catalogue_bytes_max: 8 * 1024 * 1024,
             check_every: Duration::from_secs(10 * 60),
-            checks_at_once: 4,
+            looks_at_once: 8,
         }
     }
 }
@@ -73,10 +85,15 @@ struct Inner {
     store: Store,
     vault: Vault,
     upstreams: Upstreams,
-    audit: Audit,
+    trail: Trail,
     clock: Clock,
     settings: SourceSettings,
     changes: Changes,
+    targets: Arc<Targets>,
+    /// Bounds the probes people ask for.
+    probes: Semaphore,
+    /// Taken while a source is counted and added, so that two at once do not pass a plan's limit.
+    adding: Mutex<()>,
 }
 
 impl Sources {
@@ -90,101 +107,172 @@ impl Sources {
         settings: SourceSettings,
         changes: Changes,
     ) -> Self {
-        Self(Arc::new(Inner { store, vault, upstreams, audit, clock, settings, changes }))
+        let targets = Arc::new(Targets::default());
+        let heard = Arc::clone(&targets);
+        changes.listen(move |change| heard.forget(change));
+        Self(Arc::new(Inner {
+            store,
+            vault,
+            upstreams,
+            trail: Trail::new(audit, clock.clone()),
+            clock,
+            probes: Semaphore::new(settings.looks_at_once.max(1)),
+            settings,
+            changes,
+            targets,
+            adding: Mutex::new(()),
+        }))
     }
 
     /// Returns the sources of the member's organisation by name.
-    pub async fn list(&self, _member: &Member) -> Result<Vec<SourceSummary>> {
-        todo!()
+    pub async fn list(&self, member: &Member) -> Result<Vec<SourceSummary>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        let mut summaries = Vec::new();
+        for source in tx.list_sources().await? {
+            let tools = count(&tx.list_source_tools(source.id).await?);
+            summaries.push(SourceSummary { source, tools });
+        }
+        Ok(summaries)
     }
 
     /// Returns a source of the member's organisation; `None` also if it is somebody else's.
-    pub async fn find(&self, _member: &Member, _id: SourceId) -> Result<Option<Source>> {
-        todo!()
+    pub async fn find(&self, member: &Member, id: SourceId) -> Result<Option<Source>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        Ok(self.0.store.read(permit.tenant()).await?.find_source(id).await?)
     }
 
     /// Returns a source of the member's organisation by its name.
-    pub async fn find_by_name(&self, _member: &Member, _name: &SourceName) -> Result<Option<Source>> {
-        todo!()
+    pub async fn find_by_name(&self, member: &Member, name: &SourceName) -> Result<Option<Source>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        Ok(self.0.store.read(permit.tenant()).await?.find_source_by_name(name).await?)
     }
 
     /// Returns everything a source's page shows; `None` also if it is somebody else's.
-    pub async fn detail(&self, _member: &Member, _id: SourceId) -> Result<Option<SourceDetail>> {
-        todo!()
-    }
-
-    /// Looks what is at an address, and keeps nothing.
-    pub async fn detect(&self, _member: &Member, _url: &Url) -> Result<Detected> {
-        todo!()
-    }
-
-    /// Adds a source and looks at it for the first time.
-    pub async fn add(&self, _member: &Member, _new: NewSource) -> Result<Added> {
-        todo!()
-    }
-
-    /// Edits a source, if it still has the version the editor saw.
-    pub async fn update(
-        &self,
-        _member: &Member,
-        _id: SourceId,
-        _change: SourceChange,
-        _version: i64,
-    ) -> Result<Source> {
-        todo!()
-    }
-
-    /// Switches a source on or off.
-    pub async fn set_enabled(&self, _member: &Member, _id: SourceId, _enabled: bool) -> Result<Source> {
-        todo!()
-    }
-
-    /// Returns what presets would lose with a source.
-    pub async fn impact(&self, _member: &Member, _id: SourceId) -> Result<Vec<Impact>> {
-        todo!()
-    }
-
-    /// Deletes a source with its credential and its tools.
-    pub async fn remove(&self, _member: &Member, _id: SourceId) -> Result<Removed> {
-        todo!()
-    }
-
-    /// Reaches a source over fresh connections and reports each step. What it lists is compared
-    /// with the catalogue as by [`Sources::refresh`].
-    pub async fn test(&self, _member: &Member, _id: SourceId) -> Result<ProbeReport> {
-        todo!()
-    }
-
-    /// Asks a source for its tools, and holds what is new or another than accepted.
-    pub async fn refresh(&self, _member: &Member, _id: SourceId) -> Result<CatalogueChange> {
-        todo!()
+    pub async fn detail(&self, member: &Member, id: SourceId) -> Result<Option<SourceDetail>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        let Some(source) = tx.find_source(id).await? else { return Ok(None) };
+        let tools = tx.list_source_tools(id).await?;
+        let presets = impact(&mut tx, id, &tools).await?;
+        Ok(Some(SourceDetail {
+            counts: count(&tools),
+            tools: tools.into_iter().map(view).collect(),
+            link: self.0.upstreams.status(id),
+            source,
+            presets,
+        }))
     }
 
     /// Returns a source's tools by name, each with what changed.
-    pub async fn tools(&self, _member: &Member, _id: SourceId) -> Result<Vec<ToolView>> {
-        todo!()
+    pub async fn tools(&self, member: &Member, id: SourceId) -> Result<Vec<ToolView>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
+        Ok(tx.list_source_tools(id).await?.into_iter().map(view).collect())
     }
 
-    /// Accepts held tools.
-    pub async fn accept_tools(&self, _member: &Member, _id: SourceId, _accept: Accept) -> Result<Accepted> {
-        todo!()
+    /// Returns what presets would lose with a source.
+    pub async fn impact(&self, member: &Member, id: SourceId) -> Result<Vec<Impact>> {
+        let permit = policy::may_see(member, member.tenant)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
+        let tools = tx.list_source_tools(id).await?;
+        impact(&mut tx, id, &tools).await
     }
 
-    /// Returns the live link to a source of this organisation. Answers from memory once it was
-    /// asked; a change makes the next call read the source again.
-    pub async fn link(&self, _tenant: TenantId, _source: SourceId) -> Result<Arc<Link>> {
-        todo!()
+    /// Returns the trail that edits of sources and presets leave in the audit log.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.0.trail
     }
 
-    /// Takes note of how a call of a source ended, for its health. Costs next to nothing while the
-    /// health stays what it is.
-    pub fn note(&self, _tenant: TenantId, _source: SourceId, _outcome: Result<(), &UpstreamError>) {
-        todo!()
+    /// Does something to a source that is worth auditing, and records how it ended.
+    async fn audited<T>(
+        &self,
+        member: &Member,
+        done: &str,
+        subject: Subject,
+        doing: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let begun = self.0.trail.now();
+        let result = doing.await;
+        let failure = result.as_ref().err().map(|error| (error.fault(), error.to_string()));
+        // A form filled in wrongly is nobody's business but the person's.
+        if failure.as_ref().is_none_or(|(fault, _)| *fault != Fault::Caller) {
+            self.0.trail.record(member, done, subject, begun, failure);
+        }
+        result
     }
 
-    /// Looks at every source whose last look is old, and says how many it looked at. For the
-    /// background job.
-    pub async fn check_due(&self) -> Result<usize> {
-        todo!()
+    async fn stale(&self, source: &Source) -> SourceError {
+        // Not knowing who it was is no reason to hide that somebody was there.
+        let by = last_editor(&self.0.store, source.tenant, &source.into()).await.ok().flatten();
+        SourceError::Stale { by, version: source.version, at: source.updated_at }
     }
+
+    /// Makes a transaction hold and tells everybody, also when the caller goes away meanwhile.
+    pub(crate) async fn commit(&self, tx: Tx, change: Change) -> Result<(), StoreError> {
+        let changes = self.0.changes.clone();
+        let task = tokio::spawn(async move {
+            let done = tx.commit().await;
+            changes.announce(change);
+            done
+        });
+        task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+/// May this person change the organisation's sources?
+fn may_manage(member: &Member, needs: OrgRole) -> Result<ManagePermit> {
+    Ok(policy::may_manage(member, member.tenant, needs)?)
+}
+
+/// May this person have to do with a source that is reached like this? Processes are for those who
+/// manage the instance, whatever the way in.
+fn may_reach(member: &Member, reach: &Reach) -> Result<()> {
+    match reach {
+        Reach::McpHttp { .. } => Ok(()),
+        Reach::McpStdio { .. } => {
+            policy::may_use_process(member)?;
+            Ok(())
+        }
+    }
+}
+
+fn count(tools: &[SourceTool]) -> ToolCounts {
+    let mut counts = ToolCounts::default();
+    for tool in tools {
+        counts.count(tool.state);
+    }
+    counts
+}
+
+fn view(tool: SourceTool) -> ToolView {
+    let definition = Definition::read(&tool.definition).unwrap_or_default();
+    let diff = match (&tool.accepted_definition, tool.state) {
+        (Some(accepted), ToolState::Changed) => Some(ToolDiff::between(accepted, &tool.definition)),
+        _ => None,
+    };
+    ToolView {
+        title: visible(&text(definition.title)),
+        description: visible(&text(definition.description)),
+        definition: visible(&indented(tool.definition.get())),
+        state: tool.state,
+        diff,
+        seen_at: tool.seen_at,
+        name: tool.name,
+        hash: tool.hash,
+    }
+}
+
+async fn impact(tx: &mut Tx, id: SourceId, tools: &[SourceTool]) -> Result<Vec<Impact>> {
+    let mut impacts = Vec::new();
+    for preset in tx.presets_using_source(id).await? {
+        let selections = tx.selections(preset.id).await?;
+        let taken = selections.iter().filter(|selection| selection.source == id).flat_map(|selection| {
+            tools.iter().filter(|tool| tool.state == ToolState::Accepted && selection.takes(&tool.name))
+        });
+        impacts.push(Impact { tools: taken.count(), preset });
+    }
+    Ok(impacts)
 }

@@ -62,8 +62,9 @@ pub struct SourceDetail {
     pub tools: Vec<ToolView>,
     /// How many there are.
     pub counts: ToolCounts,
-    /// The live link, with the last lines a process wrote on standard error.
-    pub link: LinkStatus,
+    /// The live link, with the last lines a process wrote on standard error; `None` if nothing has
+    /// called it yet.
+    pub link: Option<LinkStatus>,
     /// The presets that take tools from it.
     pub presets: Vec<Impact>,
 }

@@ -1,0 +1,219 @@
+//! Making, changing, switching and removing presets.
+
+use std::future::Future;
+
+use crate::{
+    changes::Change,
+    fault::Fault,
+    model::{Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
+    policy::{self, ManagePermit},
+    presets::{NewPreset, PresetChange, PresetError, Presets, Result, check, compose::Stock},
+    sources::{Subject, last_editor},
+    store::{StoreError, Tx},
+};
+
+impl Presets {
+    /// Makes a preset.
+    pub async fn add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
+        let id = PresetId::new();
+        let subject = Subject::Preset(id, new.slug.to_string());
+        self.audited(member, "add", subject, self.add_new(member, id, new)).await
+    }
+
+    async fn add_new(&self, member: &Member, id: PresetId, new: NewPreset) -> Result<Preset> {
+        let permit = may_manage(member)?;
+        let now = self.0.clock.now();
+        let title = match new.title.trim() {
+            "" => new.slug.to_string(),
+            title => title.to_owned(),
+        };
+        let preset = Preset {
+            id,
+            tenant: permit.tenant(),
+            slug: new.slug,
+            title,
+            description: new.description,
+            visibility: new.visibility,
+            anonymous: new.anonymous,
+            status: PresetStatus::Active,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        check_texts(&preset)?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        check_selections(&mut tx, member, &[], &new.selections).await?;
+        tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
+        tx.set_selections(id, &new.selections).await?;
+        self.commit(tx, &preset).await?;
+        Ok(preset)
+    }
+
+    /// Edits a preset, if it still has the version the editor saw.
+    pub async fn update(
+        &self,
+        member: &Member,
+        id: PresetId,
+        change: PresetChange,
+        version: i64,
+    ) -> Result<Preset> {
+        let subject = self.subject(member, id).await?;
+        self.audited(member, "edit", subject, self.change(member, id, change, None, Some(version))).await
+    }
+
+    /// Chooses what a preset takes, if it still has the version the editor saw.
+    pub async fn set_selections(
+        &self,
+        member: &Member,
+        id: PresetId,
+        selections: Vec<Selection>,
+        version: i64,
+    ) -> Result<Preset> {
+        let subject = self.subject(member, id).await?;
+        let change = PresetChange { selections: Some(selections), ..PresetChange::default() };
+        let doing = self.change(member, id, change, None, Some(version));
+        self.audited(member, "choose tools", subject, doing).await
+    }
+
+    /// Switches a preset on or off, or puts it away.
+    pub async fn set_status(&self, member: &Member, id: PresetId, status: PresetStatus) -> Result<Preset> {
+        let subject = self.subject(member, id).await?;
+        let done = match status {
+            PresetStatus::Active => "switch on",
+            PresetStatus::Disabled => "switch off",
+            PresetStatus::Archived => "archive",
+        };
+        let doing = self.change(member, id, PresetChange::default(), Some(status), None);
+        self.audited(member, done, subject, doing).await
+    }
+
+    async fn change(
+        &self,
+        member: &Member,
+        id: PresetId,
+        change: PresetChange,
+        status: Option<PresetStatus>,
+        version: Option<i64>,
+    ) -> Result<Preset> {
+        let permit = may_manage(member)?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        let before = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
+        if version.is_some_and(|version| version != before.version) {
+            drop(tx);
+            return Err(self.stale(&before).await);
+        }
+
+        let mut preset = before.clone();
+        preset.slug = change.slug.unwrap_or(preset.slug);
+        preset.title = change.title.unwrap_or(preset.title);
+        preset.description = change.description.unwrap_or(preset.description);
+        preset.visibility = change.visibility.unwrap_or(preset.visibility);
+        preset.anonymous = match change.anonymous {
+            Some(anonymous) => anonymous,
+            None => preset.anonymous && preset.visibility == Visibility::Public,
+        };
+        preset.status = status.unwrap_or(preset.status);
+        preset.updated_at = self.0.clock.now();
+        check_texts(&preset)?;
+        if let Some(selections) = &change.selections {
+            let selected = tx.selections(id).await?;
+            check_selections(&mut tx, member, &selected, selections).await?;
+            tx.set_selections(id, selections).await?;
+        }
+        let stored = tx.update_preset(&preset, before.version).await;
+        if !stored.map_err(|error| taken(error, &preset))? {
+            drop(tx);
+            return Err(self.stale(&before).await);
+        }
+        preset.version = before.version + 1;
+        self.commit(tx, &preset).await?;
+        Ok(preset)
+    }
+
+    /// Deletes a preset for good. Its slug is free again.
+    pub async fn remove(&self, member: &Member, id: PresetId) -> Result<Preset> {
+        let subject = self.subject(member, id).await?;
+        let doing = async {
+            let permit = may_manage(member)?;
+            let mut tx = self.0.store.tenant(permit.tenant()).await?;
+            let preset = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
+            if !tx.remove_preset(id).await? {
+                return Err(PresetError::NotFound);
+            }
+            self.commit(tx, &preset).await?;
+            Ok(preset)
+        };
+        self.audited(member, "remove", subject, doing).await
+    }
+
+    async fn commit(&self, tx: Tx, preset: &Preset) -> Result<()> {
+        Ok(self.0.sources.commit(tx, Change::Preset(preset.tenant, preset.id)).await?)
+    }
+
+    async fn subject(&self, member: &Member, id: PresetId) -> Result<Subject> {
+        let preset = self.find(member, id).await?.ok_or(PresetError::NotFound)?;
+        Ok((&preset).into())
+    }
+
+    async fn audited<T>(
+        &self,
+        member: &Member,
+        done: &str,
+        subject: Subject,
+        doing: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let trail = self.0.sources.trail();
+        let begun = trail.now();
+        let result = doing.await;
+        let failure = result.as_ref().err().map(|error| (error.fault(), error.to_string()));
+        // A form filled in wrongly is nobody's business but the person's.
+        if failure.as_ref().is_none_or(|(fault, _)| *fault != Fault::Caller) {
+            trail.record(member, done, subject, begun, failure);
+        }
+        result
+    }
+
+    async fn stale(&self, preset: &Preset) -> PresetError {
+        // Not knowing who it was is no reason to hide that somebody was there.
+        let by = last_editor(&self.0.store, preset.tenant, &preset.into()).await.ok().flatten();
+        PresetError::Stale { by, version: preset.version, at: preset.updated_at }
+    }
+}
+
+fn may_manage(member: &Member) -> Result<ManagePermit> {
+    Ok(policy::may_manage(member, member.tenant, OrgRole::Admin)?)
+}
+
+fn check_texts(preset: &Preset) -> Result<()> {
+    check::title(&preset.title)?;
+    check::description(&preset.description)?;
+    check::visibility(preset.visibility, preset.anonymous)
+}
+
+/// Checks what a preset is to take. Sharing a process for the first time is for those who may start
+/// one.
+async fn check_selections(
+    tx: &mut Tx,
+    member: &Member,
+    selected: &[Selection],
+    selections: &[Selection],
+) -> Result<()> {
+    let mut stocks = Vec::with_capacity(selections.len());
+    for selection in selections {
+        let Some(source) = tx.find_source(selection.source).await? else { continue };
+        let is_new = !selected.iter().any(|old| old.source == source.id);
+        if is_new && matches!(source.reach, Reach::McpStdio { .. }) {
+            policy::may_use_process(member)?;
+        }
+        stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+    }
+    check::selections(selections, &stocks)?;
+    Ok(())
+}
+
+fn taken(error: StoreError, preset: &Preset) -> PresetError {
+    match error {
+        StoreError::Conflict { .. } => PresetError::SlugTaken { slug: preset.slug.clone() },
+        error => error.into(),
+    }
+}

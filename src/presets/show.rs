@@ -1,0 +1,213 @@
+//! Lists, the editor's model and previews.
+
+use std::collections::HashSet;
+
+use crate::{
+    model::{
+        Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId, SourceTool, TenantId,
+        ToolState,
+    },
+    policy,
+    presets::{
+        EditorSource, EditorTool, Exposed, PresetEditor, PresetError, PresetSummary, Presets, Preview,
+        Result, SourceBrief,
+        compose::{Chosen, Composition, Stock, compose},
+        names::flags,
+    },
+    sources::{Definition, text, visible},
+    store::Tx,
+};
+
+impl Presets {
+    /// Returns the presets of the member's organisation by slug, archived ones too.
+    pub async fn list(&self, member: &Member) -> Result<Vec<PresetSummary>> {
+        let mut tx = self.read(member).await?;
+        let stocks = all_stocks(&mut tx).await?;
+        let mut summaries = Vec::new();
+        for preset in tx.list_presets().await? {
+            let selections = tx.selections(preset.id).await?;
+            let Composition { published, held, collisions } = compose(&selections, &stocks);
+            let takes =
+                |stock: &&Stock| selections.iter().any(|selection| selection.source == stock.source.id);
+            summaries.push(PresetSummary {
+                preset,
+                owner: member.tenant_handle.clone(),
+                tools: published.len(),
+                held: held.len(),
+                collisions: collisions.len(),
+                sources: stocks.iter().filter(takes).map(|stock| brief(&stock.source)).collect(),
+            });
+        }
+        Ok(summaries)
+    }
+
+    /// Returns a preset of the member's organisation; `None` also if it is somebody else's.
+    pub async fn find(&self, member: &Member, id: PresetId) -> Result<Option<Preset>> {
+        Ok(self.read(member).await?.find_preset(id).await?)
+    }
+
+    /// Returns a preset of the member's organisation by its slug.
+    pub async fn find_by_slug(&self, member: &Member, slug: &Slug) -> Result<Option<Preset>> {
+        Ok(self.read(member).await?.find_preset_by_slug(slug).await?)
+    }
+
+    /// Returns what a preset takes from which source, as its owner chose.
+    pub async fn selections(&self, member: &Member, id: PresetId) -> Result<Vec<Selection>> {
+        let mut tx = self.read(member).await?;
+        tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
+        Ok(tx.selections(id).await?)
+    }
+
+    /// Returns what the editor shows; without `id`, for a preset to be made. `None` if there is no
+    /// such preset.
+    pub async fn editor(&self, member: &Member, id: Option<PresetId>) -> Result<Option<PresetEditor>> {
+        let mut tx = self.read(member).await?;
+        let (preset, selections) = match id {
+            None => (None, Vec::new()),
+            Some(id) => match tx.find_preset(id).await? {
+                None => return Ok(None),
+                Some(preset) => (Some(preset), tx.selections(id).await?),
+            },
+        };
+        let stocks = all_stocks(&mut tx).await?;
+        Ok(Some(editor(member, preset, &selections, &stocks)))
+    }
+
+    /// Returns what a preset with these selections would publish, held tools included; nothing is
+    /// kept. Collisions are shown and not an error.
+    pub async fn preview(
+        &self,
+        member: &Member,
+        slug: Option<&Slug>,
+        selections: &[Selection],
+    ) -> Result<Preview> {
+        let mut tx = self.read(member).await?;
+        let stocks = all_stocks(&mut tx).await?;
+        let composition = compose(selections, &stocks);
+        let mut tools: Vec<Exposed> = composition
+            .published
+            .iter()
+            .chain(&composition.held)
+            .map(|chosen| exposed(chosen, slug.map(Slug::as_str)))
+            .collect();
+        tools.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Preview { tools, collisions: composition.collisions })
+    }
+
+    async fn read(&self, member: &Member) -> Result<Tx> {
+        let tenant: TenantId = policy::may_see(member, member.tenant)?.tenant();
+        Ok(self.0.store.read(tenant).await?)
+    }
+}
+
+/// Returns every source of the organisation with its tools, by name.
+async fn all_stocks(tx: &mut Tx) -> Result<Vec<Stock>> {
+    let mut stocks = Vec::new();
+    for source in tx.list_sources().await? {
+        stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+    }
+    Ok(stocks)
+}
+
+fn brief(source: &Source) -> SourceBrief {
+    SourceBrief {
+        id: source.id,
+        name: source.name.clone(),
+        kind: source.reach.kind(),
+        enabled: source.enabled,
+        health: source.health.clone(),
+    }
+}
+
+fn exposed(chosen: &Chosen<'_>, slug: Option<&str>) -> Exposed {
+    let definition = Definition::read(&chosen.tool.definition).unwrap_or_default();
+    Exposed {
+        name: chosen.name().to_owned(),
+        description: match chosen.description() {
+            Some(description) => description.to_owned(),
+            None => visible(&text(definition.description)),
+        },
+        source: chosen.source.id,
+        source_name: chosen.source.name.clone(),
+        tool: chosen.tool.name.clone(),
+        state: chosen.tool.state,
+        flags: flags(chosen.name(), slug),
+    }
+}
+
+fn editor(
+    member: &Member,
+    preset: Option<Preset>,
+    selections: &[Selection],
+    stocks: &[Stock],
+) -> PresetEditor {
+    let composition = compose(selections, stocks);
+    let published: HashSet<(SourceId, &str)> =
+        composition.published.iter().map(|chosen| (chosen.source.id, chosen.tool.name.as_str())).collect();
+    let slug = preset.as_ref().map(|preset| preset.slug.to_string());
+    let sources = stocks
+        .iter()
+        .map(|stock| {
+            let selection = selections.iter().find(|selection| selection.source == stock.source.id);
+            let tool = |tool: &SourceTool| {
+                let is_published = published.contains(&(stock.source.id, tool.name.as_str()));
+                editor_tool(tool, selection, is_published, slug.as_deref())
+            };
+            let is_shown = |tool: &&SourceTool| {
+                tool.state != ToolState::Gone
+                    || selection.is_some_and(|selection| selection.tool(&tool.name).is_some())
+            };
+            let mut tools: Vec<EditorTool> = stock.tools.iter().filter(is_shown).map(tool).collect();
+            let unknown = |said: &&PresetTool| !stock.tools.iter().any(|tool| tool.name == said.name);
+            let said = selection.map_or(&[][..], |selection| &selection.tools);
+            tools.extend(said.iter().filter(unknown).map(gone_tool));
+            tools.sort_by(|a, b| a.name.cmp(&b.name));
+            EditorSource {
+                source: brief(&stock.source),
+                selected: selection.is_some(),
+                all: selection.is_some_and(|selection| selection.all),
+                tools,
+            }
+        })
+        .collect();
+    PresetEditor { preset, owner: member.tenant_handle.clone(), sources, collisions: composition.collisions }
+}
+
+fn editor_tool(
+    tool: &SourceTool,
+    selection: Option<&Selection>,
+    published: bool,
+    slug: Option<&str>,
+) -> EditorTool {
+    let definition = Definition::read(&tool.definition).unwrap_or_default();
+    let said = selection.and_then(|selection| selection.tool(&tool.name));
+    let exposed_name = said.and_then(|said| said.exposed_name.clone());
+    EditorTool {
+        title: visible(&text(definition.title)),
+        description: visible(&text(definition.description)),
+        state: tool.state,
+        enabled: selection.is_some_and(|selection| selection.takes(&tool.name)),
+        published,
+        flags: flags(exposed_name.as_deref().unwrap_or(&tool.name), slug),
+        exposed_name,
+        exposed_description: said.and_then(|said| said.exposed_description.clone()),
+        check_arguments: said.is_some_and(|said| said.check_arguments),
+        name: tool.name.clone(),
+    }
+}
+
+/// Returns a tool that the preset names and the source does not list.
+fn gone_tool(said: &PresetTool) -> EditorTool {
+    EditorTool {
+        name: said.name.clone(),
+        title: String::new(),
+        description: String::new(),
+        state: ToolState::Gone,
+        enabled: said.enabled,
+        published: false,
+        exposed_name: said.exposed_name.clone(),
+        exposed_description: said.exposed_description.clone(),
+        check_arguments: said.check_arguments,
+        flags: Vec::new(),
+    }
+}

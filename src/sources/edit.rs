@@ -1,0 +1,249 @@
+//! Adding, changing, switching and removing sources.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    changes::Change,
+    clock::Ms,
+    model::{
+        Auth, Credential, EraVerdict, Health, HealthState, Member, OrgRole, Source, SourceId, SourceName,
+    },
+    policy::ManagePermit,
+    secret::Secret,
+    sources::{
+        Added, Impact, NewSource, Removed, Result, SourceChange, SourceError, Sources, Subject, catalogue,
+        check, check::invalid, credential, impact, link, look, may_manage, may_reach,
+    },
+    store::{StoreError, Tx},
+    upstream::ProbeReport,
+};
+
+impl Sources {
+    /// Adds a source and looks at it for the first time: what it lists then counts as accepted. The
+    /// source is kept also when it could not be reached; the report says why. One that is switched
+    /// off is not looked at.
+    pub async fn add(&self, member: &Member, new: NewSource) -> Result<Added> {
+        let id = SourceId::new();
+        let subject = Subject::Source(id, new.name.to_string());
+        self.audited(member, "add", subject, self.add_new(member, id, new)).await
+    }
+
+    async fn add_new(&self, member: &Member, id: SourceId, new: NewSource) -> Result<Added> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        may_reach(member, &new.reach)?;
+        check::source(&new.reach, &new.credential)?;
+        let sealed = credential::seal(&self.0.vault, permit.tenant(), id, &new.credential)?;
+        self.room_for_one(&permit, member, &new.name).await?;
+
+        let now = self.0.clock.now();
+        let mut source = Source {
+            id,
+            tenant: permit.tenant(),
+            name: new.name,
+            auth_kind: new.credential.auth.word().to_owned(),
+            env_names: new.credential.env.keys().cloned().collect(),
+            reach: new.reach,
+            era: new.era,
+            verdict: None,
+            enabled: new.enabled,
+            health: Health::default(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let (report, look) = if source.enabled {
+            let report = self.probe(&link::target(&source, new.credential, now)).await?;
+            source.health = look::health(&report, self.0.clock.now());
+            let first = report.passed();
+            source.verdict = report.verdict.clone().filter(|_| first);
+            let listed: &[_] = if first { &report.tools } else { &[] };
+            let look = catalogue::compare(id, &[], listed, first, now, &self.0.settings);
+            (report, look)
+        } else {
+            (ProbeReport::default(), catalogue::Look::default())
+        };
+
+        let _turn = self.0.adding.lock().await;
+        self.room_for_one(&permit, member, &source.name).await?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        tx.add_source(&source, sealed.as_deref()).await.map_err(|error| taken(error, &source.name))?;
+        tx.put_source_tools(id, &look.put).await?;
+        self.commit(tx, Change::Source(source.tenant, id)).await?;
+        Ok(Added { source, report, catalogue: look.change })
+    }
+
+    /// Edits a source, if it still has the version the editor saw.
+    ///
+    /// A credential does not follow its source to another host: whoever changes the address gives
+    /// the credential again. So nobody can send a credential to a place of their own that they
+    /// could not read.
+    pub async fn update(
+        &self,
+        member: &Member,
+        id: SourceId,
+        change: SourceChange,
+        version: i64,
+    ) -> Result<Source> {
+        let subject = self.subject(member, id).await?;
+        self.audited(member, "edit", subject, self.change(member, id, change, Some(version))).await
+    }
+
+    /// Switches a source on or off.
+    pub async fn set_enabled(&self, member: &Member, id: SourceId, enabled: bool) -> Result<Source> {
+        let subject = self.subject(member, id).await?;
+        let change = SourceChange { enabled: Some(enabled), ..SourceChange::default() };
+        let done = if enabled { "switch on" } else { "switch off" };
+        self.audited(member, done, subject, self.change(member, id, change, None)).await
+    }
+
+    async fn change(
+        &self,
+        member: &Member,
+        id: SourceId,
+        change: SourceChange,
+        version: Option<i64>,
+    ) -> Result<Source> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        let before = tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
+        let only_switches_off = change.only_switches_off();
+        if !only_switches_off {
+            may_reach(member, &before.reach)?;
+        }
+        if version.is_some_and(|version| version != before.version) {
+            drop(tx);
+            return Err(self.stale(&before).await);
+        }
+
+        let mut source = before.clone();
+        if let Some(reach) = change.reach {
+            may_reach(member, &reach)?;
+            source.reach = reach;
+        }
+        source.name = change.name.unwrap_or(source.name);
+        source.era = change.era.unwrap_or(source.era);
+        source.enabled = change.enabled.unwrap_or(source.enabled);
+        source.updated_at = self.0.clock.now();
+
+        let edits_credential = change.auth.is_some() || change.env.is_some();
+        let sealed = tx.source_credential(id).await?;
+        let moves = !check::same_origin(&before.reach, &source.reach);
+        if edits_credential || before.reach != source.reach {
+            let kept = credential::open(&self.0.vault, source.tenant, id, sealed.as_deref())?;
+            if moves && !kept.is_empty() && !edits_credential {
+                return Err(invalid(
+                    "auth",
+                    "the address leads to another host, so give the credential again, or choose none",
+                ));
+            }
+            let credential = changed(kept, change.auth, change.env, moves)?;
+            check::source(&source.reach, &credential)?;
+            if edits_credential {
+                let sealed = credential::seal(&self.0.vault, source.tenant, id, &credential)?;
+                tx.set_source_credential(id, sealed.as_deref()).await?;
+                source.auth_kind = credential.auth.word().to_owned();
+                source.env_names = credential.env.keys().cloned().collect();
+            }
+        }
+        if edits_credential || before.reach != source.reach || before.era != source.era {
+            // What was found out is not believed any more; that something was, is.
+            source.verdict = source.verdict.map(|verdict| EraVerdict { at: Ms(0), ..verdict });
+            source.health = Health { state: HealthState::Unknown, detail: String::new(), at: None };
+        }
+
+        let stored = tx.update_source(&source, before.version).await;
+        if !stored.map_err(|error| taken(error, &source.name))? {
+            drop(tx);
+            return Err(self.stale(&before).await);
+        }
+        source.version = before.version + 1;
+        self.commit(tx, Change::Source(source.tenant, id)).await?;
+        if !source.enabled {
+            self.0.upstreams.close(id);
+        }
+        Ok(source)
+    }
+
+    /// Deletes a source with its credential and its tools. Says which presets lose tools.
+    pub async fn remove(&self, member: &Member, id: SourceId) -> Result<Removed> {
+        let subject = self.subject(member, id).await?;
+        self.audited(member, "remove", subject, self.remove_now(member, id)).await
+    }
+
+    async fn remove_now(&self, member: &Member, id: SourceId) -> Result<Removed> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        let source = tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
+        let presets: Vec<Impact> = {
+            let tools = tx.list_source_tools(id).await?;
+            impact(&mut tx, id, &tools).await?
+        };
+        if !tx.remove_source(id).await? {
+            return Err(SourceError::NotFound);
+        }
+        self.commit(tx, Change::Source(source.tenant, id)).await?;
+        self.0.upstreams.close(id);
+        Ok(Removed { source, presets })
+    }
+
+    /// Says whether the name is free and the plan holds one more source.
+    async fn room_for_one(&self, permit: &ManagePermit, member: &Member, name: &SourceName) -> Result<()> {
+        let plan = self.0.store.system_read().await?.find_plan(&member.plan).await?;
+        let mut tx: Tx = self.0.store.read(permit.tenant()).await?;
+        if tx.find_source_by_name(name).await?.is_some() {
+            return Err(SourceError::NameTaken { name: name.clone() });
+        }
+        match plan.and_then(|plan| plan.sources_max) {
+            Some(limit) if tx.count_sources().await? >= limit => {
+                Err(SourceError::Limit { plan: member.plan.to_string(), limit })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns what the audit log calls a source of the member's organisation.
+    pub(super) async fn subject(&self, member: &Member, id: SourceId) -> Result<Subject> {
+        let source = self.find(member, id).await?.ok_or(SourceError::NotFound)?;
+        Ok((&source).into())
+    }
+}
+
+impl SourceChange {
+    /// Says whether this takes power away and gives none: such a change needs no further right.
+    fn only_switches_off(&self) -> bool {
+        let Self { name, reach, auth, env, era, enabled } = self;
+        name.is_none()
+            && reach.is_none()
+            && auth.is_none()
+            && env.is_none()
+            && era.is_none()
+            && *enabled == Some(false)
+    }
+}
+
+/// Returns the credential after an edit. After a move nothing is taken over from before.
+fn changed(
+    kept: Credential,
+    auth: Option<Auth>,
+    env: Option<BTreeMap<String, Option<Secret>>>,
+    moves: bool,
+) -> Result<Credential> {
+    let Credential { auth: kept_auth, env: kept_env } = if moves { Credential::default() } else { kept };
+    let auth = auth.unwrap_or(kept_auth);
+    let Some(env) = env else { return Ok(Credential { auth, env: kept_env }) };
+    let mut values = BTreeMap::new();
+    for (name, value) in env {
+        match value.or_else(|| kept_env.get(&name).cloned()) {
+            Some(value) => values.insert(name, value),
+            None => return Err(invalid("env", format!("`{name}` has no value yet"))),
+        };
+    }
+    Ok(Credential { auth, env: values })
+}
+
+fn taken(error: StoreError, name: &SourceName) -> SourceError {
+    match error {
+        StoreError::Conflict { .. } => SourceError::NameTaken { name: name.clone() },
+        error => error.into(),
+    }
+}
