@@ -180,3 +180,6 @@ impl Quota {
         self.0.meters.read().unwrap_or_else(PoisonError::into_inner).get(&user).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

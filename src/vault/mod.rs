@@ -249,3 +249,6 @@ impl Vault {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    changes::Change,
+    clock::Month,
+    model::{Email, Handle, InstanceRole, Plan, User},
+    store::testing::TestStore,
+};
+
+const NOW: Ms = Ms(1_795_233_963_183);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows() {
+    let scene = Scene::new(Some(500)).await;
+
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let (quota, subject) = (scene.quota.clone(), scene.subject.clone());
+            tokio::spawn(async move {
+                let mut admitted = 0;
+                for _ in 0..20 {
+                    admitted += usize::from(quota.reserve(&subject).await.is_ok());
+                }
+                admitted
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for task in tasks {
+        admitted += task.await.unwrap();
+    }
+
+    assert_eq!(admitted, 500);
+    assert_eq!(scene.charged().await, 500);
+    let error = scene.quota.reserve(&scene.subject).await.unwrap_err();
+    let end = NOW.month().end();
+    assert!(matches!(error, QuotaError::Exhausted { limit: 500, resets_at } if resets_at == end));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_replicas_together_admit_no_more_than_the_plan_allows() {
+    let scene = Scene::new(Some(300)).await;
+    let other = Quota::new(scene.test.store.clone(), &Changes::new(), scene.clock.clone());
+
+    let mut admitted = 0;
+    for n in 0..2000 {
+        let quota = if n % 3 == 0 { &other } else { &scene.quota };
+        admitted += usize::from(quota.reserve(&scene.subject).await.is_ok());
+    }
+    // What one of them holds unspent when it is refused, the other may not use; it comes back.
+    scene.quota.give_back().await.unwrap();
+    other.give_back().await.unwrap();
+    while scene.quota.reserve(&scene.subject).await.is_ok() {
+        admitted += 1;
+    }
+
+    assert_eq!(admitted, 300);
+    assert_eq!(scene.charged().await, 300);
+}
+
+#[tokio::test]
+async fn a_warm_call_reads_no_database() {
+    let scene = Scene::new(Some(10_000)).await;
+    for _ in 0..2 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    scene.test.store.close().await;
+
+    for _ in 0..500 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_counter_begins_again_with_the_month() {
+    let scene = Scene::new(Some(3)).await;
+    for _ in 0..3 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    assert!(scene.quota.reserve(&scene.subject).await.is_err());
+
+    scene.clock.advance(NOW.month().end().since(NOW));
+
+    for _ in 0..3 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    assert!(scene.quota.reserve(&scene.subject).await.is_err());
+}
+
+#[tokio::test]
+async fn a_lease_of_the_old_month_is_not_spent_in_the_new_one() {
+    let scene = Scene::new(Some(800)).await;
+    for _ in 0..2 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    scene.clock.advance(NOW.month().end().since(NOW));
+
+    let mut admitted = 0;
+    while scene.quota.reserve(&scene.subject).await.is_ok() {
+        admitted += 1;
+    }
+
+    assert_eq!(admitted, 800);
+}
+
+#[tokio::test]
+async fn what_lies_idle_is_given_back() {
+    let scene = Scene::new(Some(800)).await;
+    for _ in 0..2 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    assert!(scene.charged().await > 2);
+
+    scene.quota.flush().await.unwrap();
+    assert!(scene.charged().await > 2, "given back too early");
+    scene.clock.advance(Duration::from_secs(11));
+    scene.quota.flush().await.unwrap();
+
+    assert_eq!(scene.charged().await, 2);
+    assert_eq!(scene.quota.0.meters.read().unwrap().len(), 0);
+    scene.quota.reserve(&scene.subject).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_end_of_the_process_gives_everything_back() {
+    let scene = Scene::new(Some(800)).await;
+    for _ in 0..5 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+
+    scene.quota.give_back().await.unwrap();
+
+    assert_eq!(scene.charged().await, 5);
+}
+
+#[tokio::test]
+async fn usage_shows_calls_and_not_leases() {
+    let scene = Scene::new(Some(800)).await;
+    for _ in 0..5 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    scene.quota.reserve(&scene.subject).await.unwrap().refund();
+
+    let usage = scene.quota.usage(scene.subject.user).await.unwrap();
+
+    let resets_at = NOW.month().end();
+    assert_eq!(usage, Usage { used: 5, limit: Some(800), left: Some(795), resets_at });
+}
+
+#[tokio::test]
+async fn calls_without_a_limit_are_counted_in_batches() {
+    let scene = Scene::new(None).await;
+    for _ in 0..7 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+    assert_eq!(scene.charged().await, 0);
+    assert_eq!(scene.quota.usage(scene.subject.user).await.unwrap().used, 7);
+
+    scene.quota.flush().await.unwrap();
+
+    assert_eq!(scene.charged().await, 7);
+    let usage = scene.quota.usage(scene.subject.user).await.unwrap();
+    assert_eq!((usage.used, usage.limit, usage.left), (7, None, None));
+}
+
+#[tokio::test]
+async fn calls_of_the_old_month_are_counted_in_it_before_the_new_one_begins() {
+    let scene = Scene::new(None).await;
+    scene.quota.reserve(&scene.subject).await.unwrap();
+    let old = scene.clock.now().month();
+    scene.clock.advance(NOW.month().end().since(NOW) - Duration::from_millis(1));
+    scene.quota.reserve(&scene.subject).await.unwrap();
+    scene.clock.advance(Duration::from_millis(1));
+
+    scene.quota.reserve(&scene.subject).await.unwrap();
+    assert_eq!(scene.charged_in(old).await, 2);
+    scene.quota.flush().await.unwrap();
+
+    assert_eq!(scene.charged().await, 1);
+}
+
+#[tokio::test]
+async fn a_changed_plan_holds_on_the_next_call() {
+    let scene = Scene::new(Some(800)).await;
+    for _ in 0..5 {
+        scene.quota.reserve(&scene.subject).await.unwrap();
+    }
+
+    scene.set_limit(Some(6)).await;
+    let admitted = [scene.quota.reserve(&scene.subject).await, scene.quota.reserve(&scene.subject).await]
+        .iter()
+        .filter(|reserved| reserved.is_ok())
+        .count();
+    scene.set_limit(None).await;
+    let unlimited = scene.quota.reserve(&scene.subject).await;
+
+    assert_eq!(admitted, 1);
+    assert!(unlimited.is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_takes_no_lease_along() {
+    let scene = Scene::new(Some(1000)).await;
+    for polls in 0..40 {
+        let mut reserving = Box::pin(scene.quota.reserve(&scene.subject));
+        for _ in 0..polls {
+            if futures::poll!(reserving.as_mut()).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(reserving);
+    }
+    // Whatever was begun has run to its end when the row is free.
+    scene.quota.give_back().await.unwrap();
+
+    let charged = scene.charged().await;
+    assert!(charged <= 40, "{charged} calls were charged for 40 callers");
+}
+
+#[tokio::test]
+async fn a_plan_without_calls_admits_nobody() {
+    let scene = Scene::new(Some(0)).await;
+
+    assert!(matches!(scene.quota.reserve(&scene.subject).await, Err(QuotaError::Exhausted { limit: 0, .. })));
+}
+
+#[tokio::test]
+async fn an_anonymous_call_is_charged_to_the_owner_while_the_owner_is_switched_on() {
+    let scene = Scene::new(Some(10)).await;
+    let owner = scene.quota.owner_of(scene.user.tenant).await.unwrap();
+    assert_eq!(*owner, scene.subject);
+
+    let mut user = scene.user.clone();
+    user.enabled = false;
+    let mut tx = scene.test.store.system().await.unwrap();
+    assert!(tx.update_user(&user).await.unwrap());
+    tx.commit().await.unwrap();
+    scene.changes.announce(Change::User(user.id));
+
+    let refused = scene.quota.owner_of(scene.user.tenant).await;
+    assert!(matches!(refused, Err(QuotaError::NobodyToCharge { .. })));
+}
+
+struct Scene {
+    test: TestStore,
+    clock: Clock,
+    changes: Changes,
+    quota: Quota,
+    user: User,
+    subject: QuotaSubject,
+}
+
+impl Scene {
+    async fn new(limit: Option<i64>) -> Self {
+        let test = TestStore::sqlite().await;
+        let (clock, changes) = (Clock::manual(NOW), Changes::new());
+        let user = User {
+            id: UserId::new(),
+            tenant: TenantId::new(),
+            handle: Handle::parse("ada").unwrap(),
+            email: Email::parse("ada@example.org").unwrap(),
+            role: InstanceRole::Member,
+            plan: PlanName::parse("small").unwrap(),
+            enabled: true,
+            created_at: NOW,
+        };
+        let mut tx = test.store.system().await.unwrap();
+        tx.save_plan(&plan(limit)).await.unwrap();
+        tx.add_user(&user, "hash").await.unwrap();
+        tx.commit().await.unwrap();
+        let quota = Quota::new(test.store.clone(), &changes, clock.clone());
+        let subject = QuotaSubject { user: user.id, plan: user.plan.clone() };
+        Self { test, clock, changes, quota, user, subject }
+    }
+
+    async fn set_limit(&self, limit: Option<i64>) {
+        let mut tx = self.test.store.system().await.unwrap();
+        tx.save_plan(&plan(limit)).await.unwrap();
+        tx.commit().await.unwrap();
+        self.changes.announce(Change::Plan(self.subject.plan.clone()));
+    }
+
+    async fn charged(&self) -> i64 {
+        self.charged_in(self.clock.now().month()).await
+    }
+
+    async fn charged_in(&self, month: Month) -> i64 {
+        self.test.store.system_read().await.unwrap().usage(self.subject.user, month).await.unwrap()
+    }
+}
+
+fn plan(limit: Option<i64>) -> Plan {
+    Plan {
+        name: PlanName::parse("small").unwrap(),
+        calls_per_month: limit,
+        analyses_per_month: None,
+        concurrent_analyses: None,
+        sources_max: None,
+        retention_days: None,
+    }
+}
