@@ -3,15 +3,12 @@
 use bytes::Bytes;
 
 use crate::{
-    mcp::{Raw, Revision, write},
+    mcp::{Revision, write},
     model::Era,
 };
 
 /// How long a caller may keep a list, in milliseconds.
 pub const LIST_TTL_MS: u64 = 60_000;
-
-/// The most tools in one page of a list. Many clients read only the first page, so it is large.
-pub const PAGE_TOOLS_MAX: usize = 1000;
 
 /// What the endpoint says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -74,20 +71,6 @@ pub fn supported_versions() -> String {
     format!("[{}]", quoted.join(","))
 }
 
-/// Returns the results of `tools/list` for callers of one era, a page each, ready to be sent; one
-/// empty page if there are no tools.
-pub fn list_pages<'a>(era: Era, tools: impl IntoIterator<Item = &'a [u8]>, page_max: usize) -> Vec<Bytes> {
-    let tools: Vec<_> = tools.into_iter().collect();
-    let pages: Vec<_> =
-        if tools.is_empty() { vec![&[][..]] } else { tools.chunks(page_max.max(1)).collect() };
-    let count = pages.len();
-    let results = pages.into_iter().enumerate().map(|(index, tools)| {
-        let next = (index + 1 < count).then(|| cursor_of_page(index + 1));
-        list_page(era, tools, next.as_deref())
-    });
-    results.collect()
-}
-
 /// Returns one page of `tools/list`.
 pub fn list_page(era: Era, tools: &[&[u8]], next_cursor: Option<&str>) -> Bytes {
     let bytes: usize = tools.iter().map(|tool| tool.len() + 1).sum();
@@ -114,21 +97,6 @@ pub fn list_page(era: Era, tools: &[&[u8]], next_cursor: Option<&str>) -> Bytes 
     out.into()
 }
 
-/// Returns the cursor of a page, counted from zero.
-pub fn cursor_of_page(index: usize) -> String {
-    format!("page-{index}")
-}
-
-/// Returns the page a request asks for: the first one without a cursor; `None` if the cursor is
-/// none of ours.
-pub fn page_of_cursor(cursor: Option<Raw<'_>>) -> Option<usize> {
-    match cursor {
-        None => Some(0),
-        Some(cursor) if cursor.is_null() => Some(0),
-        Some(cursor) => cursor.as_str()?.strip_prefix("page-")?.parse().ok(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -136,21 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_lead_from_one_to_the_next_and_end() {
-        let tools: [&[u8]; 3] = [br#"{"name":"a"}"#, br#"{"name":"b"}"#, br#"{"name":"c"}"#];
+    fn a_page_is_what_its_era_expects() {
+        let tools: [&[u8]; 2] = [br#"{"name":"a"}"#, br#"{"name":"b"}"#];
 
-        let pages = list_pages(Era::Modern, tools, 2);
+        let modern: Value =
+            serde_json::from_slice(&list_page(Era::Modern, &tools, Some("\"c"))).expect("JSON");
 
-        let first: Value = serde_json::from_slice(&pages[0]).expect("JSON");
-        let last: Value = serde_json::from_slice(&pages[1]).expect("JSON");
-        let cursor = write::quoted(first["nextCursor"].as_str().expect("a cursor"));
-        assert_eq!(page_of_cursor(Raw::parse(&cursor).ok()), Some(1));
-        assert_eq!(first["cacheScope"], "private");
-        assert_eq!(last["tools"][0]["name"], "c");
-        assert!(last.get("nextCursor").is_none());
-        assert_eq!(list_pages(Era::Legacy, [], 2), [r#"{"tools":[]}"#]);
-        assert_eq!(page_of_cursor(Raw::parse("\"\"").ok()), None);
-        assert_eq!(page_of_cursor(Raw::parse("7").ok()), None);
+        assert_eq!(modern["resultType"], "complete");
+        assert_eq!(modern["cacheScope"], "private");
+        assert_eq!(modern["ttlMs"], LIST_TTL_MS);
+        assert_eq!(modern["nextCursor"], "\"c");
+        assert_eq!(modern["tools"][1]["name"], "b");
+        assert_eq!(list_page(Era::Legacy, &[], None), r#"{"tools":[]}"#);
     }
 
     #[test]

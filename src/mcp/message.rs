@@ -67,7 +67,7 @@ pub struct Params<'a> {
     pub name: Option<Raw<'a>>,
     /// The member `arguments`.
     pub arguments: Option<Raw<'a>>,
-    /// The member `_meta`, if it is an object.
+    /// The member `_meta`.
     pub meta: Option<Meta<'a>>,
 }
 
@@ -187,7 +187,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
         match name {
             "name" => params.name = Some(scanner.value()?),
             "arguments" => params.arguments = Some(scanner.value()?),
-            "_meta" => params.meta = meta(scanner)?,
+            "_meta" => params.meta = Some(meta(scanner)?),
             _ => drop(scanner.value()?),
         }
         Ok(())
@@ -195,7 +195,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
     Ok(params)
 }
 
-fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Meta<'a>>, ScanError> {
+fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Meta<'a>, ScanError> {
     let mut meta = Meta {
         raw: Raw::NULL,
         protocol_version: None,
@@ -205,8 +205,8 @@ fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Meta<'a>>, ScanError> {
         progress_token: None,
     };
     if scanner.peek() != Some(b'{') {
-        scanner.value()?;
-        return Ok(None);
+        meta.raw = scanner.value()?;
+        return Ok(meta);
     }
     meta.raw = scanner.object(&mut |scanner, name| {
         let value = scanner.value()?;
@@ -222,7 +222,7 @@ fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Meta<'a>>, ScanError> {
         }
         Ok(())
     })?;
-    Ok(Some(meta))
+    Ok(meta)
 }
 
 /// A batch is refused as a batch only if it is JSON at all.

@@ -26,10 +26,7 @@ pub mod write;
 
 pub use classify::{Inbound, Rejection, classify};
 pub use error::{ErrorObject, codes};
-pub use lists::{
-    LIST_TTL_MS, PAGE_TOOLS_MAX, ServerCard, cursor_of_page, discover_result, initialize_result, list_page,
-    list_pages, page_of_cursor, supported_versions,
-};
+pub use lists::{LIST_TTL_MS, ServerCard, discover_result, initialize_result, list_page, supported_versions};
 pub use message::{META_PREFIX, Message, Meta, Params, ParseError};
 pub use method::{Method, notifications};
 pub use revision::Revision;

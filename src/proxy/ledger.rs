@@ -1,0 +1,133 @@
+//! One entry in the audit log per call, however the call ends.
+
+use std::{net::IpAddr, time::Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    audit::Audit,
+    clock::Clock,
+    mcp::{Raw, Revision},
+    model::{Action, EventId, Outcome, Principal, RunEvent, Via},
+    policy::CallPermit,
+    presets::{Route, RouteTable},
+};
+
+/// The longest reason kept, in bytes.
+const REASON_BYTES_MAX: usize = 500;
+
+/// The facts of one call. If it is dropped before [`Ledger::close`], the caller went away.
+pub(super) struct Ledger {
+    audit: Audit,
+    clock: Clock,
+    begun: Instant,
+    /// `None` once the entry is written.
+    event: Option<Box<RunEvent>>,
+}
+
+/// Where a request came from and what it carried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) begun: Instant,
+    pub(super) address: IpAddr,
+    pub(super) request_id: &'a str,
+    pub(super) request_bytes: usize,
+    pub(super) client: &'a str,
+    pub(super) revision: Revision,
+    pub(super) arguments: Option<Raw<'a>>,
+}
+
+impl Ledger {
+    /// Opens the entry of a call.
+    pub(super) fn open(
+        audit: &Audit,
+        clock: &Clock,
+        permit: &CallPermit,
+        table: &RouteTable,
+        tool: &str,
+        facts: &Facts<'_>,
+    ) -> Self {
+        let member = permit.caller().member();
+        let key = member.and_then(|member| match &member.via {
+            Via::ApiKey { id, .. } => Some(*id),
+            Via::BrowserSession(_) | Via::Shell => None,
+        });
+        let event = RunEvent {
+            id: EventId::new(),
+            tenant: permit.tenant(),
+            at: clock.now(),
+            action: Action::ToolCall,
+            outcome: Outcome::Cancelled,
+            reason: String::new(),
+            user: member.map(|member| member.user),
+            principal: principal_name(permit.caller()).to_owned(),
+            key,
+            address: facts.address.to_string(),
+            client: facts.client.to_owned(),
+            revision: facts.revision.as_str().to_owned(),
+            preset: Some(permit.preset()),
+            preset_slug: table.preset.slug.as_str().to_owned(),
+            source: None,
+            source_name: String::new(),
+            subject: tool.to_owned(),
+            duration_us: 0,
+            request_bytes: count(facts.request_bytes),
+            response_bytes: 0,
+            argument_digest: facts.arguments.map_or_else(String::new, digest),
+            request_id: facts.request_id.to_owned(),
+        };
+        Self { audit: audit.clone(), clock: clock.clone(), begun: facts.begun, event: Some(Box::new(event)) }
+    }
+
+    /// Takes note of where the call goes.
+    pub(super) fn routed(&mut self, route: &Route) {
+        if let Some(event) = &mut self.event {
+            event.source = Some(route.source);
+            event.source_name = route.source_name.as_str().to_owned();
+        }
+    }
+
+    /// Counts bytes sent to the caller.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        if let Some(event) = &mut self.event {
+            event.response_bytes = event.response_bytes.saturating_add(count(bytes));
+        }
+    }
+
+    /// Writes the entry.
+    pub(super) fn close(mut self, outcome: Outcome, reason: impl Into<String>) {
+        self.write(outcome, reason.into());
+    }
+
+    fn write(&mut self, outcome: Outcome, mut reason: String) {
+        let Some(mut event) = self.event.take() else { return };
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+        event.outcome = outcome;
+        event.reason = reason;
+        event.at = self.clock.now();
+        event.duration_us = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.audit.record(*event);
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.write(Outcome::Cancelled, "the caller went away".to_owned());
+    }
+}
+
+/// Returns the name the audit log shows.
+fn principal_name(caller: &Principal) -> &str {
+    match caller {
+        Principal::Anonymous => "anonymous",
+        Principal::Member(member) => member.handle.as_str(),
+    }
+}
+
+fn digest(arguments: Raw<'_>) -> String {
+    hex::encode(Sha256::digest(arguments.as_bytes()))
+}
+
+fn count(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

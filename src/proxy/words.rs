@@ -1,0 +1,66 @@
+//! What callers are told when a call fails on its way, in words a model can read and a person can
+//! act on. Never more about a source than its name: addresses and details are its owner's.
+
+use crate::{model::SourceName, quota::QuotaError, sources::SourceError, upstream::UpstreamError};
+
+/// Says why a source did not answer.
+pub(super) fn upstream(source: &SourceName, error: &UpstreamError) -> String {
+    let what = match error {
+        UpstreamError::Unreachable { .. } => "cannot be reached".to_owned(),
+        UpstreamError::Refused(_) => "is at an address this gateway does not connect to".to_owned(),
+        UpstreamError::Credential { .. } => {
+            return format!(
+                "The data source `{source}` does not accept the credential this gateway has for it. Its owner \
+                 must renew the credential on the data source's page in Doorward; your own API key is fine."
+            );
+        }
+        UpstreamError::NotMcp { .. } => "does not answer as an MCP server".to_owned(),
+        UpstreamError::Timeout { after } => format!("did not answer within {} seconds", after.as_secs()),
+        UpstreamError::Died { .. } => "went away in the middle of the call".to_owned(),
+        UpstreamError::TooLarge { limit_bytes } => {
+            format!("answered with more than the {limit_bytes} bytes this gateway passes on")
+        }
+        UpstreamError::Protocol { .. } => "broke the protocol".to_owned(),
+        UpstreamError::Busy { .. } => "has too much to do at this moment; try again later".to_owned(),
+    };
+    format!("The data source `{source}` {what}. Other tools are not affected.")
+}
+
+/// Says why there is no link to a source.
+pub(super) fn source(name: &SourceName, error: &SourceError) -> String {
+    match error {
+        SourceError::Upstream(error) => upstream(name, error),
+        SourceError::Disabled { .. } => format!("The data source `{name}` is switched off by its owner."),
+        SourceError::NotFound => format!("The data source `{name}` is not connected any more."),
+        SourceError::Vault { .. } | SourceError::Credential { .. } => format!(
+            "The credential of the data source `{name}` cannot be used. Its owner must enter it again on the \
+             data source's page in Doorward."
+        ),
+        SourceError::Denied(_)
+        | SourceError::Invalid { .. }
+        | SourceError::NameTaken { .. }
+        | SourceError::Limit { .. }
+        | SourceError::Stale { .. }
+        | SourceError::Store(_) => {
+            format!(
+                "The data source `{name}` cannot be used at this moment; the gateway has the reason in its log."
+            )
+        }
+    }
+}
+
+/// Says why a call was not charged, and so not made.
+pub(super) fn quota(error: &QuotaError) -> String {
+    match error {
+        QuotaError::Exhausted { limit, resets_at } => format!(
+            "The quota of {limit} tool calls per month is used up. It is reset at {resets_at}; the plan can be \
+             changed by the administrator of this gateway."
+        ),
+        QuotaError::NobodyToCharge { .. } => {
+            "The account this call would be charged to is switched off.".to_owned()
+        }
+        QuotaError::NoPlan { .. } | QuotaError::Stopping | QuotaError::Store(_) => {
+            "The quota cannot be read at this moment, so the call was not made. Try again later.".to_owned()
+        }
+    }
+}
