@@ -25,11 +25,15 @@ macro_rules! tw {
 pub mod island;
 
 #[cfg(feature = "ssr")]
+mod audit;
+#[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(feature = "ssr")]
 mod form;
 #[cfg(feature = "ssr")]
 mod home;
+#[cfg(feature = "ssr")]
+mod metrics;
 #[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
@@ -47,6 +51,8 @@ mod trouble;
 #[cfg(feature = "ssr")]
 mod ui;
 
+#[cfg(feature = "ssr")]
+pub use audit::live_line;
 #[cfg(feature = "ssr")]
 pub use routes::App;
 #[cfg(feature = "ssr")]

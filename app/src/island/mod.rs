@@ -4,5 +4,7 @@
 //! knows nothing of the engine. To add one: a file here with one `#[island]`.
 
 mod copy;
+mod tail;
 
 pub use copy::CopyButton;
+pub use tail::{FIELD_SEPARATOR, LiveTail};

@@ -35,6 +35,18 @@ impl Tone {
             Self::Plain => Icon::Info,
         }
     }
+
+    /// Returns the classes of its badge.
+    pub(crate) fn badge(self) -> &'static str {
+        match self {
+            Self::Good => tw!("badge badge-good"),
+            Self::Warn => tw!("badge badge-warn"),
+            Self::Bad => tw!("badge badge-bad"),
+            Self::Held => tw!("badge badge-held"),
+            Self::Off => tw!("badge badge-off"),
+            Self::Plain => tw!("badge badge-accent"),
+        }
+    }
 }
 
 /// A state as a word with a shape.
@@ -49,16 +61,8 @@ pub(crate) fn Badge(
     #[prop(optional)]
     icon: Option<Icon>,
 ) -> impl IntoView {
-    let class = match tone {
-        Tone::Good => tw!("badge badge-good"),
-        Tone::Warn => tw!("badge badge-warn"),
-        Tone::Bad => tw!("badge badge-bad"),
-        Tone::Held => tw!("badge badge-held"),
-        Tone::Off => tw!("badge badge-off"),
-        Tone::Plain => tw!("badge badge-accent"),
-    };
     view! {
-        <span class=class>
+        <span class=tone.badge()>
             {icon.unwrap_or(tone.icon()).sized(tw!("size-3"))}
             {word}
         </span>

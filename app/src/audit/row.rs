@@ -1,0 +1,35 @@
+//! How an event reads: in the audit log, on the home page, in the live tail.
+
+use doorward::model::{Action, Outcome, RunEvent};
+
+use crate::ui::Tone;
+
+/// Returns the word for an outcome, and what it means to the reader.
+pub(crate) fn outcome(outcome: Outcome) -> (Tone, &'static str) {
+    match outcome {
+        Outcome::Ok => (Tone::Good, "ok"),
+        Outcome::ToolError => (Tone::Warn, "tool error"),
+        Outcome::Caller => (Tone::Warn, "bad request"),
+        Outcome::Refused => (Tone::Held, "refused"),
+        Outcome::Upstream => (Tone::Bad, "source failed"),
+        Outcome::Gateway => (Tone::Bad, "gateway failed"),
+        Outcome::Cancelled => (Tone::Off, "cancelled"),
+    }
+}
+
+/// Says what was done, without who did it.
+pub(crate) fn sentence(event: &RunEvent) -> String {
+    let RunEvent { subject, preset_slug, source_name, .. } = event;
+    match event.action {
+        Action::ToolCall => format!("called {subject}"),
+        Action::SignIn => "signed in".into(),
+        Action::SignOut => "signed out".into(),
+        Action::PasswordChange => "changed a password".into(),
+        Action::UserChange => format!("account: {subject}"),
+        Action::PlanChange => format!("plan: {subject}"),
+        Action::SourceChange => format!("source {source_name}: {subject}"),
+        Action::PresetChange => format!("preset {preset_slug}: {subject}"),
+        Action::KeyCreate => format!("made the API key {subject}"),
+        Action::KeyRevoke => format!("revoked the API key {subject}"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Follows what happens as it happens.
+
+use leptos::prelude::*;
+
+/// Separates the fields of a line of `/events`; it cannot occur in any of them.
+pub const FIELD_SEPARATOR: char = '\u{1f}';
+
+/// One event as a line of `/events` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    id: String,
+    who: String,
+    what: String,
+    preset: String,
+    badge: String,
+    outcome: String,
+    duration: String,
+}
+
+impl Line {
+    fn read(text: &str) -> Option<Self> {
+        let mut fields = text.split(FIELD_SEPARATOR).map(str::to_owned);
+        Some(Self {
+            id: fields.next()?,
+            who: fields.next()?,
+            what: fields.next()?,
+            preset: fields.next()?,
+            badge: fields.next()?,
+            outcome: fields.next()?,
+            duration: fields.next()?,
+        })
+    }
+}
+
+/// The newest events, the newest first, as they arrive. Shows nothing until the first, and nothing
+/// at all where scripts do not run: the page it stands on has the same events when loaded again.
+#[island]
+pub fn LiveTail(
+    /// How many events are kept.
+    rows: usize,
+) -> impl IntoView {
+    let lines = RwSignal::new(Vec::<Line>::new());
+    Effect::new(move || follow(lines, rows));
+    view! {
+        <section class="panel" hidden=move || lines.read().is_empty() aria-label="Live">
+            <h2 class="border-b border-line px-4 py-2 text-[13px] text-muted">"Live"</h2>
+            <ol class="divide-y divide-line" aria-live="polite" aria-relevant="additions">
+                <For each=move || lines.get() key=|line| line.id.clone() let:line>
+                    <li class="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2">
+                        <span class=line.badge>{line.outcome}</span>
+                        <a class="link" href=format!("/audit/{}", line.id)>{line.who} " " {line.what}</a>
+                        <span class="text-muted">{line.preset}</span>
+                        <span class="ml-auto whitespace-nowrap text-muted">{line.duration}</span>
+                    </li>
+                </For>
+            </ol>
+        </section>
+    }
+}
+
+#[cfg(feature = "hydrate")]
+fn follow(lines: RwSignal<Vec<Line>>, rows: usize) {
+    use wasm_bindgen::{JsCast, prelude::Closure};
+
+    let Ok(events) = web_sys::EventSource::new("/events") else { return };
+    let take = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |message: web_sys::MessageEvent| {
+        let Some(line) = message.data().as_string().as_deref().and_then(Line::read) else { return };
+        lines.update(|lines| {
+            lines.insert(0, line);
+            lines.truncate(rows);
+        });
+    });
+    events.set_onmessage(Some(take.as_ref().unchecked_ref()));
+    // It listens for as long as the page is there.
+    take.forget();
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn follow(_lines: RwSignal<Vec<Line>>, _rows: usize) {
+    let _ = Line::read;
+}

@@ -1,0 +1,6 @@
+//! Metrics: how many calls, how many failed, how long they took.
+
+mod page;
+mod query;
+
+pub(crate) use page::page;
