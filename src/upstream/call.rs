@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
-use crate::{mcp::Revision, upstream::UpstreamError};
+use crate::{
+    mcp::Revision,
+    upstream::{UpstreamError, http::HttpStream, stdio::StdioStream},
+};
 
 /// One request to a source.
 #[derive(Clone, Debug)]
@@ -93,12 +96,28 @@ pub enum Event {
 /// The pieces of an answer as they arrive.
 ///
 /// Dropping it before the final answer cancels the call at the source.
-pub struct EventStream {}
+pub struct EventStream(Pieces);
+
+enum Pieces {
+    Http(Box<HttpStream>),
+    Stdio(Box<StdioStream>),
+}
 
 impl EventStream {
+    pub(super) fn http(stream: HttpStream) -> Self {
+        Self(Pieces::Http(Box::new(stream)))
+    }
+
+    pub(super) fn stdio(stream: StdioStream) -> Self {
+        Self(Pieces::Stdio(Box::new(stream)))
+    }
+
     /// Returns the next piece, `None` after the last. An error is the last piece.
     pub async fn next(&mut self) -> Option<Result<Event, UpstreamError>> {
-        todo!()
+        match &mut self.0 {
+            Pieces::Http(stream) => stream.next().await,
+            Pieces::Stdio(stream) => stream.next().await,
+        }
     }
 }
 

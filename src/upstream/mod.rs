@@ -6,12 +6,25 @@
 //!
 //! A new transport is a file beside `http.rs` and an arm in `link.rs`.
 
+mod breaker;
 mod call;
+mod era;
 mod error;
+mod http;
 mod link;
 mod probe;
+pub mod stdio;
+mod wire;
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
 
 use crate::{
     clock::{Clock, Ms},
@@ -27,8 +40,10 @@ pub use probe::{ProbeReport, Step, StepOutcome};
 /// The bounds of links.
 #[derive(Clone, Debug)]
 pub struct UpstreamLimits {
-    /// How long finding out the era, or a session's start, may take.
+    /// How long finding out the era of an HTTP source, or opening a session there, may take.
     pub handshake_timeout: Duration,
+    /// How long a process may take until it has shaken hands. A first start may download it.
+    pub start_timeout: Duration,
     /// How long listing one page of tools may take.
     pub list_timeout: Duration,
     /// How many pages of tools are read.
@@ -66,6 +81,7 @@ impl Default for UpstreamLimits {
     fn default() -> Self {
         Self {
             handshake_timeout: Duration::from_secs(20),
+            start_timeout: Duration::from_secs(90),
             list_timeout: Duration::from_secs(30),
             list_pages_max: 64,
             tools_max: 4096,
@@ -142,6 +158,9 @@ pub struct LinkStatus {
     pub last_error: Option<String>,
 }
 
+/// How long calls on a link that has been replaced may go on.
+const REPLACED_GRACE: Duration = Duration::from_secs(120);
+
 /// Every live link; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstreams(Arc<Inner>);
@@ -150,47 +169,106 @@ pub struct Upstreams(Arc<Inner>);
 struct Inner {
     egress: Egress,
     clock: Clock,
-    limits: UpstreamLimits,
+    limits: Arc<UpstreamLimits>,
+    /// One permit for each process that may run.
+    slots: Arc<Semaphore>,
+    links: RwLock<HashMap<SourceId, Held>>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    version: i64,
+    link: Arc<Link>,
 }
 
 impl Upstreams {
     /// Makes an empty set of links.
     pub fn new(egress: Egress, clock: Clock, limits: UpstreamLimits) -> Self {
-        Self(Arc::new(Inner { egress, clock, limits }))
+        let slots = Arc::new(Semaphore::new(limits.processes_max));
+        let limits = Arc::new(limits);
+        Self(Arc::new(Inner { egress, clock, limits, slots, links: RwLock::default() }))
     }
 
     /// Returns the link to a source, the same one for every call until the target's version
     /// changes. Connects to nothing; the first call does.
     pub fn link(&self, target: &Target) -> Arc<Link> {
-        let _ = (target, &self.0.egress, &self.0.clock, &self.0.limits);
-        todo!()
+        let current = |held: &Held| (held.version == target.version).then(|| Arc::clone(&held.link));
+        let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.get(&target.source).and_then(current) {
+            return link;
+        }
+        drop(links);
+        let mut links = self.0.links.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.get(&target.source).and_then(current) {
+            return link;
+        }
+        let link = Arc::new(self.open(target));
+        let held = Held { version: target.version, link: Arc::clone(&link) };
+        if let Some(replaced) = links.insert(target.source, held) {
+            in_background(async move {
+                // Those who hold it finish what they have begun.
+                let _ = tokio::time::timeout(REPLACED_GRACE, replaced.link.drained()).await;
+                replaced.link.close().await;
+            });
+        }
+        link
     }
 
-    /// Closes the link to a source, and ends its process. Calls in flight fail.
+    fn open(&self, target: &Target) -> Link {
+        Link::new(&self.0.egress, &self.0.clock, &self.0.limits, &self.0.slots, target)
+    }
+
+    /// Closes the link to a source, and ends its process. Calls in flight to a process fail.
     pub fn close(&self, source: SourceId) {
-        let _ = source;
-        todo!()
+        let held = self.0.links.write().unwrap_or_else(PoisonError::into_inner).remove(&source);
+        if let Some(held) = held {
+            in_background(async move { held.link.close().await });
+        }
     }
 
     /// Returns what the link to a source is doing; `None` when there is none.
     pub fn status(&self, source: SourceId) -> Option<LinkStatus> {
-        let _ = source;
-        todo!()
+        let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.get(&source).map(|held| held.link.status())
     }
 
-    /// Tries a source step by step, without a link and without keeping anything.
+    /// Tries a source step by step, over a link of its own, and keeps nothing of it. The era is
+    /// found out anew whatever the target says of it.
     pub async fn probe(&self, target: &Target) -> ProbeReport {
-        let _ = target;
-        todo!()
+        let link = self.open(&Target { verdict: None, ..target.clone() });
+        let report = probe::run(&self.0.egress, &target.reach, &link).await;
+        link.close().await;
+        report
     }
 
     /// Ends processes that have not been used for a while; called by a background job.
     pub fn end_idle(&self) {
-        todo!()
+        for link in self.all() {
+            link.end_if_idle();
+        }
     }
 
     /// Closes every link and waits until every process has ended.
     pub async fn shutdown(&self) {
-        todo!()
+        let closing = self.all();
+        self.0.links.write().unwrap_or_else(PoisonError::into_inner).clear();
+        futures::future::join_all(closing.iter().map(|link| link.close())).await;
+        // Processes that were being started or replaced end on their own; each gives its permit
+        // back when it has.
+        let all = u32::try_from(self.0.limits.processes_max).unwrap_or(u32::MAX);
+        let patience = self.0.limits.process_grace * 3;
+        let _ = tokio::time::timeout(patience, self.0.slots.acquire_many(all)).await;
+    }
+
+    fn all(&self) -> Vec<Arc<Link>> {
+        let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.values().map(|held| Arc::clone(&held.link)).collect()
+    }
+}
+
+/// Does something that nobody waits for, if there is a runtime to do it.
+fn in_background(work: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(work);
     }
 }

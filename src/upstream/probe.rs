@@ -1,11 +1,17 @@
 //! Finding out what a source is, one step at a time, with a report an owner can act on.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
-use crate::model::EraVerdict;
+use super::{Link, UpstreamError};
+use crate::{
+    egress::Egress,
+    model::{EraVerdict, Reach},
+};
 
 /// What a test of a source found.
 #[derive(Clone, Debug, Default)]
@@ -55,4 +61,104 @@ pub enum StepOutcome {
     Failed,
     /// It was not tried, or does not apply.
     Skipped,
+}
+
+/// Tries a source over this link.
+pub(super) async fn run(egress: &Egress, reach: &Reach, link: &Link) -> ProbeReport {
+    let mut report = ProbeReport::default();
+    match reach {
+        Reach::McpHttp { url } => report.connect(egress, url).await,
+        Reach::McpStdio { .. } => {
+            report
+                .step("Program", async {
+                    let file = link.find_program().unwrap_or_else(|| Ok(Default::default()))?;
+                    Ok(file.display().to_string())
+                })
+                .await
+        }
+    };
+    report
+        .step("Era", async {
+            link.open().await?;
+            Ok(link.verdict().as_ref().map(verdict_words).unwrap_or_default())
+        })
+        .await;
+    report.verdict = link.verdict().filter(|_| report.failure().is_none());
+    let listing = report
+        .step_with("Tools", async {
+            let listing = link.list_tools().await?;
+            let words = match listing.tools.len() {
+                0 => "none offered".to_owned(),
+                1 => "1 tool".to_owned(),
+                count => format!("{count} tools"),
+            };
+            Ok((words, listing))
+        })
+        .await;
+    report.tools = listing.map(|listing| listing.tools).unwrap_or_default();
+    report
+}
+
+fn verdict_words(verdict: &EraVerdict) -> String {
+    let server = if verdict.server.is_empty() { "a server without a name" } else { &verdict.server };
+    format!("{server} speaks revision {} ({})", verdict.revision, verdict.era)
+}
+
+impl ProbeReport {
+    async fn connect(&mut self, egress: &Egress, url: &url::Url) {
+        let uri: Uri = url.as_str().parse().unwrap_or_default();
+        let trace = egress.trace(&uri).await;
+        for name in ["Resolve", "Connect", "TLS"] {
+            let step = match trace.steps.iter().find(|step| step.name == name) {
+                None => skipped(name),
+                Some(step) => {
+                    let (outcome, detail) = match &step.outcome {
+                        Ok(Some(found)) => (StepOutcome::Ok, found.clone()),
+                        Ok(None) => (StepOutcome::Skipped, "not asked for by an http:// address".to_owned()),
+                        Err(error) => (StepOutcome::Failed, error.to_string()),
+                    };
+                    Step { name: name.to_owned(), outcome, detail, elapsed: step.elapsed }
+                }
+            };
+            self.steps.push(step);
+        }
+    }
+
+    async fn step(&mut self, name: &str, work: impl Future<Output = Result<String, UpstreamError>>) {
+        self.step_with(name, async { Ok((work.await?, ())) }).await;
+    }
+
+    /// Does one step unless an earlier one has failed.
+    async fn step_with<T>(
+        &mut self,
+        name: &str,
+        work: impl Future<Output = Result<(String, T), UpstreamError>>,
+    ) -> Option<T> {
+        if self.failure().is_some() {
+            self.steps.push(skipped(name));
+            return None;
+        }
+        let begun = Instant::now();
+        let (outcome, detail, value) = match work.await {
+            Ok((detail, value)) => (StepOutcome::Ok, detail, Some(value)),
+            Err(error) => {
+                if let UpstreamError::Credential { challenge, status } = &error {
+                    let asked = challenge.clone().unwrap_or_else(|| format!("status {status}"));
+                    self.needs_credential = Some(asked);
+                }
+                (StepOutcome::Failed, error.to_string(), None)
+            }
+        };
+        self.steps.push(Step { name: name.to_owned(), outcome, detail, elapsed: begun.elapsed() });
+        value
+    }
+}
+
+fn skipped(name: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        outcome: StepOutcome::Skipped,
+        detail: "not tried, because an earlier step failed".to_owned(),
+        elapsed: Duration::ZERO,
+    }
 }

@@ -1,0 +1,197 @@
+//! An answer that arrives in pieces, and giving up a call in the middle.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use tokio::{runtime::Handle, time::Instant};
+
+use super::{
+    Answer, Era, Event, HttpLink, Session, UpstreamError,
+    post::{Question, reply},
+    wire,
+};
+use crate::{
+    egress::{self, EgressError},
+    mcp::sse::Decoder,
+    upstream::EventStream,
+};
+
+/// How many requests of a source's own are answered during one call.
+const REQUESTS_MAX: u32 = 32;
+
+/// How long telling a source something may take that nobody waits for.
+const TELL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pieces of one answer.
+pub(in crate::upstream) struct HttpStream {
+    cancel: Cancel,
+    body: Incoming,
+    decoder: Decoder,
+    progress: bool,
+    deadline: Instant,
+    timeout: Duration,
+    /// A piece that was read early.
+    waiting: Option<Event>,
+    requests: u32,
+    done: bool,
+}
+
+impl HttpStream {
+    pub(super) fn new(cancel: Cancel, body: Incoming, question: &Question<'_>) -> Self {
+        let decoder = Decoder::new(cancel.link.limits.answer_bytes_max);
+        Self {
+            cancel,
+            body,
+            decoder,
+            progress: question.progress,
+            deadline: question.deadline,
+            timeout: question.timeout,
+            waiting: None,
+            requests: 0,
+            done: false,
+        }
+    }
+
+    /// Returns the next piece, `None` after the last.
+    pub(in crate::upstream) async fn next(&mut self) -> Option<Result<Event, UpstreamError>> {
+        if let Some(event) = self.waiting.take() {
+            return Some(Ok(event));
+        }
+        if self.done {
+            return None;
+        }
+        let outcome = self.read().await;
+        match &outcome {
+            Ok(Event::Notification { .. }) => {}
+            Ok(Event::Reply(_)) => {
+                self.done = true;
+                self.cancel.disarm();
+            }
+            // The call is given up at the source when the stream is dropped.
+            Err(_) => self.done = true,
+        }
+        Some(outcome)
+    }
+
+    async fn read(&mut self) -> Result<Event, UpstreamError> {
+        loop {
+            while let Some(event) = self.decoder.next_event().map_err(too_large)? {
+                if let Some(event) = self.take(&event.data)? {
+                    return Ok(event);
+                }
+            }
+            let data = tokio::time::timeout_at(self.deadline, egress::next_data(&mut self.body));
+            match data.await {
+                Err(_) => return Err(UpstreamError::Timeout { after: self.timeout }),
+                Ok(Ok(Some(data))) => self.decoder.push(&data).map_err(too_large)?,
+                Ok(Ok(None)) => return Err(died("its stream ended without an answer".to_owned())),
+                Ok(Err(EgressError::Broken { detail })) => return Err(died(detail)),
+                Ok(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Looks at one message; `None` if it is not for the caller.
+    fn take(&mut self, data: &Bytes) -> Result<Option<Event>, UpstreamError> {
+        // Servers open streams with an empty event, so that they can be resumed.
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let id = self.cancel.id;
+        Ok(match wire::read(data)? {
+            wire::Incoming::Answer { id: Some(answered), body } if answered == id => {
+                Some(reply(body, &self.cancel.session))
+            }
+            wire::Incoming::Answer { .. } => None,
+            wire::Incoming::Request { id, method } => {
+                self.refuse(&id, &method);
+                None
+            }
+            wire::Incoming::Notification { method, params } => {
+                let wanted = match method.as_str() {
+                    "notifications/progress" => self.progress && wire::progress_token(&params) == Some(id),
+                    "notifications/message" => true,
+                    _ => false,
+                };
+                wanted.then_some(Event::Notification { method, params })
+            }
+        })
+    }
+
+    /// Answers a request of the source's own. Doorward declares no capability, so that only `ping`
+    /// is due.
+    fn refuse(&mut self, id: &Bytes, method: &str) {
+        self.requests += 1;
+        if self.requests > REQUESTS_MAX {
+            return;
+        }
+        self.cancel.tell(wire::refuse(id, method), None);
+    }
+}
+
+/// Waits for the first piece, so that an answer which is only one piece long is told as whole.
+pub(super) async fn first(mut stream: HttpStream) -> Result<Answer, UpstreamError> {
+    match stream.next().await {
+        Some(Ok(Event::Reply(reply))) => Ok(Answer::Complete(reply)),
+        Some(Ok(event)) => {
+            stream.waiting = Some(event);
+            Ok(Answer::Stream(EventStream::http(stream)))
+        }
+        Some(Err(error)) => Err(error),
+        None => Err(died("its stream ended without an answer".to_owned())),
+    }
+}
+
+fn died(detail: String) -> UpstreamError {
+    UpstreamError::Died { detail }
+}
+
+fn too_large(error: crate::mcp::sse::TooLarge) -> UpstreamError {
+    UpstreamError::TooLarge { limit_bytes: error.max }
+}
+
+/// Gives up a call at the source when it is dropped before the answer is there.
+///
+/// A modern source understands the end of the connection, which dropping the body brings about. A
+/// legacy one does not, and is told.
+pub(super) struct Cancel {
+    link: Arc<HttpLink>,
+    session: Arc<Session>,
+    id: u64,
+    armed: bool,
+}
+
+impl Cancel {
+    pub(super) fn armed(link: &Arc<HttpLink>, session: &Arc<Session>, id: u64) -> Self {
+        Self { link: Arc::clone(link), session: Arc::clone(session), id, armed: true }
+    }
+
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
+
+    fn tell(&self, message: Bytes, method: Option<&'static str>) {
+        // Without a runtime the whole program is ending, and the connections with it.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (link, session) = (Arc::clone(&self.link), Arc::clone(&self.session));
+        runtime.spawn(async move {
+            let deadline = Instant::now() + TELL_TIMEOUT;
+            if let Err(error) = link.tell(&session, message, method, deadline).await {
+                tracing::debug!(%error, "could not tell a source something nobody waits for");
+            }
+        });
+    }
+}
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        // Handshakes must not be cancelled; they carry no negotiated version yet.
+        let negotiated = self.session.headers.contains_key(super::headers::PROTOCOL_VERSION);
+        if self.armed && negotiated && self.session.era() == Era::Legacy {
+            self.tell(wire::cancelled(self.id), Some("notifications/cancelled"));
+        }
+    }
+}

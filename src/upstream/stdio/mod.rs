@@ -1,0 +1,450 @@
+//! Processes as sources: started when needed, shared by all calls, ended when unused.
+//!
+//! A process gets an argument array, the environment its owner configured and nothing else, and an
+//! empty folder of its own unless another is configured. Programs such as `npx` and `uvx` that look
+//! for others need a `PATH` in that environment. Never runs a shell, and never passes anything of
+//! the server's environment on.
+
+mod guard;
+mod process;
+mod program;
+mod ring;
+mod stream;
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::{
+    Answer, Call, LinkState, LinkStatus, Reply, ReplyBody, Target, UpstreamError, UpstreamLimits,
+    era::{self, Speech},
+};
+use crate::{
+    clock::{Clock, Ms},
+    mcp::{Revision, write},
+    model::{Era, EraSetting, EraVerdict},
+};
+
+pub use guard::{GUARD_WORD, guard_main, guard_requested};
+use process::Process;
+pub(super) use program::Command;
+use ring::Ring;
+pub(super) use stream::StdioStream;
+use stream::{Question, ask};
+
+/// How long a process may be silent about `server/discover` before it is asked to initialize as
+/// well: some legacy servers never answer what they do not know.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// One source that is a process, running or not.
+pub(super) struct StdioLink {
+    command: Command,
+    limits: Arc<UpstreamLimits>,
+    clock: Clock,
+    /// How many more processes may run, of all sources.
+    slots: Arc<Semaphore>,
+    setting: EraSetting,
+    ring: Arc<Ring>,
+    /// Held by the one who starts the process.
+    starting: tokio::sync::Mutex<()>,
+    book: Mutex<Book>,
+}
+
+/// What is remembered between processes.
+struct Book {
+    running: Option<Running>,
+    known: Option<EraVerdict>,
+    since: Ms,
+    restarts: u32,
+    /// Starts that led to nothing, in a row.
+    failures: u32,
+    not_before: Option<Ms>,
+    last_error: Option<String>,
+    /// Set for good when the link is closed.
+    closed: bool,
+}
+
+/// A process that calls can be sent to.
+#[derive(Clone)]
+struct Running {
+    process: Arc<Process>,
+    revision: Revision,
+}
+
+impl StdioLink {
+    pub(super) fn new(
+        clock: &Clock,
+        limits: &Arc<UpstreamLimits>,
+        slots: &Arc<Semaphore>,
+        command: Command,
+        target: &Target,
+    ) -> Arc<Self> {
+        let ring = Ring::new(limits.stderr_lines_max, command.env.values().cloned());
+        Arc::new(Self {
+            command,
+            limits: Arc::clone(limits),
+            clock: clock.clone(),
+            slots: Arc::clone(slots),
+            setting: target.era,
+            ring: Arc::new(ring),
+            starting: tokio::sync::Mutex::default(),
+            book: Mutex::new(Book {
+                running: None,
+                known: target.verdict.clone(),
+                since: clock.now(),
+                restarts: 0,
+                failures: 0,
+                not_before: None,
+                last_error: None,
+                closed: false,
+            }),
+        })
+    }
+
+    /// Sends one call, and starts the process if none runs.
+    pub(super) async fn call(self: &Arc<Self>, call: &Call) -> Result<Answer, UpstreamError> {
+        let deadline = Instant::now() + call.timeout;
+        let running = self.running(deadline, call.timeout).await?;
+        running.process.touch(self.clock.now());
+        let question = Question {
+            revision: running.revision,
+            method: call.method,
+            params: &call.params,
+            progress: call.progress,
+            log_level: call.log_level.as_deref(),
+            cancels: true,
+            deadline,
+            timeout: call.timeout,
+        };
+        let answer = ask(&running.process, question).await?;
+        running.process.useful.store(true, Ordering::Relaxed);
+        running.process.touch(self.clock.now());
+        Ok(answer)
+    }
+
+    /// Starts the process if none runs, and shakes hands.
+    pub(super) async fn open(self: &Arc<Self>, deadline: Instant) -> Result<(), UpstreamError> {
+        self.running(deadline, self.limits.start_timeout).await.map(drop)
+    }
+
+    /// Returns the program's file.
+    pub(super) fn find_program(&self) -> Result<std::path::PathBuf, UpstreamError> {
+        self.command.find(&self.limits.program_path)
+    }
+
+    async fn running(
+        self: &Arc<Self>,
+        deadline: Instant,
+        timeout: Duration,
+    ) -> Result<Running, UpstreamError> {
+        if let Some(running) = self.alive() {
+            return Ok(running);
+        }
+        // Starting goes on when the caller leaves: the next one will want it too, and a first start
+        // may download a whole program.
+        let link = Arc::clone(self);
+        let starting = tokio::spawn(async move { link.start().await });
+        match tokio::time::timeout_at(deadline, starting).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(UpstreamError::Died { detail: "starting its process broke off".to_owned() }),
+            Err(_) => Err(UpstreamError::Timeout { after: timeout }),
+        }
+    }
+
+    /// Returns the running process; one that has ended is noted and forgotten.
+    fn alive(&self) -> Option<Running> {
+        let mut book = self.lock();
+        let running = book.running.clone()?;
+        let Some(death) = running.process.death() else {
+            return Some(running);
+        };
+        book.running = None;
+        book.since = self.clock.now();
+        book.restarts += 1;
+        book.last_error = Some(death.to_string());
+        if running.process.useful.load(Ordering::Relaxed) {
+            book.failures = 0;
+        } else {
+            self.note_failure(&mut book);
+        }
+        None
+    }
+
+    async fn start(self: Arc<Self>) -> Result<Running, UpstreamError> {
+        let _turn = self.starting.lock().await;
+        if let Some(running) = self.alive() {
+            return Ok(running);
+        }
+        self.refuse_if_too_early()?;
+        let deadline = Instant::now() + self.limits.start_timeout;
+        let outcome = self.shake_hands(deadline).await;
+
+        let mut book = self.lock();
+        book.since = self.clock.now();
+        match outcome {
+            Ok((running, _)) if book.closed => {
+                running.process.stop();
+                Err(closed())
+            }
+            Ok((running, speech)) => {
+                book.known = Some(EraVerdict {
+                    era: speech.revision.era(),
+                    revision: speech.revision.as_str().to_owned(),
+                    server: speech.server,
+                    at: self.clock.now(),
+                });
+                book.running = Some(running.clone());
+                book.last_error = None;
+                tracing::info!(pid = running.process.pid, "started the process of a source");
+                Ok(running)
+            }
+            Err(error) => {
+                book.last_error = Some(error.to_string());
+                // That all slots are taken says nothing about this source.
+                if !matches!(error, UpstreamError::Busy { .. }) {
+                    self.note_failure(&mut book);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn note_failure(&self, book: &mut Book) {
+        let doublings = book.failures.min(16);
+        let pause =
+            self.limits.restart_pause.saturating_mul(1 << doublings).min(self.limits.restart_pause_max);
+        book.failures += 1;
+        book.not_before = Some(self.clock.now().plus(pause));
+    }
+
+    fn refuse_if_too_early(&self) -> Result<(), UpstreamError> {
+        let book = self.lock();
+        if book.closed {
+            return Err(closed());
+        }
+        let now = self.clock.now();
+        match book.not_before {
+            Some(until) if now < until && book.failures > 0 => {
+                let seconds = until.since(now).as_secs() + 1;
+                let last = book.last_error.as_deref().unwrap_or("its process ended");
+                Err(UpstreamError::Unreachable { detail: format!("{last} (next try in {seconds} s)") })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a process and finds out its era as far as that is not known.
+    async fn shake_hands(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
+        let believed = self
+            .lock()
+            .known
+            .clone()
+            .filter(|verdict| self.clock.now().since(verdict.at) < EraVerdict::LIFETIME);
+        match (self.setting, believed.map(|verdict| verdict.era)) {
+            (EraSetting::Legacy, _) => self.initialize(deadline).await,
+            (EraSetting::Modern, _) => match self.discover(deadline).await? {
+                Some(found) => Ok(found),
+                None => Err(UpstreamError::NotMcp {
+                    answer: "it does not answer `server/discover` as revision 2026-07-28 asks".to_owned(),
+                }),
+            },
+            (EraSetting::Auto, Some(Era::Legacy)) => match self.initialize(deadline).await {
+                // The program may have left the legacy era since.
+                Err(UpstreamError::Protocol { .. }) => self.probe(deadline).await,
+                outcome => outcome,
+            },
+            (EraSetting::Auto, Some(Era::Modern) | None) => self.probe(deadline).await,
+        }
+    }
+
+    async fn probe(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
+        match self.discover(deadline).await? {
+            Some(found) => Ok(found),
+            None => self.initialize(deadline).await,
+        }
+    }
+
+    fn spawn(&self) -> Result<Arc<Process>, UpstreamError> {
+        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| UpstreamError::Busy {
+            what: format!("{} processes, which is as many as may run", self.limits.processes_max),
+        })?;
+        Process::start(&self.command, &self.limits, &self.ring, permit, self.clock.now())
+    }
+
+    /// Asks a process as a modern client. One that is not modern is thrown away: some legacy servers
+    /// die of a request before `initialize`, others are confused for the rest of their lives.
+    /// `None` = not modern.
+    async fn discover(&self, deadline: Instant) -> Result<Option<(Running, Speech)>, UpstreamError> {
+        let process = self.spawn()?;
+        let leash = Leash(Some(Arc::clone(&process)));
+        let discovering = self.question(&process, Revision::LATEST, "server/discover", b"{}", deadline);
+        tokio::pin!(discovering);
+        let answer = tokio::select! {
+            answer = &mut discovering => answer,
+            () = tokio::time::sleep(SILENCE_MAX) => {
+                // Slow, or deaf to what it does not know? A legacy server answers `initialize`.
+                let params = era::INITIALIZE.as_bytes();
+                let initializing =
+                    self.question(&process, Revision::LATEST_LEGACY, "initialize", params, deadline);
+                tokio::select! {
+                    biased;
+                    answer = &mut discovering => answer,
+                    answer = initializing => {
+                        leash.end().await;
+                        return answer.map(|_| None);
+                    }
+                }
+            }
+        };
+        let speech = match answer {
+            Ok(body) => era::discovered(&body),
+            Err(UpstreamError::Died { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        match speech {
+            Some(speech) => {
+                leash.release();
+                let running = Running { process: Arc::clone(&process), revision: speech.revision };
+                Ok(Some((running, speech)))
+            }
+            None => {
+                leash.end().await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn initialize(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
+        let process = self.spawn()?;
+        let leash = Leash(Some(Arc::clone(&process)));
+        let params = era::INITIALIZE.as_bytes();
+        let body = self.question(&process, Revision::LATEST_LEGACY, "initialize", params, deadline).await?;
+        let speech = era::initialized(&body)?;
+        process.send(write::notification("notifications/initialized", b"")).await?;
+        leash.release();
+        Ok((Running { process, revision: speech.revision }, speech))
+    }
+
+    async fn question(
+        &self,
+        process: &Arc<Process>,
+        revision: Revision,
+        method: &str,
+        params: &[u8],
+        deadline: Instant,
+    ) -> Result<ReplyBody, UpstreamError> {
+        let question = Question {
+            revision,
+            method,
+            params,
+            progress: false,
+            log_level: None,
+            cancels: false,
+            deadline,
+            timeout: self.limits.start_timeout,
+        };
+        let Reply { body, .. } = ask(process, question).await?.finish().await?;
+        Ok(body)
+    }
+
+    pub(super) fn verdict(&self) -> Option<EraVerdict> {
+        self.lock().known.clone()
+    }
+
+    pub(super) fn status(&self) -> LinkStatus {
+        let running = self.alive();
+        let book = self.lock();
+        let paused = book.failures > 0 && book.not_before.is_some_and(|until| self.clock.now() < until);
+        LinkStatus {
+            state: match (&running, paused) {
+                (Some(_), _) => LinkState::Up,
+                (None, true) => LinkState::Paused,
+                (None, false) => LinkState::Idle,
+            },
+            since: book.since,
+            restarts: book.restarts,
+            pid: running.map(|running| running.process.pid),
+            stderr: self.ring.lines(),
+            last_error: book.last_error.clone(),
+        }
+    }
+
+    /// Ends the process if nobody has used it for a while.
+    pub(super) fn end_if_idle(&self) {
+        let mut book = self.lock();
+        let now = self.clock.now();
+        if let Some(running) = &book.running
+            && running.process.is_idle(now, self.limits.process_idle)
+        {
+            running.process.stop();
+            book.running = None;
+            book.since = now;
+            tracing::info!("ended the process of a source that nobody used");
+        }
+    }
+
+    /// Waits until nobody waits for an answer.
+    pub(super) async fn drained(&self) {
+        let running = self.lock().running.clone();
+        if let Some(running) = running {
+            running.process.drained().await;
+        }
+    }
+
+    /// Ends the process for good, and waits until it has ended.
+    pub(super) async fn close(&self) {
+        let running = {
+            let mut book = self.lock();
+            book.closed = true;
+            book.since = self.clock.now();
+            book.running.take()
+        };
+        if let Some(running) = running {
+            running.process.stop();
+            running.process.ended().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for StdioLink {
+    fn drop(&mut self) {
+        if let Some(running) = self.lock().running.take() {
+            running.process.stop();
+        }
+    }
+}
+
+fn closed() -> UpstreamError {
+    UpstreamError::Unreachable { detail: "the source was closed".to_owned() }
+}
+
+/// Ends a process that nobody has taken over.
+struct Leash(Option<Arc<Process>>);
+
+impl Leash {
+    fn release(mut self) {
+        self.0 = None;
+    }
+
+    async fn end(mut self) {
+        if let Some(process) = self.0.take() {
+            process.stop();
+            process.ended().await;
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.stop();
+        }
+    }
+}
