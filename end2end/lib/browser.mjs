@@ -1,0 +1,111 @@
+// Chromium, watched: a page that logs an error, breaks its policy, overflows sideways or uses a class without a rule
+// fails the test that looked at it.
+
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { chromium } from 'playwright-core'
+
+import { PATIENCE_MS } from './process.mjs'
+import { CHROMIUM } from './programs.mjs'
+
+const SHOTS = join(import.meta.dirname, '../shots')
+const WIDTHS = [390, 1024, 1600]
+const SCHEMES = ['light', 'dark']
+
+// Without these the browser looks for hosts of its maker at every start.
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Starts the browser. */
+export function launch() {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+}
+
+/** Opens a page of its own profile, with scripts or without. `troubles` collects what went wrong on it. */
+export async function open(browser, { javaScript, baseURL, name }) {
+  const context = await browser.newContext({ javaScriptEnabled: javaScript, baseURL })
+  context.setDefaultTimeout(PATIENCE_MS)
+  if (javaScript) await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: baseURL })
+  const page = await context.newPage()
+  const troubles = []
+  const allowed = new Set()
+  page.on('console', (message) => {
+    const status = message.text().match(/status of (\d+)/)?.[1]
+    if (message.type() === 'error' && !allowed.has(status)) troubles.push(`console: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => troubles.push(`error: ${error.message}`))
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? ''
+    // A page that is left ends what it still loads, the live tail among it.
+    if (!reason.includes('ERR_ABORTED')) troubles.push(`request: ${request.url()} ${reason}`)
+  })
+  let shots = 0
+
+  return {
+    page,
+    javaScript,
+    troubles,
+    /** Lets pages answer with this status: the browser reports it as an error. */
+    allow: (status) => allowed.add(String(status)),
+    /** Pictures the page in all widths and schemes, and holds what must hold on every page. */
+    async look(title) {
+      await mkdir(SHOTS, { recursive: true })
+      const number = String(++shots).padStart(2, '0')
+      const mode = javaScript ? 'js' : 'nojs'
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: width === 390 ? 844 : 900 })
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        assert.ok(wide <= width, `${title} is ${wide} px wide in a window of ${width}`)
+        for (const colorScheme of SCHEMES) {
+          await page.emulateMedia({ colorScheme })
+          const file = `${name}-${number}-${title}-${mode}-${width}-${colorScheme}.png`
+          await page.screenshot({ path: join(SHOTS, file.replaceAll(/[^\w.-]+/g, '-')), fullPage: true })
+        }
+      }
+      await page.emulateMedia({ colorScheme: null })
+      await page.setViewportSize({ width: 1024, height: 900 })
+      assert.deepEqual(await unstyled(page), [], `${title} uses classes without a rule`)
+      assert.deepEqual(await unnamed(page), [], `${title} has controls without a name`)
+      assert.deepEqual(troubles, [], `${title} went wrong`)
+    },
+    close: () => context.close(),
+  }
+}
+
+/** Classes on the page that no rule of the sheet speaks of. */
+function unstyled(page) {
+  return page.evaluate(async () => {
+    const sheets = [...document.querySelectorAll('link[rel=stylesheet]')].map((link) => link.href)
+    const texts = await Promise.all(sheets.map((href) => fetch(href).then((answer) => answer.text())))
+    const sheet = texts.join('\n').replaceAll(/\\(.)/g, '$1')
+    const classes = new Set([...document.querySelectorAll('[class]')].flatMap((element) => [...element.classList]))
+    const marks = (name) => /^(group|peer)(\/|$)/.test(name)
+    return [...classes].filter((name) => !marks(name) && !sheet.includes(`.${name}`))
+  })
+}
+
+/** Links, buttons and fields that a screen reader would have no words for. */
+function unnamed(page) {
+  return page.evaluate(() => {
+    const text = (element) => element?.textContent?.trim()
+    const named = (element) =>
+      element.getAttribute('aria-label')?.trim() ||
+      (element.getAttribute('aria-labelledby') ?? '').split(/\s+/).some((id) => text(document.getElementById(id))) ||
+      [...(element.labels ?? [])].some(text) ||
+      element.getAttribute('title')?.trim() ||
+      text(element) ||
+      (element.type === 'submit' && element.value)
+    const controls = document.querySelectorAll('a[href],button,summary,select,textarea,input:not([type=hidden])')
+    return [...controls].filter((element) => !named(element)).map((element) => element.outerHTML.slice(0, 160))
+  })
+}
