@@ -10,7 +10,7 @@ use sqlx::{
 
 use crate::store::{Result, StoreError};
 
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Readers beside the one writer.
 const READERS_MAX: u32 = 4;
@@ -23,13 +23,18 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens the file, making and migrating it as needed. Returns writer and readers.
 pub(super) async fn open(path: &Path) -> Result<(SqlitePool, SqlitePool)> {
+    open_waiting(path, BUSY_TIMEOUT).await
+}
+
+/// Opens the file; a statement waits so long for another process's lock.
+pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<(SqlitePool, SqlitePool)> {
     create_private(path).map_err(|error| StoreError::Unavailable(sqlx::Error::Io(error)))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(BUSY_TIMEOUT);
+        .busy_timeout(busy_timeout);
 
     let writer = SqlitePoolOptions::new()
         .max_connections(1)

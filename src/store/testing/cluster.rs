@@ -39,27 +39,32 @@ pub(super) struct Cluster {
     pub(super) template: String,
 }
 
-impl Cluster {
-    /// Returns the address of a database as seen by a role.
-    pub(super) fn url(&self, role: &str, database: &str) -> Secret {
-        let mut url = url::Url::parse(self.admin.expose()).expect("the superuser's address is a URL");
-        url.set_path(database);
-        let in_query: Vec<(String, String)> = url
-            .query_pairs()
-            .map(|(name, value)| {
-                let value = if name == "user" { role.to_owned() } else { value.into_owned() };
-                (name.into_owned(), value)
-            })
-            .collect();
-        if url.host_str().is_some_and(|host| !host.is_empty()) {
-            url.set_username(role).expect("a URL with a host takes a user");
-            url.set_password(Some(PASSWORD)).expect("a URL with a host takes a password");
-        }
-        if !in_query.is_empty() {
-            url.query_pairs_mut().clear().extend_pairs(in_query);
-        }
-        Secret::new(String::from(url))
+/// Returns the address of a database for the superuser, whose address `admin` is.
+pub(super) fn database(admin: &Secret, database: &str) -> Secret {
+    let mut url = url::Url::parse(admin.expose()).expect("the superuser's address is a URL");
+    url.set_path(database);
+    Secret::new(String::from(url))
+}
+
+/// Returns the address of a database for a role of the tests.
+pub(super) fn url(admin: &Secret, role: &str, database: &str) -> Secret {
+    let mut url = url::Url::parse(admin.expose()).expect("the superuser's address is a URL");
+    url.set_path(database);
+    let in_query: Vec<(String, String)> = url
+        .query_pairs()
+        .map(|(name, value)| {
+            let value = if name == "user" { role.to_owned() } else { value.into_owned() };
+            (name.into_owned(), value)
+        })
+        .collect();
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
+        url.set_username(role).expect("a URL with a host takes a user");
+        url.set_password(Some(PASSWORD)).expect("a URL with a host takes a password");
     }
+    if !in_query.is_empty() {
+        url.query_pairs_mut().clear().extend_pairs(in_query);
+    }
+    Secret::new(String::from(url))
 }
 
 /// The password of the tests' roles, for clusters given by address; our own trusts its socket.
@@ -249,9 +254,8 @@ async fn prepare(admin_url: &Secret) -> String {
                 .await
                 .expect("the cluster is prepared");
         }
-        let cluster = Cluster { admin: admin_url.clone(), template: template.clone() };
-        let owner = cluster.url("doorward_owner", &template);
-        let app = cluster.url("doorward_app", &template);
+        let owner = url(admin_url, "doorward_owner", &template);
+        let app = url(admin_url, "doorward_app", &template);
         Store::open_postgres(&app, Some(&owner)).await.expect("the template migrates").close().await;
         sqlx::raw_sql(AssertSqlSafe(format!("alter database {template} is_template true")))
             .execute(&mut admin)

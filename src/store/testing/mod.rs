@@ -37,7 +37,7 @@ pub struct TestStore {
 #[derive(Debug)]
 enum Place {
     Sqlite(TempDir),
-    Postgres { admin: Secret, owner: Secret, app: Secret, name: String },
+    Postgres { server: Secret, admin: Secret, owner: Secret, app: Secret, name: String },
 }
 
 impl TestStore {
@@ -62,10 +62,11 @@ impl TestStore {
         .expect("a database is made from the template");
         admin.close().await.ok();
 
-        let owner = cluster.url("doorward_owner", &name);
-        let app = cluster.url("doorward_app", &name);
+        let owner = cluster::url(&cluster.admin, "doorward_owner", &name);
+        let app = cluster::url(&cluster.admin, "doorward_app", &name);
+        let admin = cluster::database(&cluster.admin, &name);
         let store = Store::open_postgres(&app, None).await.expect("the template is served as it is");
-        Some(Self { store, place: Place::Postgres { admin: cluster.admin, owner, app, name } })
+        Some(Self { store, place: Place::Postgres { server: cluster.admin, admin, owner, app, name } })
     }
 
     /// Returns the address of the serving role and that of the owner; `None` on SQLite.
@@ -73,6 +74,23 @@ impl TestStore {
         match &self.place {
             Place::Sqlite(_) => None,
             Place::Postgres { app, owner, .. } => Some((app, owner)),
+        }
+    }
+
+    /// Returns the superuser's address of this database; `None` on SQLite.
+    pub fn postgres_admin_url(&self) -> Option<&Secret> {
+        match &self.place {
+            Place::Sqlite(_) => None,
+            Place::Postgres { admin, .. } => Some(admin),
+        }
+    }
+
+    /// Returns the address of this database for another role, with the tests' password; `None` on
+    /// SQLite.
+    pub fn postgres_url_as(&self, role: &str) -> Option<Secret> {
+        match &self.place {
+            Place::Sqlite(_) => None,
+            Place::Postgres { admin, name, .. } => Some(cluster::url(admin, role, name)),
         }
     }
 
@@ -87,8 +105,8 @@ impl TestStore {
     /// Removes the database. A test that fails leaves it to the end of the run.
     pub async fn remove(self) {
         self.store.close().await;
-        if let Place::Postgres { admin, name, .. } = self.place
-            && let Ok(mut admin) = PgConnection::connect(admin.expose()).await
+        if let Place::Postgres { server, name, .. } = self.place
+            && let Ok(mut admin) = PgConnection::connect(server.expose()).await
         {
             let drop = format!("drop database if exists {name} with (force)");
             sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await.ok();
@@ -120,25 +138,22 @@ impl TestStore {
 macro_rules! store_test {
     ($(#[$meta:meta])* $name:ident, |$store:ident| $body:expr) => {
         $(#[$meta])*
+        async fn $name($store: &$crate::store::testing::TestStore) {
+            $body.await
+        }
+
         mod $name {
-            #[allow(unused_imports, reason = "a body may need nothing of the module around it")]
-            use super::*;
-
-            async fn run($store: &$crate::store::testing::TestStore) {
-                $body.await
-            }
-
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
                 let store = $crate::store::testing::TestStore::sqlite().await;
-                run(&store).await;
+                super::$name(&store).await;
                 store.remove().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
                 if let Some(store) = $crate::store::testing::TestStore::postgres().await {
-                    run(&store).await;
+                    super::$name(&store).await;
                     store.remove().await;
                 }
             }

@@ -1,3 +1,132 @@
 //! What the room as a whole promises, on both databases.
 
+mod audit;
+mod isolation;
+mod leaks;
+mod metrics;
+mod opening;
+mod quota;
+mod schema;
 mod story;
+mod trouble;
+
+use serde_json::value::RawValue;
+
+use crate::{
+    clock::Ms,
+    model::{
+        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, EventId, Health, KeyScope,
+        Outcome, Preset, PresetId, PresetStatus, Reach, RunEvent, Slug, Source, SourceId, SourceName,
+        SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
+    },
+    store::Store,
+};
+
+const NOW: Ms = Ms(1_795_233_963_183);
+
+fn source(tenant: TenantId, name: &str) -> Source {
+    Source {
+        id: SourceId::new(),
+        tenant,
+        name: SourceName::parse(name).unwrap(),
+        reach: Reach::McpHttp { url: "https://example.org/mcp".parse().unwrap() },
+        auth_kind: "bearer".into(),
+        env_names: Vec::new(),
+        era: EraSetting::Auto,
+        verdict: None,
+        enabled: true,
+        health: Health::default(),
+        version: 1,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn preset(tenant: TenantId, slug: &str) -> Preset {
+    Preset {
+        id: PresetId::new(),
+        tenant,
+        slug: Slug::parse(slug).unwrap(),
+        title: "A preset".into(),
+        description: String::new(),
+        visibility: Visibility::Private,
+        anonymous: false,
+        status: PresetStatus::Active,
+        version: 1,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+fn tool(source: SourceId, name: &str, definition: &str) -> SourceTool {
+    SourceTool {
+        source,
+        name: name.into(),
+        definition: RawValue::from_string(definition.into()).unwrap(),
+        hash: ToolHash::of(&[("name", Some(name))]),
+        accepted_definition: None,
+        state: ToolState::Accepted,
+        seen_at: NOW,
+    }
+}
+
+fn key(user: &User) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::new(),
+        tenant: user.tenant,
+        user: user.id,
+        name: "laptop".into(),
+        scope: KeyScope::Everything,
+        created_at: NOW,
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
+}
+
+fn session(user: &User) -> BrowserSession {
+    BrowserSession {
+        id: BrowserSessionId::new(),
+        user: user.id,
+        tenant: user.tenant,
+        user_agent: "a browser".into(),
+        address: "192.0.2.1".into(),
+        created_at: NOW,
+        seen_at: NOW,
+        expires_at: Ms(NOW.0 + 1000),
+    }
+}
+
+fn event(user: &User, at: Ms, subject: &str) -> RunEvent {
+    RunEvent {
+        id: EventId::new(),
+        tenant: user.tenant,
+        at,
+        action: Action::ToolCall,
+        outcome: Outcome::Ok,
+        reason: String::new(),
+        user: Some(user.id),
+        principal: user.handle.to_string(),
+        key: None,
+        address: "192.0.2.1".into(),
+        client: "tester 1.0".into(),
+        revision: "2026-07-28".into(),
+        preset: None,
+        preset_slug: "everything".into(),
+        source: None,
+        source_name: "files".into(),
+        subject: subject.into(),
+        duration_us: 1500,
+        request_bytes: 10,
+        response_bytes: 20,
+        argument_digest: String::new(),
+        request_id: "r-1".into(),
+    }
+}
+
+/// Adds a source in a transaction of its own.
+async fn keep_source(store: &Store, source: &Source) {
+    let mut tx = store.tenant(source.tenant).await.unwrap();
+    tx.add_source(source, None).await.unwrap();
+    tx.commit().await.unwrap();
+}

@@ -1,0 +1,185 @@
+//! Run events are found, chained and kept as they were recorded.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::*;
+use crate::{
+    model::Outcome,
+    store::{
+        ChainReport, EventFilter, Inner,
+        testing::{TestStore, store_test},
+    },
+};
+
+async fn record(test: &TestStore, events: &[RunEvent]) {
+    let mut tx = test.store.system().await.unwrap();
+    tx.append_events(events).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn found(test: &TestStore, tenant: TenantId, filter: EventFilter) -> Vec<String> {
+    let events = test.store.read(tenant).await.unwrap().list_events(&filter).await.unwrap();
+    events.into_iter().map(|event| event.subject).collect()
+}
+
+async fn verify(test: &TestStore, tenant: TenantId) -> ChainReport {
+    test.store.system_read().await.unwrap().verify_chain(tenant).await.unwrap()
+}
+
+store_test!(events_come_back_as_they_were_and_page_by_page, |test| async move {
+    let ada = test.add_user("ada").await;
+    let events: Vec<_> = (0..5).map(|n| event(&ada, Ms(NOW.0 + n / 2), &format!("tool-{n}"))).collect();
+    record(test, &events).await;
+
+    let mut tx = test.store.read(ada.tenant).await.unwrap();
+    assert_eq!(tx.find_event(events[2].id).await.unwrap().as_ref(), Some(&events[2]));
+    let mut subjects = Vec::new();
+    let mut filter = EventFilter { limit: 2, ..EventFilter::default() };
+    loop {
+        let page = tx.list_events(&filter).await.unwrap();
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.id);
+        subjects.extend(page.into_iter().map(|event| event.subject));
+    }
+    assert_eq!(subjects, ["tool-4", "tool-3", "tool-2", "tool-1", "tool-0"]);
+});
+
+store_test!(every_filter_narrows, |test| async move {
+    let ada = test.add_user("ada").await;
+    let mut odd = event(&ada, Ms(NOW.0 + 9), "odd");
+    odd.outcome = Outcome::Upstream;
+    odd.reason = "100%_Broken!\0".into();
+    odd.principal = "anonymous".into();
+    odd.user = None;
+    odd.preset = Some(PresetId::new());
+    odd.action = Action::SourceChange;
+    record(test, &[event(&ada, NOW, "plain"), odd.clone()]).await;
+
+    let narrow: Vec<EventFilter> = vec![
+        EventFilter { from: Some(odd.at), ..EventFilter::default() },
+        EventFilter { principal: Some("anonymous".into()), ..EventFilter::default() },
+        EventFilter { preset: odd.preset, ..EventFilter::default() },
+        EventFilter { tool: Some("odd".into()), ..EventFilter::default() },
+        EventFilter { outcome: Some(Outcome::Upstream), ..EventFilter::default() },
+        EventFilter { action: Some(Action::SourceChange), ..EventFilter::default() },
+        EventFilter { text: Some("0%_broken!".into()), ..EventFilter::default() },
+    ];
+    for filter in narrow {
+        assert_eq!(found(test, ada.tenant, filter.clone()).await, ["odd"], "{filter:?}");
+    }
+    let early = EventFilter { to: Some(odd.at), user: Some(ada.id), ..EventFilter::default() };
+    assert_eq!(found(test, ada.tenant, early).await, ["plain"]);
+    let wild = EventFilter { text: Some("%lain".into()), ..EventFilter::default() };
+    assert!(found(test, ada.tenant, wild).await.is_empty());
+});
+
+store_test!(a_batch_tried_again_is_recorded_once, |test| async move {
+    let (ada, bob) = (test.add_user("ada").await, test.add_user("bob").await);
+    let events = [event(&ada, NOW, "one"), event(&bob, NOW, "his"), event(&ada, NOW, "two")];
+    record(test, &events[..2]).await;
+    record(test, &events).await;
+
+    assert_eq!(verify(test, ada.tenant).await, ChainReport { events: 2, broken_at: None });
+    assert_eq!(verify(test, bob.tenant).await, ChainReport { events: 1, broken_at: None });
+    assert_eq!(found(test, ada.tenant, EventFilter::default()).await, ["two", "one"]);
+});
+
+store_test!(writers_at_once_make_one_chain, |test| async move {
+    let ada = test.add_user("ada").await;
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let (store, ada) = (test.store.clone(), ada.clone());
+            tokio::spawn(async move {
+                let mut tx = store.system().await.unwrap();
+                let events: Vec<_> = (0..5).map(|_| event(&ada, Ms(NOW.0 + n), "call")).collect();
+                tx.append_events(&events).await.unwrap();
+                tx.commit().await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+
+    assert_eq!(verify(test, ada.tenant).await, ChainReport { events: 40, broken_at: None });
+});
+
+store_test!(retention_cuts_the_chain_at_its_old_end_only, |test| async move {
+    let ada = test.add_user("ada").await;
+    let events: Vec<_> = (0..6).map(|n| event(&ada, Ms(n), &format!("{n}"))).collect();
+    record(test, &events).await;
+
+    let mut tx = test.store.system().await.unwrap();
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 3);
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 1);
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 0);
+    assert_eq!(tx.verify_chain(ada.tenant).await.unwrap(), ChainReport { events: 2, broken_at: None });
+    tx.append_events(&[event(&ada, Ms(9), "9")]).await.unwrap();
+    assert_eq!(tx.verify_chain(ada.tenant).await.unwrap(), ChainReport { events: 3, broken_at: None });
+});
+
+store_test!(what_was_recorded_cannot_be_rewritten_by_the_program, |test| async move {
+    let ada = test.add_user("ada").await;
+    record(test, &[event(&ada, NOW, "one"), event(&ada, NOW, "two")]).await;
+
+    for statement in [
+        "update audit_events set subject = 'nothing' where seq = 1",
+        "delete from audit_events where seq = 2",
+    ] {
+        // As an organisation, and on SQLite that is everybody.
+        let mut tx = test.store.tenant(ada.tenant).await.unwrap();
+        assert!(run(&mut tx.inner, statement).await.is_err(), "{statement}");
+    }
+    let mut tx = test.store.system().await.unwrap();
+    assert!(run(&mut tx.inner, "update audit_events set subject = 'nothing'").await.is_err());
+    drop(tx);
+    assert_eq!(verify(test, ada.tenant).await, ChainReport { events: 2, broken_at: None });
+});
+
+async fn run(inner: &mut Inner, statement: &'static str) -> Result<(), sqlx::Error> {
+    match inner {
+        Inner::Sqlite(transaction) => sqlx::query(statement).execute(&mut **transaction).await.map(drop),
+        Inner::Postgres(transaction) => sqlx::query(statement).execute(&mut **transaction).await.map(drop),
+    }
+}
+
+store_test!(a_chain_tampered_with_says_where, |test| async move {
+    let ada = test.add_user("ada").await;
+    let events: Vec<_> = (0..4).map(|n| event(&ada, NOW, &format!("{n}"))).collect();
+
+    for (tampering, broken_at) in [
+        ("update audit_events set subject = 'nothing' where seq = 2", 2),
+        ("delete from audit_events where seq = 3", 3),
+        ("delete from audit_events where seq = 4", 4),
+    ] {
+        record(test, &events).await;
+        // Somebody with the owner's rights, or the file.
+        match test.postgres_urls() {
+            None => {
+                let mut tx = test.store.system().await.unwrap();
+                for statement in
+                    ["drop trigger audit_events_stay", "drop trigger audit_events_last", tampering]
+                {
+                    run(&mut tx.inner, statement).await.unwrap();
+                }
+                assert_eq!(
+                    tx.verify_chain(ada.tenant).await.unwrap().broken_at,
+                    Some(broken_at),
+                    "{tampering}"
+                );
+            }
+            Some((_, owner)) => {
+                let mut owner = PgConnection::connect(owner.expose()).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(format!("begin; {tampering}; commit")))
+                    .execute(&mut owner)
+                    .await
+                    .unwrap();
+                assert_eq!(verify(test, ada.tenant).await.broken_at, Some(broken_at), "{tampering}");
+                sqlx::raw_sql("delete from audit_events; delete from audit_heads")
+                    .execute(&mut owner)
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+});
