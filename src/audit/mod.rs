@@ -12,6 +12,8 @@
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
 
 mod retention;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use retention::retain;
@@ -31,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     fault::Fault,
     metrics::Metrics,
-    model::{EventId, Member, RunEvent, TenantId},
+    model::{EventId, Member, RunEvent},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -146,7 +148,8 @@ impl Audit {
 
     /// Returns the events of the member's organisation that match, newest first.
     pub async fn search(&self, member: &Member, filter: &EventFilter) -> Result<Vec<RunEvent>, AuditError> {
-        self.search_in(member.tenant, filter).await
+        let mut tx = self.0.store.read(member.tenant).await?;
+        Ok(tx.list_events(filter).await?)
     }
 
     /// Returns one event of the member's organisation; `None` if there is none of that id.
@@ -158,10 +161,5 @@ impl Audit {
     /// Commits what is recorded until `stop`, and then everything that still waits.
     pub async fn run(&self, stop: CancellationToken) {
         writer::run(&self.0.store, &mut *self.0.waiting.lock().await, stop).await;
-    }
-
-    async fn search_in(&self, tenant: TenantId, filter: &EventFilter) -> Result<Vec<RunEvent>, AuditError> {
-        let mut tx = self.0.store.read(tenant).await?;
-        Ok(tx.list_events(filter).await?)
     }
 }

@@ -45,7 +45,7 @@ pub fn roll_up(events: &[RunEvent]) -> Vec<MetricRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventId, Outcome};
+    use crate::model::Outcome;
 
     #[test]
     fn calls_of_one_minute_and_tool_are_one_row_and_signing_in_is_none() {
@@ -68,29 +68,6 @@ mod tests {
     }
 
     fn event(tenant: TenantId, at: i64, action: Action, outcome: Outcome, duration_us: i64) -> RunEvent {
-        RunEvent {
-            id: EventId::new(),
-            tenant,
-            at: Ms(at),
-            action,
-            outcome,
-            reason: String::new(),
-            user: None,
-            principal: "anonymous".into(),
-            key: None,
-            address: String::new(),
-            client: String::new(),
-            revision: String::new(),
-            preset: None,
-            preset_slug: String::new(),
-            source: None,
-            source_name: String::new(),
-            subject: "echo".into(),
-            duration_us,
-            request_bytes: 0,
-            response_bytes: 0,
-            argument_digest: String::new(),
-            request_id: String::new(),
-        }
+        RunEvent { at: Ms(at), action, outcome, duration_us, ..RunEvent::example(tenant) }
     }
 }

@@ -125,3 +125,34 @@ pub struct RunEvent {
     /// The request's id, as in the logs.
     pub request_id: String,
 }
+
+#[cfg(test)]
+impl RunEvent {
+    /// Returns a call of `echo` that worked, for tests.
+    pub(crate) fn example(tenant: TenantId) -> Self {
+        Self {
+            id: EventId::new(),
+            tenant,
+            at: Ms(60_000),
+            action: Action::ToolCall,
+            outcome: Outcome::Ok,
+            reason: String::new(),
+            user: None,
+            principal: "anonymous".into(),
+            key: None,
+            address: "127.0.0.1".into(),
+            client: "test 1".into(),
+            revision: "2026-07-28".into(),
+            preset: None,
+            preset_slug: String::new(),
+            source: None,
+            source_name: String::new(),
+            subject: "echo".into(),
+            duration_us: 1000,
+            request_bytes: 0,
+            response_bytes: 0,
+            argument_digest: String::new(),
+            request_id: String::new(),
+        }
+    }
+}
