@@ -117,4 +117,4 @@ pub(super) fn compose<'a>(selections: &'a [Selection], stocks: &'a [Stock]) -> C
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

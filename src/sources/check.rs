@@ -130,6 +130,7 @@ fn secret(part: &'static str, text: &Secret) -> Result<()> {
     }
     let fits = text.expose().len() <= SECRET_BYTES_MAX
         && text.expose().trim() == text.expose()
+        && text.expose().is_ascii()
         && HeaderValue::from_str(text.expose()).is_ok();
     if fits {
         return Ok(());
