@@ -2,12 +2,13 @@
 //!
 //! A form is posted to a server function, which sends the browser on by GET. What the next page has
 //! to say (a notice, or the form again with its mistakes) travels in a cookie that lives for one
-//! page: there is no state in the server, nothing in the address, and no JavaScript. Secrets are
-//! never kept: a password is typed again.
+//! page: there is no state in the server, nothing in the address, and no JavaScript. Secrets that
+//! were typed are never kept: a password is typed again.
 
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use doorward::secret::Secret;
 use leptos::prelude::*;
 use leptos::server_fn::error::ServerFnError;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub(crate) struct Flash {
     /// A form that was not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Form>,
+    /// A new secret that the next page shows, and nobody ever again. Its cookie is not kept on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
 }
 
 /// A form as it was typed, with what is wrong with it.
@@ -84,21 +88,22 @@ impl Form {
         outcome: Result<Onward, Mistake>,
     ) -> Result<(), ServerFnError> {
         match outcome {
-            Ok(Onward { path, notice }) => {
-                leave(&Flash { notice, form: None });
+            Ok(Onward { path, notice, once }) => {
+                leave(&Flash { notice, form: None, once });
                 send_to(&path);
             }
             Err(Mistake::Field(field, text)) => {
                 self.mistakes.insert(field.to_owned(), text);
                 self.shorten();
-                leave(&Flash { notice: None, form: Some(self) });
+                leave(&Flash { form: Some(self), ..Flash::default() });
                 send_to(back);
             }
             Err(Mistake::Trouble(Trouble::SignIn)) => send_to(&sign_in_path(back)),
             Err(Mistake::Trouble(Trouble::Elsewhere(path))) => send_to(&path),
             Err(Mistake::Trouble(trouble)) => {
                 self.shorten();
-                leave(&Flash { notice: Some((Tone::Bad, says(&trouble))), form: Some(self) });
+                let notice = Some((Tone::Bad, says(&trouble)));
+                leave(&Flash { notice, form: Some(self), once: None });
                 send_to(back);
             }
         }
@@ -122,17 +127,24 @@ impl Form {
 pub(crate) struct Onward {
     path: String,
     notice: Option<(Tone, String)>,
+    once: Option<String>,
 }
 
 impl Onward {
     /// Goes to a path of the console.
     pub(crate) fn to(path: impl Into<String>) -> Self {
-        Self { path: path.into(), notice: None }
+        Self { path: path.into(), notice: None, once: None }
     }
 
     /// Has the next page say what was done.
     pub(crate) fn saying(mut self, text: impl Into<String>) -> Self {
         self.notice = Some((Tone::Good, text.into()));
+        self
+    }
+
+    /// Has the next page show a new secret, once.
+    pub(crate) fn showing_once(mut self, secret: &Secret) -> Self {
+        self.once = Some(secret.expose().to_owned());
         self
     }
 
@@ -199,7 +211,7 @@ pub(crate) fn take() -> Flash {
             // could have put there, so they are not shown.
             true => Flash {
                 notice: Some((Tone::Bad, "The form could not be read. Please fill it in again.".to_owned())),
-                form: None,
+                ..Flash::default()
             },
             false => Flash::default(),
         };
@@ -211,11 +223,12 @@ pub(crate) fn take() -> Flash {
 
 /// Sets aside what the next page has to say.
 pub(crate) fn leave(flash: &Flash) {
-    if flash.notice.is_none() && flash.form.is_none() {
+    if flash.notice.is_none() && flash.form.is_none() && flash.once.is_none() {
         return;
     }
     let Ok(json) = serde_json::to_vec(flash) else { return };
-    let cookie = format!("{}={}; Max-Age=120; {}", cookie_name(), URL_SAFE_NO_PAD.encode(json), attributes());
+    let kept = if flash.once.is_some() { "" } else { "Max-Age=120; " };
+    let cookie = format!("{}={}; {kept}{}", cookie_name(), URL_SAFE_NO_PAD.encode(json), attributes());
     respond_with(http::header::SET_COOKIE, &cookie);
 }
 

@@ -33,6 +33,8 @@ mod form;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]
+mod keys;
+#[cfg(feature = "ssr")]
 mod metrics;
 #[cfg(feature = "ssr")]
 mod page;

@@ -73,10 +73,12 @@ impl Place {
 }
 
 /// One look at a page by somebody who is signed in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Visit {
     /// Who looks.
     pub member: Arc<Member>,
+    /// A secret that was just made, to be shown now and never again.
+    pub once: Option<String>,
     refused: Option<Form>,
 }
 
@@ -141,8 +143,8 @@ where
             Ok(member) => member,
             Err(trouble) => return alone(&trouble),
         };
-        let Flash { notice, form } = take();
-        let visit = Visit { member: Arc::clone(&member), refused: form };
+        let Flash { notice, form, once } = take();
+        let visit = Visit { member: Arc::clone(&member), once, refused: form };
         let page = match load(visit).await {
             Ok(page) => page,
             Err(trouble @ (Trouble::SignIn | Trouble::Elsewhere(_))) => return alone(&trouble),

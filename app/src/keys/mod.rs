@@ -1,0 +1,6 @@
+//! API keys: what agents and programs sign in with.
+
+mod api;
+mod page;
+
+pub(crate) use page::page;
