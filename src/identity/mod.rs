@@ -158,3 +158,6 @@ impl Identity {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

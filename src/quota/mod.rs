@@ -72,7 +72,6 @@ struct Inner {
 
 /// One call, charged. Dropping it leaves the call charged, however it ends.
 #[derive(Debug)]
-#[must_use = "a reservation is the proof that the call was charged"]
 pub struct Reservation(Arc<Lease>);
 
 impl Reservation {
