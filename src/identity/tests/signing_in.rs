@@ -165,6 +165,9 @@ async fn a_session_ends_when_it_lies_idle_and_when_it_is_old() {
     scene.clock.advance(day);
 
     assert!(scene.member(&used).await.is_none());
+    scene.identity.remove_ended_sessions().await.unwrap();
+    let left = scene.store.system_read().await.unwrap();
+    assert!(list_all(left, &used).await.is_empty());
 }
 
 #[tokio::test]
@@ -253,4 +256,8 @@ async fn an_outdated_hash_is_renewed_by_signing_in() {
     let mut tx = scene.store.system_read().await.unwrap();
     let hash = tx.find_password(owner.member.user).await.unwrap().unwrap();
     assert!(hash.contains("t=2"), "{hash}");
+}
+
+async fn list_all(mut tx: crate::store::SystemTx, session: &NewSession) -> Vec<BrowserSession> {
+    tx.list_browser_sessions(session.session.user, Ms(0)).await.unwrap()
 }
