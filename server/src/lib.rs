@@ -4,6 +4,7 @@
 //! are listed in `routes/mod.rs`, all layers in order in `layers.rs`, all settings in
 //! `config/mod.rs`, all commands in `cli/mod.rs`.
 
+pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod connect;
@@ -12,3 +13,4 @@ pub mod logging;
 pub mod respond;
 pub mod routes;
 pub mod serve;
+pub mod state;

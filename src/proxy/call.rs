@@ -103,7 +103,6 @@ impl Proxy {
             note: self.note(guest, route),
             entry,
             timeout: self.call_timeout(),
-            silence: self.0.silence,
             reservation,
         };
         Exchange::begin(call, calling).answer().await

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use subtle::ConstantTimeEq;
+
 use crate::{
     changes::Change,
     clock::Ms,
@@ -162,6 +164,17 @@ impl Sources {
             self.0.upstreams.close(id);
         }
         Ok(source)
+    }
+
+    /// Says whether a source's credential is this one, so that declaring it again changes nothing.
+    pub async fn has_credential(&self, member: &Member, id: SourceId, declared: &Credential) -> Result<bool> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
+        let sealed = tx.source_credential(id).await?;
+        let kept = credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?;
+        let (kept, declared) = (credential::to_json(&kept), credential::to_json(declared));
+        Ok(bool::from(kept.as_slice().ct_eq(declared.as_slice())))
     }
 
     /// Deletes a source with its credential and its tools. Says which presets lose tools.

@@ -276,6 +276,3 @@ async fn impact(tx: &mut Tx, id: SourceId, tools: &[SourceTool]) -> Result<Vec<I
     }
     Ok(impacts)
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

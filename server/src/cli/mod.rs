@@ -3,8 +3,15 @@
 //! A command is a variant of [`Command`], a line in [`run`] and a file beside this one. Never holds
 //! the work itself beyond reading arguments and printing answers.
 
+mod apply;
 mod config;
 mod connect;
+mod doctor;
+mod installation;
+mod key;
+mod serve;
+mod user;
+mod vault;
 
 use std::{
     fs, io,
@@ -13,7 +20,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use doorward::secret::Secret;
+use doorward::{secret::Secret, upstream::stdio};
 
 use crate::config::{ConfigErrors, Loaded, Settings, environment, variable};
 
@@ -33,6 +40,23 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the console, the REST API and every preset.
+    Serve,
+    /// Make an installation be as a YAML document declares.
+    Apply(apply::ApplyArguments),
+    /// Print what an installation holds as such a document, without secrets.
+    Export(apply::ExportArguments),
+    /// Look whether everything an installation needs is in order.
+    Doctor,
+    /// Manage the vault's keys.
+    #[command(subcommand)]
+    Vault(vault::VaultCommand),
+    /// Manage accounts at the shell of the installation.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Manage API keys at the shell of the installation.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Check the settings, or print a sample of them.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -42,6 +66,10 @@ enum Command {
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
+    // The guard of a source's process comes before anything that starts threads.
+    if stdio::guard_requested(std::env::args_os()) {
+        return stdio::guard_main(std::env::args_os());
+    }
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
@@ -55,6 +83,13 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> CommandResult {
     let context = Context { config: arguments.config };
     match arguments.command {
+        Command::Serve => wait_for(serve::run(&context)),
+        Command::Apply(arguments) => wait_for(apply::apply(&context, arguments)),
+        Command::Export(arguments) => wait_for(apply::export(&context, arguments)),
+        Command::Doctor => wait_for(doctor::run(&context)),
+        Command::Vault(command) => wait_for(vault::run(&context, command)),
+        Command::User(command) => wait_for(user::run(&context, command)),
+        Command::Key(command) => wait_for(key::run(&context, command)),
         Command::Config(command) => config::run(&context, &command),
         Command::Connect(arguments) => wait_for(connect::run(arguments)),
     }
@@ -86,15 +121,20 @@ impl Context {
 }
 
 fn print_chain(error: &dyn std::error::Error) {
+    eprintln!("doorward: {}", chain(error));
+}
+
+/// Writes an error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.ends_with(&inner_text) {
+        let words = inner.to_string();
+        if !text.ends_with(&words) {
             text.push_str(": ");
-            text.push_str(&inner_text);
+            text.push_str(&words);
         }
         cause = inner.source();
     }
-    eprintln!("doorward: {text}");
+    text
 }

@@ -17,8 +17,8 @@ pub(super) const PREFIX: &str = "DOORWARD_";
 /// Variables of ours that are no settings: the file of settings, and what `connect` takes.
 const OTHER_VARIABLES: &[&str] = &["CONFIG", "KEY", "KEY_FILE", "URL"];
 
-/// Variables that only the tests read.
-const TEST_PREFIX: &str = "TEST_";
+/// Variables that only the tests read, and that a program started by them inherits.
+const TEST_VARIABLES: &[&str] = &["PEERS", "PROGRAM", "REQUIRE_PG"];
 
 /// How many letters may differ for a name to be offered.
 const NEAREST_DISTANCE_MAX: usize = 3;
@@ -130,7 +130,7 @@ impl Layers {
             .into_iter()
             .filter_map(|(variable, text)| {
                 let name = variable.strip_prefix(PREFIX)?;
-                let other = OTHER_VARIABLES.contains(&name) || name.starts_with(TEST_PREFIX);
+                let other = OTHER_VARIABLES.contains(&name) || TEST_VARIABLES.contains(&name);
                 let name = (!other).then(|| name.to_lowercase())?;
                 Some((name, text, Origin::Variable(variable)))
             })

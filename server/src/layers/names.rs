@@ -69,14 +69,6 @@ impl Names {
         headers.get(header::ORIGIN).is_some_and(|origin| self.is_own_origin(origin.as_bytes(), headers))
     }
 
-    /// Says whether a request to a preset may come from the page it comes from. Programs that are
-    /// not browsers send no origin.
-    pub fn origin_may_call(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(header::ORIGIN).iter().all(|origin| {
-            self.is_own_origin(origin.as_bytes(), headers) || self.is_foreign_friend(origin.as_bytes())
-        })
-    }
-
     /// Says whether the origin is another page whose scripts may call presets.
     pub fn is_foreign_friend(&self, origin: &[u8]) -> bool {
         self.foreign_origins.iter().any(|friend| friend.as_bytes() == origin)
@@ -152,15 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn scripts_of_named_pages_alone_may_call_presets() {
+    fn only_named_pages_are_friends() {
         let names = names(&[("DOORWARD_ALLOWED_ORIGINS", "https://inspector.example.org")]);
-        let may = |pairs| names.origin_may_call(&headers(pairs));
 
-        assert!(may(&[]));
-        assert!(may(&[("origin", "https://inspector.example.org")]));
-        assert!(may(&[("host", "localhost:8080"), ("origin", "http://localhost:8080")]));
-        assert!(!may(&[("origin", "https://evil.example")]));
-        assert!(!may(&[("origin", "null")]));
+        assert!(names.is_foreign_friend(b"https://inspector.example.org"));
+        assert!(!names.is_foreign_friend(b"https://inspector.example.org.evil.example"));
     }
 
     fn names(variables: &[(&str, &str)]) -> Names {

@@ -5,6 +5,7 @@
 //! shaped by the engine's `proxy`; this room only adds what is refused before it. Never shows a
 //! cause of ours: that goes to the log, under the request's id.
 
+mod engine;
 mod page;
 mod problem;
 

@@ -1,0 +1,318 @@
+//! The form of the document, and reading it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use doorward::{
+    model::{
+        Email, EraSetting, Handle, InstanceRole, Plan, PlanName, PresetStatus, Slug, SourceKind, SourceName,
+        Visibility,
+    },
+    secret::Secret,
+};
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+use url::Url;
+
+use super::Mistake;
+
+/// The version of the form.
+const VERSION: u32 = 1;
+
+/// What an installation should hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    pub(super) version: Spanned<u32>,
+    #[serde(default)]
+    pub(super) plans: Vec<Spanned<Plan>>,
+    #[serde(default)]
+    pub(super) users: Vec<Spanned<UserItem>>,
+    #[serde(default)]
+    pub(super) sources: Vec<Spanned<SourceItem>>,
+    #[serde(default)]
+    pub(super) presets: Vec<Spanned<PresetItem>>,
+    #[serde(default)]
+    pub(super) keys: Vec<Spanned<KeyItem>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserItem {
+    pub(super) handle: Handle,
+    pub(super) email: Email,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) role: Option<InstanceRole>,
+    pub(super) plan: Option<PlanName>,
+    pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceItem {
+    pub(super) owner: Handle,
+    pub(super) name: SourceName,
+    pub(super) kind: SourceKind,
+    pub(super) url: Option<Url>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) working_dir: Option<PathBuf>,
+    pub(super) auth: Option<AuthItem>,
+    pub(super) env: Option<BTreeMap<String, Secret>>,
+    pub(super) env_files: Option<BTreeMap<String, PathBuf>>,
+    pub(super) era: Option<EraSetting>,
+    pub(super) enabled: Option<bool>,
+}
+
+/// Exactly one of the three.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthItem {
+    pub(super) bearer: Option<Secret>,
+    pub(super) bearer_file: Option<PathBuf>,
+    pub(super) basic: Option<BasicItem>,
+    pub(super) header: Option<HeaderItem>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BasicItem {
+    pub(super) user: String,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderItem {
+    pub(super) name: String,
+    pub(super) value: Option<Secret>,
+    pub(super) value_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PresetItem {
+    pub(super) owner: Handle,
+    pub(super) slug: Slug,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) visibility: Option<Visibility>,
+    pub(super) anonymous: Option<bool>,
+    pub(super) status: Option<PresetStatus>,
+    pub(super) tools: Option<Vec<Spanned<ToolsItem>>>,
+}
+
+/// What a preset takes from one source.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ToolsItem {
+    pub(super) source: SourceName,
+    pub(super) allow: Allow,
+    #[serde(default)]
+    pub(super) deny: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) rename: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) describe: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) check_arguments: BTreeSet<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Allow {
+    Word(AllowWord),
+    Names(BTreeSet<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AllowWord {
+    All,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyItem {
+    pub(super) owner: Handle,
+    pub(super) name: String,
+    /// The key itself, when it exists already.
+    pub(super) secret: Option<Secret>,
+    pub(super) secret_file: Option<PathBuf>,
+    /// The presets it may call; absent = everything its owner may.
+    pub(super) presets: Option<Vec<Slug>>,
+    pub(super) expires_in_days: Option<u32>,
+}
+
+/// Reads a document; a mistake names its line.
+pub fn read(text: &str) -> Result<Document, Mistake> {
+    let document: Document = serde_saphyr::from_str(text).map_err(|error| {
+        let line = error.location().map(|location| location.line());
+        // The error can show the lines around it, which may hold a password.
+        Mistake {
+            line: line.and_then(|line| usize::try_from(line).ok()),
+            reason: error.without_snippet().to_string(),
+        }
+    })?;
+    check(&document)?;
+    Ok(document)
+}
+
+fn check(document: &Document) -> Result<(), Mistake> {
+    if document.version.value != VERSION {
+        return Err(mistake(&document.version, format!("the form has version {VERSION}")));
+    }
+    unique(&document.plans, "plan", |plan| plan.name.to_string())?;
+    unique(&document.users, "user", |user| user.handle.to_string())?;
+    unique(&document.sources, "source", |source| format!("{}/{}", source.owner, source.name))?;
+    unique(&document.presets, "preset", |preset| format!("{}/{}", preset.owner, preset.slug))?;
+    unique(&document.keys, "key", |key| format!("{}/{}", key.owner, key.name))?;
+    for user in &document.users {
+        let item = &user.value;
+        one_of(user, "password", item.password.is_some(), "password_file", item.password_file.is_some())?;
+    }
+    for source in &document.sources {
+        check_source(source)?;
+    }
+    for preset in &document.presets {
+        let tools = preset.value.tools.iter().flatten();
+        let mut seen = BTreeSet::new();
+        for item in tools {
+            if !seen.insert(&item.value.source) {
+                return Err(mistake(item, format!("source `{}` is named twice", item.value.source)));
+            }
+            if let Allow::Names(_) = item.value.allow
+                && !item.value.deny.is_empty()
+            {
+                return Err(mistake(item, "`deny` goes with `allow: all` only".to_owned()));
+            }
+        }
+    }
+    for key in &document.keys {
+        one_of(key, "secret", key.value.secret.is_some(), "secret_file", key.value.secret_file.is_some())?;
+    }
+    Ok(())
+}
+
+fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
+    let item = &source.value;
+    match item.kind {
+        SourceKind::McpHttp => {
+            if item.url.is_none() {
+                return Err(mistake(source, "a source of kind mcp_http needs `url`".to_owned()));
+            }
+            if item.command.is_some()
+                || item.working_dir.is_some()
+                || item.env.is_some()
+                || item.env_files.is_some()
+            {
+                return Err(mistake(
+                    source,
+                    "`command`, `working_dir`, `env` and `env_files` are for mcp_stdio".to_owned(),
+                ));
+            }
+        }
+        SourceKind::McpStdio => {
+            if item.command.as_ref().is_none_or(Vec::is_empty) {
+                return Err(mistake(source, "a source of kind mcp_stdio needs `command`".to_owned()));
+            }
+            if item.url.is_some() || item.auth.is_some() {
+                return Err(mistake(source, "`url` and `auth` are for mcp_http".to_owned()));
+            }
+        }
+    }
+    if let Some(auth) = &item.auth {
+        let bearer = auth.bearer.is_some() || auth.bearer_file.is_some();
+        let said = [bearer, auth.basic.is_some(), auth.header.is_some()];
+        if said.iter().filter(|said| **said).count() != 1 {
+            return Err(mistake(source, "`auth` holds exactly one of bearer, basic and header".to_owned()));
+        }
+        one_of(source, "bearer", auth.bearer.is_some(), "bearer_file", auth.bearer_file.is_some())?;
+        if let Some(basic) = &auth.basic {
+            exactly_one(source, "password", basic.password.is_some(), basic.password_file.is_some())?;
+        }
+        if let Some(header) = &auth.header {
+            exactly_one(source, "value", header.value.is_some(), header.value_file.is_some())?;
+        }
+    }
+    Ok(())
+}
+
+fn exactly_one<T>(item: &Spanned<T>, name: &str, value: bool, file: bool) -> Result<(), Mistake> {
+    if value == file {
+        return Err(mistake(item, format!("give `{name}` or `{name}_file`")));
+    }
+    Ok(())
+}
+
+fn one_of<T>(
+    item: &Spanned<T>,
+    one: &str,
+    has_one: bool,
+    other: &str,
+    has_other: bool,
+) -> Result<(), Mistake> {
+    if has_one && has_other {
+        return Err(mistake(item, format!("`{one}` and `{other}` exclude each other")));
+    }
+    Ok(())
+}
+
+fn unique<T>(items: &[Spanned<T>], what: &str, name: impl Fn(&T) -> String) -> Result<(), Mistake> {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        let name = name(&item.value);
+        if !seen.insert(name.clone()) {
+            return Err(mistake(item, format!("{what} `{name}` is declared twice")));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn mistake<T>(item: &Spanned<T>, reason: String) -> Mistake {
+    Mistake { line: line(item), reason }
+}
+
+/// Returns the line an item begins at.
+pub(super) fn line<T>(item: &Spanned<T>) -> Option<usize> {
+    usize::try_from(item.defined.line()).ok().filter(|line| *line > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_names_its_line_and_never_shows_the_text_around_it() {
+        let unknown = read(
+            "version: 1\nusers:\n  - handle: ada\n    email: ada@example.org\n    password: hunter2\n    rolle: admin\n",
+        );
+        let unknown = unknown.unwrap_err();
+        assert_eq!(unknown.line, Some(6), "{unknown}");
+        assert!(unknown.reason.contains("rolle") && !unknown.to_string().contains("hunter2"), "{unknown}");
+
+        let handle = read("version: 1\nusers:\n  - handle: A\n    email: ada@example.org\n").unwrap_err();
+        assert_eq!(handle.line, Some(3), "{handle}");
+
+        let twice = "version: 1\nsources:\n  - &a {owner: ada, name: x, kind: mcp_http, url: 'http://a/'}\n  - {owner: ada, name: x, kind: mcp_http, url: 'http://b/'}\n";
+        let twice = read(twice).unwrap_err();
+        assert_eq!(twice.line, Some(4), "{twice}");
+
+        let kind =
+            read("version: 1\nsources:\n\n  - {owner: ada, name: x, kind: mcp_stdio, url: 'http://a/'}\n")
+                .unwrap_err();
+        assert_eq!(kind.line, Some(4), "{kind}");
+    }
+
+    #[test]
+    fn the_form_of_the_guide_is_read() {
+        let text = "version: 1\nplans: [{name: small, calls_per_month: 1000}]\npresets:\n  - owner: ada\n    slug: all\n    visibility: public\n    anonymous: true\n    tools: [{ source: everything, allow: all }, { source: files, allow: [read, list], rename: {read: read_file} }]\nkeys: [{owner: ada, name: bench, secret_file: bench.key}]\n";
+
+        let document = read(text).unwrap();
+
+        assert_eq!(document.presets[0].value.tools.as_ref().unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,170 @@
+//! Writing what an installation holds in the same form, without secrets.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use doorward::{
+    model::{KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId},
+    policy,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{ApplyError, Authority, Rooms};
+
+/// A document to be written. Members are named as in `document.rs`.
+#[derive(Default, Serialize)]
+struct Written {
+    version: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plans: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    presets: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<Value>,
+}
+
+/// Returns what the installation holds, as far as whoever asks may see it, as YAML.
+pub async fn export(rooms: &Rooms, authority: &Authority) -> Result<String, ApplyError> {
+    let mut written = Written { version: 1, ..Written::default() };
+    let mut owners = Vec::new();
+    match authority {
+        Authority::Operator => {
+            let permit = policy::operator_at_the_shell();
+            let failed = |source| ApplyError::Identity { at: None, source };
+            for plan in rooms.identity.plans(&permit).await.map_err(failed)? {
+                written.plans.push(value(&plan));
+            }
+            for user in rooms.identity.users(&permit).await.map_err(failed)? {
+                owners.extend(rooms.identity.at_the_shell(&user.handle).await.map_err(failed)?);
+                written.users.push(json!({
+                    "handle": user.handle, "email": user.email, "role": user.role, "plan": user.plan,
+                    "enabled": user.enabled,
+                }));
+            }
+        }
+        Authority::Member(member) => owners.push(Arc::clone(member)),
+    }
+    for owner in owners {
+        owned(rooms, &owner, &mut written).await?;
+    }
+    Ok(serde_saphyr::to_string(&written).unwrap_or_default())
+}
+
+async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(), ApplyError> {
+    let source_failed = |source| ApplyError::Source { at: None, source };
+    let preset_failed = |source| ApplyError::Preset { at: None, source };
+    let mut names = BTreeMap::new();
+    for summary in rooms.sources.list(owner).await.map_err(source_failed)? {
+        let source = summary.source;
+        names.insert(source.id, source.name.to_string());
+        let mut item = members(json!({
+            "owner": owner.tenant_handle, "name": source.name, "kind": source.reach.kind(),
+        }));
+        match &source.reach {
+            Reach::McpHttp { url } => {
+                item.insert("url".to_owned(), value(url));
+                add_auth(&mut item, &source.auth_kind, &source.name.to_string());
+            }
+            Reach::McpStdio { command, working_dir } => {
+                item.insert("command".to_owned(), value(command));
+                if let Some(folder) = working_dir {
+                    item.insert("working_dir".to_owned(), value(folder));
+                }
+                if !source.env_names.is_empty() {
+                    let files = source.env_names.iter().map(|env| (env, format!("{}.{env}", source.name)));
+                    item.insert("env_files".to_owned(), value(&files.collect::<BTreeMap<_, _>>()));
+                }
+            }
+        }
+        item.insert("era".to_owned(), value(&source.era));
+        if !source.enabled {
+            item.insert("enabled".to_owned(), Value::Bool(false));
+        }
+        written.sources.push(Value::Object(item));
+    }
+    let mut slugs = BTreeMap::new();
+    for summary in rooms.presets.list(owner).await.map_err(preset_failed)? {
+        let preset = summary.preset;
+        slugs.insert(preset.id, preset.slug.to_string());
+        let selections = rooms.presets.selections(owner, preset.id).await.map_err(preset_failed)?;
+        let mut item = members(json!({
+            "owner": owner.tenant_handle, "slug": preset.slug, "title": preset.title,
+            "description": preset.description, "visibility": preset.visibility, "anonymous": preset.anonymous,
+        }));
+        if preset.status != PresetStatus::Active {
+            item.insert("status".to_owned(), value(&preset.status));
+        }
+        let tools: Vec<Value> = selections.iter().filter_map(|taken| tools(taken, &names)).collect();
+        item.insert("tools".to_owned(), Value::Array(tools));
+        written.presets.push(Value::Object(item));
+    }
+    let keys =
+        rooms.identity.keys(owner).await.map_err(|source| ApplyError::Identity { at: None, source })?;
+    for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
+        let mut item = members(json!({ "owner": owner.tenant_handle, "name": key.name }));
+        if let KeyScope::Presets(presets) = &key.scope {
+            let named: Vec<&String> = presets.iter().filter_map(|preset| slugs.get(preset)).collect();
+            item.insert("presets".to_owned(), value(&named));
+        }
+        written.keys.push(Value::Object(item));
+    }
+    Ok(())
+}
+
+/// Names the files that the credential would be read from.
+fn add_auth(item: &mut Map<String, Value>, kind: &str, name: &str) {
+    let auth = match kind {
+        "bearer" => json!({ "bearer_file": format!("{name}.token") }),
+        "basic" => json!({ "basic": { "user": "", "password_file": format!("{name}.password") } }),
+        "header" => json!({ "header": { "name": "", "value_file": format!("{name}.token") } }),
+        _ => return,
+    };
+    item.insert("auth".to_owned(), auth);
+}
+
+fn tools(taken: &Selection, names: &BTreeMap<SourceId, String>) -> Option<Value> {
+    let mut item = members(json!({ "source": names.get(&taken.source)? }));
+    let named = |keep: fn(&PresetTool) -> bool| -> Vec<&str> {
+        taken.tools.iter().filter(|tool| keep(tool)).map(|tool| tool.name.as_str()).collect()
+    };
+    if taken.all {
+        item.insert("allow".to_owned(), "all".into());
+        let deny = named(|tool| !tool.enabled);
+        if !deny.is_empty() {
+            item.insert("deny".to_owned(), value(&deny));
+        }
+    } else {
+        item.insert("allow".to_owned(), value(&named(|tool| tool.enabled)));
+    }
+    let texts = |text: fn(&PresetTool) -> Option<&String>| -> BTreeMap<&str, &String> {
+        taken.tools.iter().filter_map(|tool| Some((tool.name.as_str(), text(tool)?))).collect()
+    };
+    for (name, texts) in [
+        ("rename", texts(|tool| tool.exposed_name.as_ref())),
+        ("describe", texts(|tool| tool.exposed_description.as_ref())),
+    ] {
+        if !texts.is_empty() {
+            item.insert(name.to_owned(), value(&texts));
+        }
+    }
+    let checked = named(|tool| tool.check_arguments);
+    if !checked.is_empty() {
+        item.insert("check_arguments".to_owned(), value(&checked));
+    }
+    Some(Value::Object(item))
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+fn value(thing: &impl Serialize) -> Value {
+    serde_json::to_value(thing).unwrap_or_default()
+}

@@ -1,0 +1,124 @@
+//! `doorward user`: accounts, at the shell of a stopped installation.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+use doorward::{
+    identity::{NewUser, UserChange},
+    model::{Email, Handle, InstanceRole, PlanName},
+    policy::operator_at_the_shell,
+    secret::Secret,
+};
+
+use super::{CommandResult, Context, installation::Installation, read_secret_file};
+use crate::{config::LogFormat, logging};
+
+/// The most that is read of a password.
+const PASSWORD_BYTES_MAX: u64 = 4096;
+
+/// What `doorward user` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Make an account. The password is read from standard input unless a file is named.
+    Add(AddArguments),
+    /// List the accounts.
+    List,
+    /// Give an account a new password, which ends its browser sessions.
+    SetPassword {
+        /// The account's handle.
+        #[arg(value_parser = Handle::parse)]
+        handle: Handle,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+}
+
+/// What `doorward user add` takes.
+#[derive(Debug, Args)]
+pub(super) struct AddArguments {
+    /// The public name, also the owner's part of addresses.
+    #[arg(value_parser = Handle::parse)]
+    handle: Handle,
+    /// Where to write to.
+    #[arg(value_parser = Email::parse)]
+    email: Email,
+    /// Let the account manage the instance.
+    #[arg(long)]
+    admin: bool,
+    /// What the account may use.
+    #[arg(long, value_parser = PlanName::parse)]
+    plan: Option<PlanName>,
+    #[command(flatten)]
+    password: PasswordArguments,
+}
+
+/// Where a password is.
+#[derive(Debug, Args)]
+pub(super) struct PasswordArguments {
+    /// The file with the password; without it, standard input.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(context: &Context, command: UserCommand) -> CommandResult {
+    logging::start("warn", LogFormat::Text);
+    let settings = context.load()?.settings;
+    // Before the installation is opened, since somebody may be typing it.
+    let password = match &command {
+        UserCommand::Add(arguments) => read_password(arguments.password.password_file.as_deref())?,
+        UserCommand::SetPassword { password, .. } => read_password(password.password_file.as_deref())?,
+        UserCommand::List => Secret::default(),
+    };
+    let installation = Installation::open(&settings).await?;
+    let done = act(&installation, command, password).await;
+    installation.close().await;
+    done
+}
+
+async fn act(installation: &Installation, command: UserCommand, password: Secret) -> CommandResult {
+    let identity = &installation.engine.identity;
+    let permit = operator_at_the_shell();
+    match command {
+        UserCommand::Add(AddArguments { handle, email, admin, plan, .. }) => {
+            let role = if admin { InstanceRole::Admin } else { InstanceRole::Member };
+            let user = identity.add_user(&permit, NewUser { handle, email, password, role, plan }).await?;
+            println!("made the account {} ({}, plan {})", user.handle, user.role, user.plan);
+        }
+        UserCommand::List => {
+            for user in identity.users(&permit).await? {
+                let state = if user.enabled { "" } else { "  switched off" };
+                println!(
+                    "{:<24} {:<8} {:<12} {}{state}",
+                    user.handle,
+                    user.role.word(),
+                    user.plan,
+                    user.email
+                );
+            }
+        }
+        UserCommand::SetPassword { handle, .. } => {
+            let users = identity.users(&permit).await?;
+            let user = users.into_iter().find(|user| user.handle == handle);
+            let user = user.ok_or_else(|| format!("there is no account `{handle}`"))?;
+            let change = UserChange { password: Some(password), ..UserChange::default() };
+            identity.update_user(&permit, user.id, change).await?;
+            println!("`{handle}` has a new password");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a password from a file, or the first line of standard input. Never from the command line,
+/// which other users of the machine can see.
+fn read_password(file: Option<&Path>) -> Result<Secret, std::io::Error> {
+    if let Some(path) = file {
+        return read_secret_file(path);
+    }
+    let mut text = String::new();
+    std::io::stdin().lock().take(PASSWORD_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(Secret::new(text.lines().next().unwrap_or_default()))
+}

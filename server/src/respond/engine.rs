@@ -1,0 +1,130 @@
+//! What the engine's errors are as problems.
+
+use std::error::Error;
+
+use doorward::{
+    audit::AuditError, fault::Fault, identity::IdentityError, metrics::MetricsError, policy::Denied,
+    presets::PresetError, quota::QuotaError, sources::SourceError, store::StoreError,
+};
+
+use super::{Problem, ProblemKind};
+use crate::apply::ApplyError;
+
+impl Problem {
+    /// Describes an error by whose fault it is. What went wrong inside goes to the log, since this
+    /// is where it is handled.
+    pub fn of(error: &(dyn Error + 'static), fault: Fault) -> Self {
+        match fault {
+            Fault::Caller => Self::new(ProblemKind::Unprocessable, chain(error)),
+            Fault::Refused => Self::new(ProblemKind::Forbidden, chain(error)),
+            Fault::Upstream => Self::new(ProblemKind::Upstream, chain(error)),
+            Fault::Gateway => {
+                tracing::error!("could not answer: {}", chain(error));
+                Self::new(ProblemKind::Internal, "the log has more under this request's id")
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_passing() {
+            tracing::warn!("could not answer: {}", chain(&error));
+            return Self::new(ProblemKind::Unavailable, "the database is busy or away").retry_after_secs(1);
+        }
+        Self::of(&error, error.fault())
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            // What belongs to others is not there.
+            Denied::OtherOrganisation => Self::new(ProblemKind::NotFound, ""),
+            Denied::Role { .. } | Denied::InstanceAdmin | Denied::KeyScope => {
+                Self::new(ProblemKind::Forbidden, denied.to_string())
+            }
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Denied(denied) => denied.into(),
+            IdentityError::Store(error) => error.into(),
+            IdentityError::Busy => Self::new(ProblemKind::Unavailable, error.to_string()).retry_after_secs(1),
+            IdentityError::Throttled { retry_after } => Self::new(ProblemKind::TooMany, error.to_string())
+                .retry_after_secs(retry_after.as_secs().max(1)),
+            IdentityError::Taken { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<SourceError> for Problem {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
+            SourceError::Denied(denied) => denied.into(),
+            SourceError::Store(error) => error.into(),
+            SourceError::NameTaken { .. } | SourceError::Stale { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<PresetError> for Problem {
+    fn from(error: PresetError) -> Self {
+        match error {
+            PresetError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
+            PresetError::Denied(denied) => denied.into(),
+            PresetError::Store(error) => error.into(),
+            PresetError::SlugTaken { .. } | PresetError::Stale { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<QuotaError> for Problem {
+    fn from(error: QuotaError) -> Self {
+        match error {
+            QuotaError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        Self::of(&error, error.fault())
+    }
+}
+
+impl From<MetricsError> for Problem {
+    fn from(error: MetricsError) -> Self {
+        Self::of(&error, error.fault())
+    }
+}
+
+impl From<ApplyError> for Problem {
+    fn from(error: ApplyError) -> Self {
+        Self::of(&error, error.fault())
+    }
+}
+
+/// Writes an error with its causes on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! The OpenAPI document of this API.
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use super::{apply, datasources, keys, presets, usage};
+use crate::apply::{Action, Plan, Step};
+
+/// The document. Every path of `routes/mod.rs` under `/api/v1` stands here; a test compares them.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Doorward",
+        description = "What the console does, for programs. Send an API key as `Authorization: Bearer dw_…`. \
+                       What goes wrong is answered as problem details (RFC 9457).",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        openapi,
+        datasources::list, datasources::create, datasources::read, datasources::update, datasources::remove,
+        datasources::test,
+        presets::list, presets::create, presets::read, presets::update, presets::remove,
+        keys::list, keys::create, keys::revoke,
+        usage::read,
+        apply::apply, apply::export,
+    ),
+    components(schemas(Plan, Step, Action)),
+    modifiers(&ApiKey)
+)]
+pub struct Document;
+
+struct ApiKey;
+
+impl Modify for ApiKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("dw_…").build();
+        let components = document.components.get_or_insert_with(Components::new);
+        components.add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        document.security = Some(vec![SecurityRequirement::new("api_key", Vec::<String>::new())]);
+    }
+}
+
+/// Returns this document. Needs no key.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "documents", security(()),
+    responses((status = 200, description = "the OpenAPI document")))]
+pub(in crate::routes) async fn openapi() -> Response {
+    Json(Document::openapi()).into_response()
+}

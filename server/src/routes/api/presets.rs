@@ -1,0 +1,272 @@
+//! `/api/v1/presets`.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use doorward::{
+    model::{Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId, Visibility},
+    presets::{NewPreset, PresetChange},
+};
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Body, Id, Page, PageQuery, time};
+use crate::{
+    respond::{Problem, ProblemBody, ProblemKind},
+    routes::caller::Caller,
+    state::AppState,
+};
+
+/// A preset.
+#[derive(Serialize, ToSchema)]
+pub(in crate::routes) struct PresetBody {
+    #[schema(value_type = String, format = "uuid")]
+    id: PresetId,
+    /// The last part of its address.
+    #[schema(value_type = String)]
+    slug: Slug,
+    /// Where agents call it.
+    address: String,
+    title: String,
+    description: String,
+    /// `private` or `public`.
+    #[schema(value_type = String)]
+    visibility: Visibility,
+    /// Whether a caller needs no key.
+    anonymous: bool,
+    /// `active`, `disabled` or `archived`.
+    #[schema(value_type = String)]
+    status: PresetStatus,
+    /// Counts the edits; send it with an edit.
+    version: i64,
+    created_at: String,
+    updated_at: String,
+}
+
+/// A preset with what it takes from which source.
+#[derive(Serialize, ToSchema)]
+pub(in crate::routes) struct PresetDetail {
+    #[serde(flatten)]
+    preset: PresetBody,
+    sources: Vec<SelectionBody>,
+}
+
+/// What a preset takes from one source.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct SelectionBody {
+    #[schema(value_type = String, format = "uuid")]
+    source: SourceId,
+    /// Whether every accepted tool is taken unless switched off in `tools`; otherwise only those
+    /// switched on there.
+    all: bool,
+    /// What is said of single tools.
+    #[serde(default)]
+    tools: Vec<SelectedTool>,
+}
+
+/// What a preset says of one tool.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct SelectedTool {
+    /// The name the source knows it by.
+    name: String,
+    #[serde(default = "yes")]
+    enabled: bool,
+    /// The name callers see instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exposed_name: Option<String>,
+    /// The description callers see instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exposed_description: Option<String>,
+    /// Whether arguments are checked against the input schema before the source is asked.
+    #[serde(default)]
+    check_arguments: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl From<SelectionBody> for Selection {
+    fn from(body: SelectionBody) -> Self {
+        let tools = body.tools.into_iter().map(|tool| PresetTool {
+            name: tool.name,
+            enabled: tool.enabled,
+            exposed_name: tool.exposed_name,
+            exposed_description: tool.exposed_description,
+            check_arguments: tool.check_arguments,
+        });
+        Self { source: body.source, all: body.all, tools: tools.collect() }
+    }
+}
+
+impl From<Selection> for SelectionBody {
+    fn from(selection: Selection) -> Self {
+        let tools = selection.tools.into_iter().map(|tool| SelectedTool {
+            name: tool.name,
+            enabled: tool.enabled,
+            exposed_name: tool.exposed_name,
+            exposed_description: tool.exposed_description,
+            check_arguments: tool.check_arguments,
+        });
+        Self { source: selection.source, all: selection.all, tools: tools.collect() }
+    }
+}
+
+/// A preset to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct NewPresetBody {
+    #[schema(value_type = String)]
+    slug: Slug,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    description: String,
+    /// `private` if absent.
+    #[schema(value_type = Option<String>)]
+    visibility: Option<Visibility>,
+    #[serde(default)]
+    anonymous: bool,
+    #[serde(default)]
+    sources: Vec<SelectionBody>,
+}
+
+/// An edit of a preset; what is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct PresetChangeBody {
+    /// The version that was looked at. Another one is refused with 409.
+    version: i64,
+    #[schema(value_type = Option<String>)]
+    slug: Option<Slug>,
+    title: Option<String>,
+    description: Option<String>,
+    #[schema(value_type = Option<String>)]
+    visibility: Option<Visibility>,
+    anonymous: Option<bool>,
+    #[schema(value_type = Option<String>)]
+    status: Option<PresetStatus>,
+    sources: Option<Vec<SelectionBody>>,
+}
+
+fn body(state: &AppState, owner: &Handle, preset: Preset) -> PresetBody {
+    PresetBody {
+        id: preset.id,
+        address: format!("{}/mcp/{owner}/{}", state.settings().base_url(), preset.slug),
+        slug: preset.slug,
+        title: preset.title,
+        description: preset.description,
+        visibility: preset.visibility,
+        anonymous: preset.anonymous,
+        status: preset.status,
+        version: preset.version,
+        created_at: time(preset.created_at),
+        updated_at: time(preset.updated_at),
+    }
+}
+
+/// Lists the presets of the caller's organisation by slug.
+#[utoipa::path(get, path = "/api/v1/presets", tag = "presets", params(PageQuery),
+    responses((status = 200, body = Page<PresetBody>), (status = 401, body = ProblemBody)))]
+pub(in crate::routes) async fn list(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    query: PageQuery,
+) -> Result<Json<Page<PresetBody>>, Problem> {
+    let all = state.engine().presets.list(&member).await?;
+    let all = all.into_iter().map(|summary| body(&state, &summary.owner, summary.preset)).collect();
+    Ok(Json(Page::cut(all, &query, |preset: &PresetBody| preset.slug.to_string())))
+}
+
+/// Makes a preset.
+#[utoipa::path(post, path = "/api/v1/presets", tag = "presets", request_body = NewPresetBody,
+    responses((status = 201, body = PresetBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(in crate::routes) async fn create(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    Body(new): Body<NewPresetBody>,
+) -> Result<Response, Problem> {
+    let new = NewPreset {
+        slug: new.slug,
+        title: new.title,
+        description: new.description,
+        visibility: new.visibility.unwrap_or(Visibility::Private),
+        anonymous: new.anonymous,
+        selections: new.sources.into_iter().map(Selection::from).collect(),
+    };
+    let preset = state.engine().presets.add(&member, new).await?;
+    let location = format!("/api/v1/presets/{}", preset.id);
+    let body = body(&state, &member.tenant_handle, preset);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response())
+}
+
+/// Returns a preset with what it takes from which source.
+#[utoipa::path(get, path = "/api/v1/presets/{id}", tag = "presets",
+    params(("id" = String, Path, description = "the preset")),
+    responses((status = 200, body = PresetDetail), (status = 401, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+pub(in crate::routes) async fn read(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    Id(id): Id<PresetId>,
+) -> Result<Json<PresetDetail>, Problem> {
+    let presets = &state.engine().presets;
+    let Some(preset) = presets.find(&member, id).await? else { return Err(nothing()) };
+    let sources = presets.selections(&member, id).await?;
+    Ok(Json(PresetDetail {
+        preset: body(&state, &member.tenant_handle, preset),
+        sources: sources.into_iter().map(SelectionBody::from).collect(),
+    }))
+}
+
+/// Edits a preset.
+#[utoipa::path(patch, path = "/api/v1/presets/{id}", tag = "presets",
+    params(("id" = String, Path, description = "the preset")), request_body = PresetChangeBody,
+    responses((status = 200, body = PresetBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(in crate::routes) async fn update(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    Id(id): Id<PresetId>,
+    Body(edit): Body<PresetChangeBody>,
+) -> Result<Json<PresetBody>, Problem> {
+    let change = PresetChange {
+        slug: edit.slug,
+        title: edit.title,
+        description: edit.description,
+        visibility: edit.visibility,
+        anonymous: edit.anonymous,
+        selections: edit.sources.map(|sources| sources.into_iter().map(Selection::from).collect()),
+    };
+    let presets = &state.engine().presets;
+    let mut preset = presets.update(&member, id, change, edit.version).await?;
+    if let Some(status) = edit.status.filter(|status| *status != preset.status) {
+        preset = presets.set_status(&member, id, status).await?;
+    }
+    Ok(Json(body(&state, &member.tenant_handle, preset)))
+}
+
+/// Deletes a preset for good.
+#[utoipa::path(delete, path = "/api/v1/presets/{id}", tag = "presets",
+    params(("id" = String, Path, description = "the preset")),
+    responses((status = 204), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+pub(in crate::routes) async fn remove(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    Id(id): Id<PresetId>,
+) -> Result<StatusCode, Problem> {
+    state.engine().presets.remove(&member, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn nothing() -> Problem {
+    Problem::new(ProblemKind::NotFound, "there is no such preset")
+}

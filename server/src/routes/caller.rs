@@ -1,0 +1,63 @@
+//! Who is calling: an API key if one is given, else the browser's cookie.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use doorward::{identity::KeyError, model::Member};
+use http::{HeaderMap, header, request::Parts};
+
+use crate::{
+    respond::{Problem, ProblemKind},
+    state::AppState,
+};
+
+/// The person behind a request. A route that takes one refuses everybody else.
+pub(super) struct Caller(pub(super) Arc<Member>);
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        find(&parts.headers, state).await?.map(Self).ok_or_else(|| {
+            Problem::new(ProblemKind::Unauthenticated, "send `Authorization: Bearer dw_…`, or sign in")
+        })
+    }
+}
+
+/// Returns who is calling; `None` if the request says nothing of it. A key that does not hold is
+/// refused, also when there is a cookie beside it.
+pub(super) async fn find(headers: &HeaderMap, state: &AppState) -> Result<Option<Arc<Member>>, Problem> {
+    let identity = &state.engine().identity;
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(value) = given.next() {
+        let bearer = value.to_str().ok().and_then(bearer).filter(|_| given.next().is_none());
+        let Some(bearer) = bearer else { return Err(refused(&KeyError::Malformed)) };
+        return identity.authenticate_key(bearer).await.map(Some).map_err(|error| refused(&error));
+    }
+    let Some(cookie) = cookie(headers, state.cookie_name()) else { return Ok(None) };
+    Ok(identity.find_session(cookie).await?)
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+fn refused(error: &KeyError) -> Problem {
+    match error {
+        KeyError::Store(_) => Problem::of(error, error.fault()),
+        KeyError::Malformed
+        | KeyError::Unknown
+        | KeyError::Expired
+        | KeyError::Revoked
+        | KeyError::Disabled => Problem::new(ProblemKind::Unauthenticated, error.to_string()),
+    }
+}
+
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then_some(value)
+    })
+}

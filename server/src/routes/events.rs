@@ -1,0 +1,102 @@
+//! The live tail: the signed-in person's run events as they happen, as server-sent events.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use doorward::{
+    model::{RunEvent, TenantId},
+    policy,
+};
+use futures::{Stream, StreamExt as _};
+use http::HeaderMap;
+use serde_json::json;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::caller::{self, Caller};
+use crate::{
+    respond::{Problem, ProblemKind},
+    state::AppState,
+};
+
+/// How often a silent stream shows that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long a stream lasts before the browser has to show its cookie again.
+const STREAM_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Streams events until the browser leaves, the program stops, or the cookie is to be shown again.
+///
+/// A page that is slow misses events rather than holding them up; it is told how many.
+pub(super) async fn events(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let Ok(place) = state.tails().try_acquire_owned() else {
+        return Err(Problem::new(ProblemKind::TooMany, "too many live tails are open"));
+    };
+    let tenant = policy::may_see(&member, member.tenant)?.tenant();
+    let stopped = state.stopping();
+    let events = state.engine().audit.tail();
+    let tail = Tail { tenant, events, headers, state };
+    let ends = async move {
+        tokio::select! {
+            () = stopped.cancelled_owned() => {}
+            () = tokio::time::sleep(STREAM_LIFETIME) => {}
+        }
+    };
+    let stream = futures::stream::unfold((tail, place), async |(mut tail, place)| {
+        let event = tail.next().await?;
+        Some((Ok(event), (tail, place)))
+    });
+    let stream = stream.take_until(Box::pin(ends));
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+struct Tail {
+    tenant: TenantId,
+    events: Receiver<Arc<RunEvent>>,
+    headers: HeaderMap,
+    state: AppState,
+}
+
+impl Tail {
+    /// Returns the next event of this organisation; `None` when there will be no more.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            match self.events.recv().await {
+                Ok(event) if event.tenant == self.tenant => {
+                    // Who has signed out, or was signed out, hears no more.
+                    caller::find(&self.headers, &self.state).await.ok().flatten()?;
+                    return Some(Event::default().event("run").id(event.id.to_string()).data(line(&event)));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(missed)) => {
+                    return Some(Event::default().event("missed").data(missed.to_string()));
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// Returns what a line of the tail shows.
+fn line(event: &RunEvent) -> String {
+    json!({
+        "id": event.id,
+        "at": event.at,
+        "time": event.at.to_string(),
+        "action": event.action,
+        "outcome": event.outcome,
+        "reason": event.reason,
+        "principal": event.principal,
+        "preset": event.preset_slug,
+        "source": event.source_name,
+        "subject": event.subject,
+        "duration_us": event.duration_us,
+    })
+    .to_string()
+}
