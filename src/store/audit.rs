@@ -1,21 +1,12 @@
-//! Run events, chained by hash inside each organisation: each names the hash of the one before.
+//! Run events as they are searched. How they are recorded is in `audit_chain.rs`.
 
-use std::collections::{BTreeMap, HashSet};
-
-use sha2::{Digest, Sha256};
-use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
+use sqlx::{FromRow, QueryBuilder, query_as};
 
 use crate::{
     clock::Ms,
     model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, UserId},
-    store::{LIST_MAX, Result, SystemTx, Tx, clean, on, read_hash, read_word},
+    store::{LIST_MAX, Result, Tx, clean, on, read_word},
 };
-
-/// Rows of one statement: 25 parameters each, of 32 766 that SQLite takes.
-const BATCH: usize = 500;
-
-/// What the first event of a chain names as the hash before it.
-const FIRST_PREV: [u8; 32] = [0; 32];
 
 /// Which events are asked for. Every member narrows; the default is the newest of all.
 #[derive(Clone, Debug, Default)]
@@ -49,19 +40,10 @@ impl EventFilter {
     pub const LIMIT_DEFAULT: i64 = 50;
 }
 
-/// What looking over a chain found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChainReport {
-    /// How many events were looked at.
-    pub events: i64,
-    /// The number of the first event that does not fit; `None` = the chain is whole.
-    pub broken_at: Option<i64>,
-}
-
 #[derive(FromRow)]
-struct EventRow {
+pub(super) struct EventRow {
     tenant_id: TenantId,
-    seq: i64,
+    pub(super) seq: i64,
     id: EventId,
     at: Ms,
     action: String,
@@ -83,12 +65,12 @@ struct EventRow {
     response_bytes: i64,
     argument_digest: String,
     request_id: String,
-    prev: Vec<u8>,
-    hash: Vec<u8>,
+    pub(super) prev: Vec<u8>,
+    pub(super) hash: Vec<u8>,
 }
 
 impl EventRow {
-    fn event(self) -> Result<RunEvent> {
+    pub(super) fn event(self) -> Result<RunEvent> {
         Ok(RunEvent {
             id: self.id,
             tenant: self.tenant_id,
@@ -114,14 +96,6 @@ impl EventRow {
             request_id: self.request_id,
         })
     }
-}
-
-#[derive(FromRow)]
-struct HeadRow {
-    seq: i64,
-    hash: Vec<u8>,
-    pruned_seq: i64,
-    pruned_hash: Vec<u8>,
 }
 
 impl Tx {
@@ -200,273 +174,6 @@ impl Tx {
         })?;
         row.map(EventRow::event).transpose()
     }
-}
-
-impl SystemTx {
-    /// Adds events of any organisations to their chains, in the order given. Those recorded before
-    /// (the same id) are passed over, so that a batch may be tried again.
-    pub async fn append_events(&mut self, events: &[RunEvent]) -> Result<()> {
-        // Organisations in one order, so that two replicas never wait for each other in a circle.
-        let mut chains: BTreeMap<TenantId, Vec<&RunEvent>> = BTreeMap::new();
-        for event in events {
-            chains.entry(event.tenant).or_default().push(event);
-        }
-        for (tenant, events) in chains {
-            for batch in events.chunks(BATCH) {
-                self.extend_chain(tenant, batch).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn extend_chain(&mut self, tenant: TenantId, events: &[&RunEvent]) -> Result<()> {
-        // The update that changes nothing locks the head on PostgreSQL until we commit.
-        let head: HeadRow = on!(self, |c| {
-            query_as(
-                "insert into audit_heads (tenant_id, seq, hash, pruned_seq, pruned_hash)
-                 values ($1, 0, $2, 0, $2)
-                 on conflict (tenant_id) do update set seq = audit_heads.seq
-                 returning seq, hash, pruned_seq, pruned_hash",
-            )
-            .bind(tenant)
-            .bind(FIRST_PREV.as_slice())
-            .fetch_one(c)
-            .await
-        })?;
-        let mut recorded = self.recorded(tenant, events).await?;
-
-        let mut seq = head.seq;
-        let mut prev = read_hash("audit_heads.hash", &head.hash)?;
-        let mut links = Vec::with_capacity(events.len());
-        for event in events {
-            if !recorded.insert(event.id) {
-                continue;
-            }
-            let event = storable(event);
-            seq += 1;
-            let hash = link_hash(&prev, seq, &event);
-            links.push((seq, prev, hash, event));
-            prev = hash;
-        }
-        if links.is_empty() {
-            return Ok(());
-        }
-
-        on!(self, |c: Driver| {
-            let mut statement = QueryBuilder::<Driver>::new(
-                "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
-                    key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
-                    duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash) ",
-            );
-            statement.push_values(&links, |mut row, (seq, prev, hash, event)| {
-                row.push_bind(tenant)
-                    .push_bind(*seq)
-                    .push_bind(event.id)
-                    .push_bind(event.at)
-                    .push_bind(event.action.word())
-                    .push_bind(event.outcome.word())
-                    .push_bind(&event.reason)
-                    .push_bind(event.user)
-                    .push_bind(&event.principal)
-                    .push_bind(event.key)
-                    .push_bind(&event.address)
-                    .push_bind(&event.client)
-                    .push_bind(&event.revision)
-                    .push_bind(event.preset)
-                    .push_bind(&event.preset_slug)
-                    .push_bind(event.source)
-                    .push_bind(&event.source_name)
-                    .push_bind(&event.subject)
-                    .push_bind(event.duration_us)
-                    .push_bind(event.request_bytes)
-                    .push_bind(event.response_bytes)
-                    .push_bind(&event.argument_digest)
-                    .push_bind(&event.request_id)
-                    .push_bind(prev.as_slice())
-                    .push_bind(hash.as_slice());
-            });
-            statement.build().execute(c).await.map(drop)
-        })?;
-        on!(self, |c| {
-            query("update audit_heads set seq = $2, hash = $3 where tenant_id = $1")
-                .bind(tenant)
-                .bind(seq)
-                .bind(prev.as_slice())
-                .execute(c)
-                .await
-                .map(drop)
-        })?;
-        Ok(())
-    }
-
-    /// Returns which of these events are in the chain. Ids sort by time, so a batch is a narrow
-    /// range of them.
-    async fn recorded(&mut self, tenant: TenantId, events: &[&RunEvent]) -> Result<HashSet<EventId>> {
-        let ids = || events.iter().map(|event| event.id);
-        let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
-            return Ok(HashSet::new());
-        };
-        let found: Vec<EventId> = on!(self, |c| {
-            query_scalar("select id from audit_events where tenant_id = $1 and id >= $2 and id <= $3")
-                .bind(tenant)
-                .bind(first)
-                .bind(last)
-                .fetch_all(c)
-                .await
-        })?;
-        Ok(found.into_iter().collect())
-    }
-
-    /// Looks over an organisation's whole chain.
-    pub async fn verify_chain(&mut self, tenant: TenantId) -> Result<ChainReport> {
-        let Some(head) = self.chain_head(tenant).await? else {
-            return Ok(ChainReport { events: 0, broken_at: None });
-        };
-        let mut events = 0;
-        let mut seq = head.pruned_seq;
-        let mut prev = head.pruned_hash;
-        loop {
-            let rows: Vec<EventRow> = on!(self, |c| {
-                query_as("select * from audit_events where tenant_id = $1 and seq > $2 order by seq limit $3")
-                    .bind(tenant)
-                    .bind(seq)
-                    .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
-                    .fetch_all(c)
-                    .await
-            })?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in rows {
-                seq += 1;
-                events += 1;
-                let (found_seq, found_prev, found_hash) = (row.seq, row.prev.clone(), row.hash.clone());
-                let fits = found_seq == seq
-                    && found_prev == prev
-                    && row.event().is_ok_and(|event| {
-                        read_hash("audit_events.prev", &found_prev)
-                            .is_ok_and(|prev| link_hash(&prev, seq, &event).as_slice() == found_hash)
-                    });
-                if !fits {
-                    return Ok(ChainReport { events, broken_at: Some(seq) });
-                }
-                prev = found_hash;
-            }
-        }
-        let whole = seq == head.seq && prev == head.hash;
-        Ok(ChainReport { events, broken_at: (!whole).then_some(seq + 1) })
-    }
-
-    async fn chain_head(&mut self, tenant: TenantId) -> Result<Option<HeadRow>> {
-        Ok(on!(self, |c| {
-            query_as("select seq, hash, pruned_seq, pruned_hash from audit_heads where tenant_id = $1")
-                .bind(tenant)
-                .fetch_optional(c)
-                .await
-        })?)
-    }
-
-    /// Removes an organisation's events from before `before`, at most `limit`, the oldest first.
-    /// Returns how many. The chain remembers where it was cut.
-    pub async fn prune_events(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
-        let Some(head) = self.chain_head(tenant).await? else {
-            return Ok(0);
-        };
-        let oldest: Vec<(i64, Ms, Vec<u8>)> = on!(self, |c| {
-            query_as(
-                "select seq, at, hash from audit_events where tenant_id = $1 and seq > $2 order by seq limit $3",
-            )
-            .bind(tenant)
-            .bind(head.pruned_seq)
-            .bind(limit)
-            .fetch_all(c)
-            .await
-        })?;
-        // Up to the first that is young enough: the chain is cut at one place.
-        let Some((seq, _, hash)) = oldest.into_iter().take_while(|(_, at, _)| *at < before).last() else {
-            return Ok(0);
-        };
-        on!(self, |c| {
-            query("update audit_heads set pruned_seq = $2, pruned_hash = $3 where tenant_id = $1")
-                .bind(tenant)
-                .bind(seq)
-                .bind(&hash)
-                .execute(c)
-                .await
-                .map(drop)
-        })?;
-        Ok(on!(self, |c| {
-            query("delete from audit_events where tenant_id = $1 and seq <= $2")
-                .bind(tenant)
-                .bind(seq)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?)
-    }
-}
-
-/// Returns the event as both databases can keep it, which is what the hash is of.
-fn storable(event: &RunEvent) -> RunEvent {
-    let mut event = event.clone();
-    for text in [
-        &mut event.reason,
-        &mut event.principal,
-        &mut event.address,
-        &mut event.client,
-        &mut event.revision,
-        &mut event.preset_slug,
-        &mut event.source_name,
-        &mut event.subject,
-        &mut event.argument_digest,
-        &mut event.request_id,
-    ] {
-        if text.contains('\0') {
-            *text = clean(text).into_owned();
-        }
-    }
-    event
-}
-
-/// Hashes an event together with the hash before it. Every member is led by its length, so that no
-/// two different events give the same bytes. The order is part of what is stored: it never changes.
-fn link_hash(prev: &[u8; 32], seq: i64, event: &RunEvent) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(prev);
-    let mut member = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_be_bytes());
-        hasher.update(bytes);
-    };
-    member(&seq.to_be_bytes());
-    member(event.tenant.0.as_bytes());
-    member(event.id.0.as_bytes());
-    member(&event.at.0.to_be_bytes());
-    for text in [event.action.word(), event.outcome.word(), &event.reason] {
-        member(text.as_bytes());
-    }
-    member(optional(&event.user.map(|id| id.0)));
-    member(event.principal.as_bytes());
-    member(optional(&event.key.map(|id| id.0)));
-    for text in [&event.address, &event.client, &event.revision] {
-        member(text.as_bytes());
-    }
-    member(optional(&event.preset.map(|id| id.0)));
-    member(event.preset_slug.as_bytes());
-    member(optional(&event.source.map(|id| id.0)));
-    for text in [&event.source_name, &event.subject] {
-        member(text.as_bytes());
-    }
-    for number in [event.duration_us, event.request_bytes, event.response_bytes] {
-        member(&number.to_be_bytes());
-    }
-    for text in [&event.argument_digest, &event.request_id] {
-        member(text.as_bytes());
-    }
-    hasher.finalize().into()
-}
-
-fn optional(id: &Option<uuid::Uuid>) -> &[u8] {
-    id.as_ref().map_or(&[], |id| id.as_bytes().as_slice())
 }
 
 /// Returns a pattern that finds the text anywhere; `!` escapes what a pattern would read otherwise.

@@ -1,49 +1,22 @@
-//! Counters over time: totals of each organisation by the minute, details by minute and hour.
+//! Counters over time as they are read: totals of each organisation by the minute, details by minute
+//! and hour. How they are written is in `metrics_add.rs`.
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{sync::LazyLock, time::Duration};
 
-use sqlx::{ColumnIndex, Database, Decode, FromRow, QueryBuilder, Row, Type, query};
+use sqlx::{ColumnIndex, Database, Decode, FromRow, QueryBuilder, Row, Type};
 use uuid::Uuid;
 
 use crate::{
     clock::Ms,
-    model::{PresetId, SourceId, TenantId},
-    store::{Histogram, Result, SystemTx, Tx, clean, on},
+    model::{PresetId, SourceId},
+    store::{Histogram, Result, Tx, clean, on},
 };
 
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 3_600_000;
-
-/// Rows of one statement: 49 parameters each, of 32 766 that SQLite takes.
-const BATCH: usize = 200;
+pub(super) const MINUTE_MS: i64 = 60_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// Totals over a longer time than this are read from the hours.
 const MINUTES_READ_MAX: Duration = Duration::from_secs(6 * 3600);
-
-/// What happened in one minute to one series, to be added to what is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricRow {
-    /// The organisation.
-    pub tenant: TenantId,
-    /// Any time inside the minute.
-    pub at: Ms,
-    /// The preset; `None` = none.
-    pub preset: Option<PresetId>,
-    /// The source; `None` = none.
-    pub source: Option<SourceId>,
-    /// The tool by its exposed name; empty = none.
-    pub tool: String,
-    /// Calls.
-    pub calls: i64,
-    /// Those that count as errors.
-    pub errors: i64,
-    /// All durations together, in microseconds.
-    pub duration_us_sum: i64,
-    /// The longest duration, in microseconds.
-    pub duration_us_max: i64,
-    /// How many took how long.
-    pub histogram: Histogram,
-}
 
 /// What is asked of a chart's line.
 #[derive(Clone, Debug)]
@@ -152,19 +125,6 @@ macro_rules! filter {
     };
 }
 
-/// Binds [`Counts`] in the order of [`COLUMNS`].
-macro_rules! counts {
-    ($row:ident, $counts:ident) => {
-        $row.push_bind($counts.calls)
-            .push_bind($counts.errors)
-            .push_bind($counts.duration_us_sum)
-            .push_bind($counts.duration_us_max);
-        for count in $counts.histogram.counts() {
-            $row.push_bind(*count);
-        }
-    };
-}
-
 impl Tx {
     /// Returns a chart's line, the oldest point first.
     pub async fn series(&mut self, query: &SeriesQuery) -> Result<Vec<MetricPoint>> {
@@ -237,159 +197,14 @@ impl Tx {
     }
 }
 
-impl SystemTx {
-    /// Adds what happened to the minutes and hours stored.
-    pub async fn add_metrics(&mut self, rows: &[MetricRow]) -> Result<()> {
-        // Each row once in a statement, and in one order so that two replicas never wait for each
-        // other in a circle.
-        let mut minutes: BTreeMap<(TenantId, i64), Counts> = BTreeMap::new();
-        let mut minutes_by: BTreeMap<Series, Counts> = BTreeMap::new();
-        let mut hours_by: BTreeMap<Series, Counts> = BTreeMap::new();
-        for row in rows {
-            let minute = row.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
-            let series = Series {
-                tenant: row.tenant,
-                at: minute,
-                preset: row.preset.map_or(Uuid::nil(), |id| id.0),
-                source: row.source.map_or(Uuid::nil(), |id| id.0),
-                tool: clean(&row.tool).into_owned(),
-            };
-            minutes.entry((row.tenant, minute)).or_default().add(row);
-            hours_by
-                .entry(Series { at: row.at.0.div_euclid(HOUR_MS) * HOUR_MS, ..series.clone() })
-                .or_default()
-                .add(row);
-            minutes_by.entry(series).or_default().add(row);
-        }
-
-        let minutes: Vec<_> = minutes.into_iter().collect();
-        for batch in minutes.chunks(BATCH) {
-            on!(self, |c: Driver| {
-                let mut statement = QueryBuilder::<Driver>::new("insert into metrics_1m (tenant_id, at, ");
-                statement.push(&*COLUMNS).push(") ");
-                statement.push_values(batch, |mut row, ((tenant, at), counts)| {
-                    row.push_bind(*tenant).push_bind(*at);
-                    counts!(row, counts);
-                });
-                statement.push(" on conflict (tenant_id, at) do update set ").push(upsert("metrics_1m"));
-                statement.build().execute(c).await.map(drop)
-            })?;
-        }
-        for (table, rows) in [("metrics_1m_by", minutes_by), ("metrics_1h", hours_by)] {
-            let rows: Vec<_> = rows.into_iter().collect();
-            for batch in rows.chunks(BATCH) {
-                on!(self, |c: Driver| {
-                    let mut statement = QueryBuilder::<Driver>::new("insert into ");
-                    statement.push(table).push(" (tenant_id, at, preset_id, source_id, tool, ");
-                    statement.push(&*COLUMNS).push(") ");
-                    statement.push_values(batch, |mut row, (series, counts)| {
-                        row.push_bind(series.tenant)
-                            .push_bind(series.at)
-                            .push_bind(series.preset)
-                            .push_bind(series.source)
-                            .push_bind(&series.tool);
-                        counts!(row, counts);
-                    });
-                    statement
-                        .push(" on conflict (tenant_id, at, preset_id, source_id, tool) do update set ")
-                        .push(upsert(table));
-                    statement.build().execute(c).await.map(drop)
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes an organisation's metrics from before `before`, at most `limit` distinct times of
-    /// each table. Returns how many rows went; call again while that is not zero.
-    pub async fn prune_metrics(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
-        let mut removed = 0;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1m where tenant_id = $1 and at in
-                    (select at from metrics_1m where tenant_id = $1 and at < $2 order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1m_by where tenant_id = $1 and at in
-                    (select distinct at from metrics_1m_by where tenant_id = $1 and at < $2
-                     order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1h where tenant_id = $1 and at in
-                    (select distinct at from metrics_1h where tenant_id = $1 and at < $2
-                     order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        Ok(removed)
-    }
-
-    /// Removes details by the minute from before `before`, of every organisation and at most
-    /// `limit` minutes; the hours stay. Returns how many rows went.
-    pub async fn prune_minute_details(&mut self, before: Ms, limit: i64) -> Result<u64> {
-        Ok(on!(self, |c| {
-            query(
-                "delete from metrics_1m_by where at in
-                    (select distinct at from metrics_1m_by where at < $1 order by at limit $2)",
-            )
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?)
-    }
-}
-
-/// What names a row of the detailed tables; the nil id is none.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Series {
-    tenant: TenantId,
-    at: i64,
-    preset: Uuid,
-    source: Uuid,
-    tool: String,
-}
-
 /// What a row of any metrics table counts.
 #[derive(Clone, Default)]
-struct Counts {
-    calls: i64,
-    errors: i64,
-    duration_us_sum: i64,
-    duration_us_max: i64,
-    histogram: Histogram,
-}
-
-impl Counts {
-    fn add(&mut self, row: &MetricRow) {
-        self.calls += row.calls;
-        self.errors += row.errors;
-        self.duration_us_sum += row.duration_us_sum;
-        self.duration_us_max = self.duration_us_max.max(row.duration_us_max);
-        self.histogram.merge(&row.histogram);
-    }
+pub(super) struct Counts {
+    pub(super) calls: i64,
+    pub(super) errors: i64,
+    pub(super) duration_us_sum: i64,
+    pub(super) duration_us_max: i64,
+    pub(super) histogram: Histogram,
 }
 
 /// A row of a report: what it is about, then [`SUMS`].
@@ -454,13 +269,8 @@ impl Filter<'_> {
     }
 }
 
-static BUCKET_COLUMNS: LazyLock<Vec<String>> =
+pub(super) static BUCKET_COLUMNS: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..Histogram::BUCKETS).map(|index| format!("b{index:02}")).collect());
-
-/// The counting columns, as an insert lists them.
-static COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    format!("calls, errors, duration_us_sum, duration_us_max, {}", BUCKET_COLUMNS.join(", "))
-});
 
 /// The counting columns, as a report sums them. PostgreSQL sums `bigint` to `numeric`.
 static SUMS: LazyLock<String> = LazyLock::new(|| {
@@ -474,17 +284,3 @@ static SUMS: LazyLock<String> = LazyLock::new(|| {
         buckets.join(", ")
     )
 });
-
-/// The counting columns, as an upsert adds to them.
-fn upsert(table: &str) -> String {
-    let add = |column: &str| format!("{column} = {table}.{column} + excluded.{column}");
-    let buckets: Vec<_> = BUCKET_COLUMNS.iter().map(|column| add(column)).collect();
-    format!(
-        "{}, {}, {}, duration_us_max = case when excluded.duration_us_max > {table}.duration_us_max
-            then excluded.duration_us_max else {table}.duration_us_max end, {}",
-        add("calls"),
-        add("errors"),
-        add("duration_us_sum"),
-        buckets.join(", ")
-    )
-}

@@ -12,16 +12,21 @@
 //!   known (whose key, whose cookie, which preset), and charge calls. On PostgreSQL they are
 //!   functions that can do nothing else.
 //!
-//! A dropped transaction is rolled back. Never decides who may do what (`policy`), never sees a
+//! A dropped transaction is rolled back. One that may write is, on SQLite, the only one: hold it for
+//! database work alone, and never begin a second while holding the first.
+//!
+//! Never decides who may do what (`policy`), never sees a
 //! secret in the clear (`vault`), never asks for the time. A new aggregate is a table in both
 //! folders of `migrations/` (same number, same columns, policies on PostgreSQL), a file here, and
 //! a test in `tests/`.
 
 mod api_keys;
 mod audit;
+mod audit_chain;
 mod error;
 mod histogram;
 mod metrics;
+mod metrics_add;
 mod orgs;
 mod plans;
 mod postgres;
@@ -48,10 +53,12 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query};
 use crate::{model::TenantId, secret::Secret};
 
 pub use api_keys::ApiKeyRow;
-pub use audit::{ChainReport, EventFilter};
+pub use audit::EventFilter;
+pub use audit_chain::ChainReport;
 pub use error::{Result, StoreError};
 pub use histogram::Histogram;
-pub use metrics::{Dimension, MetricPoint, MetricRow, MetricTotal, SeriesQuery, TotalKey, TotalsQuery};
+pub use metrics::{Dimension, MetricPoint, MetricTotal, SeriesQuery, TotalKey, TotalsQuery};
+pub use metrics_add::MetricRow;
 pub use quota::Taken;
 pub use vault::SealedRow;
 

@@ -2,7 +2,7 @@
 //!
 //! Every test is a process of its own, so the cluster belongs to none: the first test to need it
 //! starts it under a lock, the others find it, and a small shell loop beside it stops it and
-//! removes its folder when no test has begun for ten minutes. It listens on a socket in that folder
+//! empties its folder when no test has begun for ten minutes. It listens on a socket in that folder
 //! only, and forgets everything with it, so nothing is synced to disk.
 
 use std::{
@@ -189,6 +189,7 @@ fn watch(programs: &Path, folder: &Path) -> io::Result<()> {
         "while sleep 20; do \
             [ -n \"$(find \"$1/last-test\" -mmin -{IDLE_MINUTES_MAX} 2>/dev/null)\" ] && continue; \
             \"$2/pg_ctl\" -D \"$1/data\" -m immediate stop; \
+            rm -rf \"$1/data/\"*; \
             exit; \
          done"
     );

@@ -1,0 +1,221 @@
+//! Counters over time as they are written: added to what is stored, and removed when they are old.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use sqlx::{QueryBuilder, query};
+use uuid::Uuid;
+
+use crate::{
+    clock::Ms,
+    model::{PresetId, SourceId, TenantId},
+    store::{
+        Histogram, Result, SystemTx, clean,
+        metrics::{BUCKET_COLUMNS, Counts, HOUR_MS, MINUTE_MS},
+        on,
+    },
+};
+
+/// Rows of one statement: 49 parameters each, of 32 766 that SQLite takes.
+const BATCH: usize = 200;
+
+/// What happened in one minute to one series, to be added to what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricRow {
+    /// The organisation.
+    pub tenant: TenantId,
+    /// Any time inside the minute.
+    pub at: Ms,
+    /// The preset; `None` = none.
+    pub preset: Option<PresetId>,
+    /// The source; `None` = none.
+    pub source: Option<SourceId>,
+    /// The tool by its exposed name; empty = none.
+    pub tool: String,
+    /// Calls.
+    pub calls: i64,
+    /// Those that count as errors.
+    pub errors: i64,
+    /// All durations together, in microseconds.
+    pub duration_us_sum: i64,
+    /// The longest duration, in microseconds.
+    pub duration_us_max: i64,
+    /// How many took how long.
+    pub histogram: Histogram,
+}
+
+/// Binds [`Counts`] in the order of [`COLUMNS`].
+macro_rules! counts {
+    ($row:ident, $counts:ident) => {
+        $row.push_bind($counts.calls)
+            .push_bind($counts.errors)
+            .push_bind($counts.duration_us_sum)
+            .push_bind($counts.duration_us_max);
+        for count in $counts.histogram.counts() {
+            $row.push_bind(*count);
+        }
+    };
+}
+
+impl SystemTx {
+    /// Adds what happened to the minutes and hours stored.
+    pub async fn add_metrics(&mut self, rows: &[MetricRow]) -> Result<()> {
+        // Each row once in a statement, and in one order so that two replicas never wait for each
+        // other in a circle.
+        let mut minutes: BTreeMap<(TenantId, i64), Counts> = BTreeMap::new();
+        let mut minutes_by: BTreeMap<Series, Counts> = BTreeMap::new();
+        let mut hours_by: BTreeMap<Series, Counts> = BTreeMap::new();
+        for row in rows {
+            let minute = row.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
+            let series = Series {
+                tenant: row.tenant,
+                at: minute,
+                preset: row.preset.map_or(Uuid::nil(), |id| id.0),
+                source: row.source.map_or(Uuid::nil(), |id| id.0),
+                tool: clean(&row.tool).into_owned(),
+            };
+            minutes.entry((row.tenant, minute)).or_default().add(row);
+            hours_by
+                .entry(Series { at: row.at.0.div_euclid(HOUR_MS) * HOUR_MS, ..series.clone() })
+                .or_default()
+                .add(row);
+            minutes_by.entry(series).or_default().add(row);
+        }
+
+        let minutes: Vec<_> = minutes.into_iter().collect();
+        for batch in minutes.chunks(BATCH) {
+            on!(self, |c: Driver| {
+                let mut statement = QueryBuilder::<Driver>::new("insert into metrics_1m (tenant_id, at, ");
+                statement.push(&*COLUMNS).push(") ");
+                statement.push_values(batch, |mut row, ((tenant, at), counts)| {
+                    row.push_bind(*tenant).push_bind(*at);
+                    counts!(row, counts);
+                });
+                statement.push(" on conflict (tenant_id, at) do update set ").push(upsert("metrics_1m"));
+                statement.build().execute(c).await.map(drop)
+            })?;
+        }
+        for (table, rows) in [("metrics_1m_by", minutes_by), ("metrics_1h", hours_by)] {
+            let rows: Vec<_> = rows.into_iter().collect();
+            for batch in rows.chunks(BATCH) {
+                on!(self, |c: Driver| {
+                    let mut statement = QueryBuilder::<Driver>::new("insert into ");
+                    statement.push(table).push(" (tenant_id, at, preset_id, source_id, tool, ");
+                    statement.push(&*COLUMNS).push(") ");
+                    statement.push_values(batch, |mut row, (series, counts)| {
+                        row.push_bind(series.tenant)
+                            .push_bind(series.at)
+                            .push_bind(series.preset)
+                            .push_bind(series.source)
+                            .push_bind(&series.tool);
+                        counts!(row, counts);
+                    });
+                    statement
+                        .push(" on conflict (tenant_id, at, preset_id, source_id, tool) do update set ")
+                        .push(upsert(table));
+                    statement.build().execute(c).await.map(drop)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes an organisation's metrics from before `before`, at most `limit` distinct times of
+    /// each table. Returns how many rows went; call again while that is not zero.
+    pub async fn prune_metrics(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
+        let mut removed = 0;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1m where tenant_id = $1 and at in
+                    (select at from metrics_1m where tenant_id = $1 and at < $2 order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1m_by where tenant_id = $1 and at in
+                    (select distinct at from metrics_1m_by where tenant_id = $1 and at < $2
+                     order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        removed += on!(self, |c| {
+            query(
+                "delete from metrics_1h where tenant_id = $1 and at in
+                    (select distinct at from metrics_1h where tenant_id = $1 and at < $2
+                     order by at limit $3)",
+            )
+            .bind(tenant)
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(removed)
+    }
+
+    /// Removes details by the minute from before `before`, of every organisation and at most
+    /// `limit` minutes; the hours stay. Returns how many rows went.
+    pub async fn prune_minute_details(&mut self, before: Ms, limit: i64) -> Result<u64> {
+        Ok(on!(self, |c| {
+            query(
+                "delete from metrics_1m_by where at in
+                    (select distinct at from metrics_1m_by where at < $1 order by at limit $2)",
+            )
+            .bind(before)
+            .bind(limit)
+            .execute(c)
+            .await
+            .map(|done| done.rows_affected())
+        })?)
+    }
+}
+
+/// What names a row of the detailed tables; the nil id is none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Series {
+    tenant: TenantId,
+    at: i64,
+    preset: Uuid,
+    source: Uuid,
+    tool: String,
+}
+
+impl Counts {
+    fn add(&mut self, row: &MetricRow) {
+        self.calls += row.calls;
+        self.errors += row.errors;
+        self.duration_us_sum += row.duration_us_sum;
+        self.duration_us_max = self.duration_us_max.max(row.duration_us_max);
+        self.histogram.merge(&row.histogram);
+    }
+}
+
+/// The counting columns, as an insert lists them.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    format!("calls, errors, duration_us_sum, duration_us_max, {}", BUCKET_COLUMNS.join(", "))
+});
+
+/// The counting columns, as an upsert adds to them.
+fn upsert(table: &str) -> String {
+    let add = |column: &str| format!("{column} = {table}.{column} + excluded.{column}");
+    let buckets: Vec<_> = BUCKET_COLUMNS.iter().map(|column| add(column)).collect();
+    format!(
+        "{}, {}, {}, duration_us_max = case when excluded.duration_us_max > {table}.duration_us_max
+            then excluded.duration_us_max else {table}.duration_us_max end, {}",
+        add("calls"),
+        add("errors"),
+        add("duration_us_sum"),
+        buckets.join(", ")
+    )
+}
