@@ -216,7 +216,11 @@ impl Engine {
         let engine = self.clone();
         self.jobs.every(RETENTION_PAUSE, move || {
             let (store, now) = (engine.store.clone(), engine.clock.now());
-            async move { log_failure("the retention", crate::audit::retain(&store, now).await) }
+            let identity = engine.identity.clone();
+            async move {
+                log_failure("the retention", crate::audit::retain(&store, now).await);
+                log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
+            }
         });
     }
 

@@ -301,6 +301,8 @@ create table vault_canary (
 --   the serving role (any name) sees the rows of the organisation its transaction names;
 --   doorward_system sees all rows, cannot log in, and is stepped into with `set local role` by
 --   transactions of the instance as a whole. The serving role is a member that does not inherit.
+--   Roles belong to all databases of a server, so it sees rows only in the name of a role that was
+--   admitted to this one.
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'doorward_system') then
@@ -322,8 +324,12 @@ begin
     loop
         execute format('alter table %I enable row level security', tab);
         execute format('alter table %I force row level security', tab);
+        execute format('create policy of_the_owner on %I to current_user using (true)', tab);
         execute format(
-            'create policy of_the_instance on %I to doorward_system, current_user using (true) with check (true)',
+            $policy$
+                create policy of_the_instance on %I to doorward_system
+                    using ((select has_table_privilege(session_user, 'public.sources', 'select')))
+            $policy$,
             tab
         );
         execute format('grant select, insert, update, delete on %I to doorward_system', tab);

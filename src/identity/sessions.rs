@@ -1,6 +1,9 @@
 //! Signing in, and the browser sessions that come of it.
 
-use std::sync::{Arc, PoisonError, atomic::AtomicI64};
+use std::sync::{
+    Arc, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
 
 use super::{
     Identity, IdentityError, NewSession, Origin,
@@ -19,6 +22,8 @@ use crate::{
 
 /// How many browser sessions a person may have; a further one ends the one seen longest ago.
 const SESSIONS_MAX: usize = 50;
+/// How many ended sessions are removed in one transaction.
+const REMOVED_AT_ONCE: i64 = 500;
 /// How much is kept of what a browser says it is, in characters.
 const USER_AGENT_MAX: usize = 200;
 /// The longest name anybody signs in with, in bytes: that of an e-mail address.
@@ -164,6 +169,18 @@ impl Identity {
         Ok(())
     }
 
+    /// Removes browser sessions that have ended, in small steps. To be called every hour or so.
+    pub async fn remove_ended_sessions(&self) -> Result<(), IdentityError> {
+        loop {
+            let mut tx = self.0.store.system().await?;
+            let removed = tx.remove_ended_browser_sessions(self.0.clock.now(), REMOVED_AT_ONCE).await?;
+            tx.commit().await?;
+            if removed < REMOVED_AT_ONCE.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Opens a session for somebody who has just proved who they are.
     pub(super) async fn open_session(
         &self,
@@ -235,7 +252,7 @@ impl Identity {
 
     /// Notes that a session was used; `None` if it has ended.
     fn use_session(&self, known: &Known<BrowserSessionId>, now: Ms) -> Option<Arc<Member>> {
-        let seen_at = Ms(known.noted_at.load(std::sync::atomic::Ordering::Relaxed));
+        let seen_at = Ms(known.noted_at.load(Ordering::Relaxed));
         let ended = known.ends_at.is_some_and(|ends_at| now >= ends_at)
             || now.since(seen_at) >= self.0.settings.session_idle;
         if ended {

@@ -1,4 +1,4 @@
-//! What the room promises, on a real database. The pure parts are tested beside their code.
+//! What the room promises, on real databases. The pure parts are tested beside their code.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     metrics::Metrics,
     model::{Action, ApiKey, OrgRole, Outcome, Plan, PresetId, RunEvent, User, Via},
     policy::{self, AdminPermit, Denied},
-    store::testing::TestStore,
+    store::testing::{TestStore, store_test},
 };
 
 mod accounts;
@@ -18,7 +18,9 @@ const NOW: Ms = Ms(1_795_233_963_183);
 const PASSWORD: &str = "correct horse battery";
 
 struct Scene {
-    test: TestStore,
+    /// Keeps the database until the test ends.
+    _test: Option<TestStore>,
+    store: Store,
     clock: Clock,
     changes: Changes,
     identity: Identity,
@@ -29,13 +31,18 @@ impl Scene {
     /// Begins before anybody has an account.
     async fn fresh() -> Self {
         let test = TestStore::sqlite().await;
+        let scene = Self::on(&test.store);
+        Self { _test: Some(test), ..scene }
+    }
+
+    /// Begins on this database, before anybody has an account.
+    fn on(store: &Store) -> Self {
         let clock = Clock::manual(NOW);
-        let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
+        let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
         let events = audit.tail();
         let changes = Changes::new();
-        let identity =
-            Identity::new(test.store.clone(), audit, changes.clone(), clock.clone(), cheap_settings());
-        Self { test, clock, changes, identity, events }
+        let identity = Identity::new(store.clone(), audit, changes.clone(), clock.clone(), cheap_settings());
+        Self { _test: None, store: store.clone(), clock, changes, identity, events }
     }
 
     /// Begins with the owner `ada`, signed in.
@@ -48,8 +55,8 @@ impl Scene {
 
     /// Makes what another replica of the program would have.
     fn replica(&self) -> Identity {
-        let audit = Audit::new(self.test.store.clone(), Metrics::new(self.test.store.clone()));
-        Identity::new(self.test.store.clone(), audit, Changes::new(), self.clock.clone(), cheap_settings())
+        let audit = Audit::new(self.store.clone(), Metrics::new(self.store.clone()));
+        Identity::new(self.store.clone(), audit, Changes::new(), self.clock.clone(), cheap_settings())
     }
 
     async fn create_owner(&self) -> Result<NewSession, IdentityError> {

@@ -103,6 +103,7 @@ impl Proxy {
             note: self.note(guest, route),
             entry,
             timeout: self.call_timeout(),
+            silence: self.0.silence,
             reservation,
         };
         Exchange::begin(call, calling).answer().await

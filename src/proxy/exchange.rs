@@ -94,6 +94,8 @@ pub(super) struct Call {
     pub(super) entry: Option<CallEntry>,
     /// How long it may take.
     pub(super) timeout: Duration,
+    /// How long nothing is heard before the caller is shown that the call lives.
+    pub(super) silence: Duration,
     /// Held until the end: the proof that it was charged.
     pub(super) reservation: Reservation,
 }
@@ -243,7 +245,7 @@ impl Exchange {
             let step = tokio::select! {
                 biased;
                 () = call.cancelled() => Step::Cancelled,
-                next = tokio::time::timeout(SILENCE_MAX, running.next()) => {
+                next = tokio::time::timeout(call.silence, running.next()) => {
                     next.map_or(Step::Silence, Step::Event)
                 }
             };
@@ -331,7 +333,7 @@ async fn pump(mut call: Call, mut running: Running, caller: mpsc::Sender<Bytes>)
             () = call.cancelled() => Step::Cancelled,
             // Dropping the call tells the source and the audit log.
             () = caller.closed(), if call.ends_with_caller() => return,
-            next = tokio::time::timeout(SILENCE_MAX, running.next()) => next.map_or(Step::Silence, Step::Event),
+            next = tokio::time::timeout(call.silence, running.next()) => next.map_or(Step::Silence, Step::Event),
         };
         let (piece, ending) = match step {
             Step::Event(Ok(Event::Notification { method, params })) => {

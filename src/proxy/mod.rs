@@ -17,7 +17,12 @@ mod session;
 mod tests;
 mod words;
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method as HttpMethod, StatusCode, header};
@@ -105,6 +110,8 @@ struct Inner {
     clock: Clock,
     settings: ProxySettings,
     sessions: Sessions,
+    /// [`SILENCE_MAX`], or less in tests.
+    silence: Duration,
 }
 
 /// Everything known of a request once its caller may use the preset.
@@ -128,7 +135,8 @@ impl Proxy {
         settings: ProxySettings,
     ) -> Self {
         let sessions = Sessions::default();
-        Self(Arc::new(Inner { identity, presets, sources, quota, audit, clock, settings, sessions }))
+        let silence = SILENCE_MAX;
+        Self(Arc::new(Inner { identity, presets, sources, quota, audit, clock, settings, sessions, silence }))
     }
 
     /// Answers one request. Never fails: everything that goes wrong is an answer.

@@ -5,14 +5,16 @@ use crate::{
     changes::Change,
     clock::Month,
     model::{Email, Handle, InstanceRole, Plan, User},
-    store::testing::TestStore,
+    store::{
+        Store,
+        testing::{TestStore, store_test},
+    },
 };
 
 const NOW: Ms = Ms(1_795_233_963_183);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows() {
-    let scene = Scene::new(Some(500)).await;
+store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows, |test| async move {
+    let scene = Scene::on(&test.store, Some(500)).await;
 
     let tasks: Vec<_> = (0..64)
         .map(|_| {
@@ -36,12 +38,11 @@ async fn sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows() {
     let error = scene.quota.reserve(&scene.subject).await.unwrap_err();
     let end = NOW.month().end();
     assert!(matches!(error, QuotaError::Exhausted { limit: 500, resets_at } if resets_at == end));
-}
+});
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_replicas_together_admit_no_more_than_the_plan_allows() {
-    let scene = Scene::new(Some(300)).await;
-    let other = Quota::new(scene.test.store.clone(), &Changes::new(), scene.clock.clone());
+store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| async move {
+    let scene = Scene::on(&test.store, Some(300)).await;
+    let other = Quota::new(scene.store.clone(), &Changes::new(), scene.clock.clone());
 
     let mut admitted = 0;
     for n in 0..2000 {
@@ -57,7 +58,7 @@ async fn two_replicas_together_admit_no_more_than_the_plan_allows() {
 
     assert_eq!(admitted, 300);
     assert_eq!(scene.charged().await, 300);
-}
+});
 
 #[tokio::test]
 async fn a_warm_call_reads_no_database() {
@@ -65,7 +66,7 @@ async fn a_warm_call_reads_no_database() {
     for _ in 0..2 {
         scene.quota.reserve(&scene.subject).await.unwrap();
     }
-    scene.test.store.close().await;
+    scene.store.close().await;
 
     for _ in 0..500 {
         scene.quota.reserve(&scene.subject).await.unwrap();
@@ -234,7 +235,7 @@ async fn an_anonymous_call_is_charged_to_the_owner_while_the_owner_is_switched_o
 
     let mut user = scene.user.clone();
     user.enabled = false;
-    let mut tx = scene.test.store.system().await.unwrap();
+    let mut tx = scene.store.system().await.unwrap();
     assert!(tx.update_user(&user).await.unwrap());
     tx.commit().await.unwrap();
     scene.changes.announce(Change::User(user.id));
@@ -244,7 +245,9 @@ async fn an_anonymous_call_is_charged_to_the_owner_while_the_owner_is_switched_o
 }
 
 struct Scene {
-    test: TestStore,
+    /// Keeps the database until the test ends.
+    _test: Option<TestStore>,
+    store: Store,
     clock: Clock,
     changes: Changes,
     quota: Quota,
@@ -255,6 +258,11 @@ struct Scene {
 impl Scene {
     async fn new(limit: Option<i64>) -> Self {
         let test = TestStore::sqlite().await;
+        let scene = Self::on(&test.store, limit).await;
+        Self { _test: Some(test), ..scene }
+    }
+
+    async fn on(store: &Store, limit: Option<i64>) -> Self {
         let (clock, changes) = (Clock::manual(NOW), Changes::new());
         let user = User {
             id: UserId::new(),
@@ -266,17 +274,17 @@ impl Scene {
             enabled: true,
             created_at: NOW,
         };
-        let mut tx = test.store.system().await.unwrap();
+        let mut tx = store.system().await.unwrap();
         tx.save_plan(&plan(limit)).await.unwrap();
         tx.add_user(&user, "hash").await.unwrap();
         tx.commit().await.unwrap();
-        let quota = Quota::new(test.store.clone(), &changes, clock.clone());
+        let quota = Quota::new(store.clone(), &changes, clock.clone());
         let subject = QuotaSubject { user: user.id, plan: user.plan.clone() };
-        Self { test, clock, changes, quota, user, subject }
+        Self { _test: None, store: store.clone(), clock, changes, quota, user, subject }
     }
 
     async fn set_limit(&self, limit: Option<i64>) {
-        let mut tx = self.test.store.system().await.unwrap();
+        let mut tx = self.store.system().await.unwrap();
         tx.save_plan(&plan(limit)).await.unwrap();
         tx.commit().await.unwrap();
         self.changes.announce(Change::Plan(self.subject.plan.clone()));
@@ -287,7 +295,7 @@ impl Scene {
     }
 
     async fn charged_in(&self, month: Month) -> i64 {
-        self.test.store.system_read().await.unwrap().usage(self.subject.user, month).await.unwrap()
+        self.store.system_read().await.unwrap().usage(self.subject.user, month).await.unwrap()
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     changes::Change,
     clock::Ms,
-    model::{Credential, EraVerdict, Health, HealthState, Source, SourceId, SourceName, TenantId},
+    model::{Credential, EraVerdict, Health, HealthState, Reach, Source, SourceId, SourceName, TenantId},
     sources::{Result, SourceError, Sources, credential, look},
     upstream::{Link, Target, UpstreamError},
 };
@@ -166,17 +166,19 @@ impl Sources {
 /// Returns what a link to a source is opened with. A verdict that has ended is left out.
 ///
 /// The target's version follows from what the link depends on, so that a link with its process and
-/// its sessions outlives a change of the source's name.
+/// its sessions outlives a change of the source's name. Another era is another link, except to a
+/// process, which knows its own era from its start.
 pub(super) fn target(source: &Source, credential: Credential, now: Ms) -> Target {
     let verdict = source.verdict.clone().filter(|verdict| now.since(verdict.at) < EraVerdict::LIFETIME);
+    let era = match (&verdict, &source.reach) {
+        (Some(verdict), Reach::McpHttp { .. }) => verdict.era.word(),
+        (None, Reach::McpHttp { .. }) | (_, Reach::McpStdio { .. }) => "",
+    };
     let mut hasher = Sha256::new();
     let reach = serde_json::to_vec(&source.reach).expect("an address or a command is JSON");
-    for part in [
-        reach.as_slice(),
-        source.era.word().as_bytes(),
-        verdict.as_ref().map_or("", |verdict| verdict.era.word()).as_bytes(),
-        &credential::to_json(&credential),
-    ] {
+    for part in
+        [reach.as_slice(), source.era.word().as_bytes(), era.as_bytes(), &credential::to_json(&credential)]
+    {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

@@ -276,3 +276,6 @@ async fn impact(tx: &mut Tx, id: SourceId, tools: &[SourceTool]) -> Result<Vec<I
     }
     Ok(impacts)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,4 +1,4 @@
-//! API keys. The secret half is here as its SHA-256 only.
+//! API keys. Its text is here as its SHA-256 only.
 
 use sqlx::{FromRow, query, query_as};
 
@@ -16,7 +16,7 @@ use crate::{
 pub struct ApiKeyRow {
     /// The key; revoked and expired ones are found too.
     pub key: ApiKey,
-    /// SHA-256 of its secret half.
+    /// SHA-256 of its whole text.
     pub secret_hash: [u8; 32],
     /// The person it acts for, via this key.
     pub member: Member,

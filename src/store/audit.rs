@@ -154,7 +154,7 @@ impl Tx {
                     " and lower(principal || ' ' || subject || ' ' || reason || ' ' || source_name || ' '
                         || preset_slug || ' ' || client || ' ' || address) like ",
                 );
-                statement.push_bind(pattern).push(" escape '!'");
+                statement.push("lower(").push_bind(pattern).push(") escape '!'");
             }
             statement.push(" order by at desc, seq desc limit ").push_bind(limit);
             statement.build_query_as().fetch_all(c).await
@@ -179,7 +179,7 @@ impl Tx {
 /// Returns a pattern that finds the text anywhere; `!` escapes what a pattern would read otherwise.
 fn like_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
-    for character in clean(&text.to_lowercase()).chars() {
+    for character in clean(text).chars() {
         if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }

@@ -19,6 +19,10 @@ pub enum StoreError {
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
 
+    /// What was given as the database's address is none.
+    #[error("the database's address cannot be read; it looks like postgres://name:password@host/database")]
+    Address(#[source] sqlx::Error),
+
     /// The disk is full, or a quota on it is used up. What is stored stays readable.
     #[error("the database's disk is full")]
     Full(#[source] sqlx::Error),
@@ -96,6 +100,7 @@ impl StoreError {
             Self::Conflict { .. } | Self::Dangling(_) => Fault::Caller,
             Self::Busy(_)
             | Self::Unavailable(_)
+            | Self::Address(_)
             | Self::Full(_)
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }

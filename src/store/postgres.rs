@@ -6,6 +6,18 @@
 //! dropped half-way. Two guards, each enough by itself, stand against that: `begin` runs in a task
 //! of its own which nobody drops, and a connection that still carries an identity when it is
 //! released is closed.
+//!
+//! What an operator prepares once, as a superuser (the names are theirs to choose):
+//!
+//! ```sql
+//! create role doorward_owner login createrole password '…';
+//! create role doorward_app login noinherit password '…';
+//! create database doorward owner doorward_owner;
+//! ```
+//!
+//! The rest follows from the owner's address: [`open`] migrates with it and admits the serving role.
+//! The head of the row-level part of `migrations/postgres/0001_first.sql` tells the three roles
+//! apart.
 
 use std::{str::FromStr, time::Duration};
 
@@ -54,7 +66,8 @@ pub(super) async fn open(app_url: &Secret, owner_url: Option<&Secret>) -> Result
 }
 
 fn options(url: &Secret) -> Result<PgConnectOptions> {
-    Ok(PgConnectOptions::from_str(url.expose())?.application_name("doorward"))
+    let options = PgConnectOptions::from_str(url.expose()).map_err(StoreError::Address)?;
+    Ok(options.application_name("doorward"))
 }
 
 /// Begins a transaction inside one organisation.

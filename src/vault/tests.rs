@@ -11,7 +11,7 @@ use crate::{
         Email, EraSetting, Handle, Health, HealthState, InstanceRole, PlanName, Reach, Source, SourceId,
         SourceName, User, UserId,
     },
-    store::testing::TestStore,
+    store::testing::{TestStore, store_test},
 };
 
 #[tokio::test]
@@ -172,9 +172,8 @@ async fn a_weak_key_in_the_settings_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_rotation_is_noticed_by_a_process_that_serves() {
-    let scene = Scene::new().await;
+store_test!(a_rotation_is_noticed_by_a_process_that_serves, |test| async move {
+    let scene = Scene::on(&test.store);
     let serving = scene.open().await.unwrap();
     let (place, source) = scene.add_source(&serving, b"hunter2").await;
     let before = serving.active_key();
@@ -189,7 +188,7 @@ async fn a_rotation_is_noticed_by_a_process_that_serves() {
     assert_eq!(serving.open_sealed(&place, &stored).unwrap().as_slice(), b"hunter2");
     assert!(serving.seal(&place, b"new").unwrap().contains(&done.active));
     assert!(scene.open().await.is_ok());
-}
+});
 
 #[tokio::test]
 async fn what_was_sealed_before_two_rotations_still_opens() {
@@ -204,9 +203,8 @@ async fn what_was_sealed_before_two_rotations_still_opens() {
     assert_eq!(scene.open().await.unwrap().active_key(), vault.active_key());
 }
 
-#[tokio::test]
-async fn records_written_during_a_rotation_are_kept() {
-    let scene = Scene::new().await;
+store_test!(records_written_during_a_rotation_are_kept, |test| async move {
+    let scene = Scene::on(&test.store);
     let serving = scene.open().await.unwrap();
     let mut places = Vec::new();
     for n in 0..250_u32 {
@@ -231,7 +229,7 @@ async fn records_written_during_a_rotation_are_kept() {
         let n = u32::try_from(n).unwrap();
         assert_eq!(serving.open_sealed(place, &stored).unwrap().as_slice(), n.to_be_bytes());
     }
-}
+});
 
 #[tokio::test]
 async fn two_rotations_do_not_run_at_once() {
@@ -258,20 +256,28 @@ async fn two_first_starts_at_once_agree_on_one_key() {
 }
 
 struct Scene {
-    test: TestStore,
+    /// Keeps the database until the test ends.
+    _test: Option<TestStore>,
+    store: Store,
     _folder: tempfile::TempDir,
     file: PathBuf,
 }
 
 impl Scene {
     async fn new() -> Self {
+        let test = TestStore::sqlite().await;
+        let scene = Self::on(&test.store);
+        Self { _test: Some(test), ..scene }
+    }
+
+    fn on(store: &Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys").join("vault.key");
-        Self { test: TestStore::sqlite().await, _folder: folder, file }
+        Self { _test: None, store: store.clone(), _folder: folder, file }
     }
 
     async fn open(&self) -> Result<Vault, VaultError> {
-        Vault::open(self.test.store.clone(), KeySource::File(self.file.clone())).await
+        Vault::open(self.store.clone(), KeySource::File(self.file.clone())).await
     }
 
     fn folder(&self) -> &Path {
@@ -289,7 +295,7 @@ impl Scene {
             enabled: true,
             created_at: Ms(0),
         };
-        let mut tx = self.test.store.system().await.unwrap();
+        let mut tx = self.store.system().await.unwrap();
         tx.add_user(&user, "hash").await.unwrap();
         tx.commit().await.unwrap();
 
@@ -310,19 +316,19 @@ impl Scene {
             created_at: Ms(0),
             updated_at: Ms(0),
         };
-        let mut tx = self.test.store.tenant(user.tenant).await.unwrap();
+        let mut tx = self.store.tenant(user.tenant).await.unwrap();
         tx.add_source(&source, Some(&vault.seal(&place, credential).unwrap())).await.unwrap();
         tx.commit().await.unwrap();
         (place, id)
     }
 
     async fn set_credential(&self, tenant: TenantId, source: SourceId, sealed: &str) {
-        let mut tx = self.test.store.tenant(tenant).await.unwrap();
+        let mut tx = self.store.tenant(tenant).await.unwrap();
         tx.set_source_credential(source, Some(sealed)).await.unwrap();
         tx.commit().await.unwrap();
     }
 
     async fn credential(&self, tenant: TenantId, source: SourceId) -> String {
-        self.test.store.read(tenant).await.unwrap().source_credential(source).await.unwrap().unwrap()
+        self.store.read(tenant).await.unwrap().source_credential(source).await.unwrap().unwrap()
     }
 }

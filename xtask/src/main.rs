@@ -15,6 +15,7 @@
 )]
 
 mod assets;
+mod bench;
 mod css;
 mod machine;
 mod peers;
@@ -49,6 +50,12 @@ enum Command {
     },
     /// Build the islands (WebAssembly) into target/site.
     Assets,
+    /// Measure calls through the gateway beside direct ones and nginx.
+    Bench {
+        /// Keep the figures in xtask/bench.json, to be compared with by the next run.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Print the rules of these classes, or the console's whole sheet.
     Css {
         /// Utility classes such as `md:px-4`.
@@ -61,6 +68,7 @@ fn main() -> Result<()> {
         Command::Serve { arguments } => serve::start(&arguments),
         Command::Test { steps } => test::run(&steps),
         Command::Assets => assets::build().map(drop),
+        Command::Bench { keep } => bench::run_all(keep),
         Command::Css { classes } => css::run(&classes),
     }
 }

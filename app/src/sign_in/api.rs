@@ -31,7 +31,11 @@ pub async fn sign_in(
 }
 
 async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mistake> {
-    let session = console().identity.sign_in(login, password, &session::origin()).await.map_err(mistake)?;
+    let identity = &console().identity;
+    let session = identity.sign_in(login, password, &session::origin()).await.map_err(mistake)?;
+    if let Some(replaced) = session::sent() {
+        identity.sign_out(&replaced).await?;
+    }
     session::begin(&session.cookie);
     Ok(Onward::to(next))
 }

@@ -18,7 +18,7 @@ async fn a_warm_key_reads_no_database() {
     let (scene, owner) = Scene::with_owner().await;
     let (_, text) = scene.key(&owner.member).await;
     scene.identity.authenticate_key(text.expose()).await.unwrap();
-    scene.test.store.close().await;
+    scene.store.close().await;
 
     for _ in 0..100 {
         assert!(scene.identity.authenticate_key(text.expose()).await.is_ok());

@@ -37,15 +37,36 @@ async fn the_one_time_token_makes_the_owner_account_once() {
     );
 }
 
-#[tokio::test]
-async fn two_who_use_the_set_up_link_at_once_make_one_owner() {
-    let scene = Scene::fresh().await;
+store_test!(the_first_journey_works_on_both_databases, |test| async move {
+    let scene = Scene::on(&test.store);
+    let owner = scene.create_owner().await.unwrap();
+    let other = scene.sign_in("ada@example.org", PASSWORD).await.unwrap();
+    let (key, text) = scene.key(&owner.member).await;
+    scene.identity.authenticate_key(text.expose()).await.unwrap();
+    scene.identity.flush_used().await.unwrap();
+    assert_eq!(scene.identity.sessions(&owner.member).await.unwrap().len(), 2);
+    assert_eq!(scene.identity.keys(&owner.member).await.unwrap()[0].last_used_at, Some(NOW));
+
+    scene.identity.sign_out(other.cookie.expose()).await.unwrap();
+    scene.identity.revoke_key(&owner.member, key.id).await.unwrap();
+
+    assert!(scene.member(&owner).await.is_some());
+    assert!(scene.member(&other).await.is_none());
+    assert!(matches!(scene.identity.authenticate_key(text.expose()).await, Err(KeyError::Revoked)));
+    let bob = scene.add_user("bob").await;
+    let change = UserChange { enabled: Some(false), ..UserChange::default() };
+    scene.identity.update_user(&admin(&owner), bob.id, change).await.unwrap();
+    assert!(matches!(scene.sign_in("bob", PASSWORD).await, Err(IdentityError::Disabled)));
+});
+
+store_test!(two_who_use_the_set_up_link_at_once_make_one_owner, |test| async move {
+    let scene = Scene::on(&test.store);
 
     let (one, two) = tokio::join!(scene.create_owner(), scene.create_owner());
 
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
     assert_eq!(scene.identity.users(&policy::operator_at_the_shell()).await.unwrap().len(), 1);
-}
+});
 
 #[tokio::test]
 async fn an_empty_set_up_token_opens_nothing() {
@@ -144,6 +165,9 @@ async fn a_session_ends_when_it_lies_idle_and_when_it_is_old() {
     scene.clock.advance(day);
 
     assert!(scene.member(&used).await.is_none());
+    scene.identity.remove_ended_sessions().await.unwrap();
+    let left = scene.store.system_read().await.unwrap();
+    assert!(list_all(left, &used).await.is_empty());
 }
 
 #[tokio::test]
@@ -223,13 +247,17 @@ async fn an_outdated_hash_is_renewed_by_signing_in() {
     let (scene, owner) = Scene::with_owner().await;
     let mut settings = cheap_settings();
     settings.password_cost.passes = 2;
-    let audit = Audit::new(scene.test.store.clone(), Metrics::new(scene.test.store.clone()));
+    let audit = Audit::new(scene.store.clone(), Metrics::new(scene.store.clone()));
     let stronger =
-        Identity::new(scene.test.store.clone(), audit, scene.changes.clone(), scene.clock.clone(), settings);
+        Identity::new(scene.store.clone(), audit, scene.changes.clone(), scene.clock.clone(), settings);
 
     stronger.sign_in("ada", Secret::new(PASSWORD), &origin(1)).await.unwrap();
 
-    let mut tx = scene.test.store.system_read().await.unwrap();
+    let mut tx = scene.store.system_read().await.unwrap();
     let hash = tx.find_password(owner.member.user).await.unwrap().unwrap();
     assert!(hash.contains("t=2"), "{hash}");
+}
+
+async fn list_all(mut tx: crate::store::SystemTx, session: &NewSession) -> Vec<BrowserSession> {
+    tx.list_browser_sessions(session.session.user, Ms(0)).await.unwrap()
 }

@@ -48,7 +48,7 @@ store_test!(every_filter_narrows, |test| async move {
     let ada = test.add_user("ada").await;
     let mut odd = event(&ada, Ms(NOW.0 + 9), "odd");
     odd.outcome = Outcome::Upstream;
-    odd.reason = "100%_Broken!\0".into();
+    odd.reason = "100%_Broken! É\0".into();
     odd.principal = "anonymous".into();
     odd.user = None;
     odd.preset = Some(PresetId::new());
@@ -67,6 +67,8 @@ store_test!(every_filter_narrows, |test| async move {
     for filter in narrow {
         assert_eq!(found(test, ada.tenant, filter.clone()).await, ["odd"], "{filter:?}");
     }
+    let accented = EventFilter { text: Some("É".into()), ..EventFilter::default() };
+    assert_eq!(found(test, ada.tenant, accented).await, ["odd"]);
     let early = EventFilter { to: Some(odd.at), user: Some(ada.id), ..EventFilter::default() };
     assert_eq!(found(test, ada.tenant, early).await, ["plain"]);
     let wild = EventFilter { text: Some("%lain".into()), ..EventFilter::default() };

@@ -1,6 +1,6 @@
 //! No data crosses from one organisation to another.
 
-use sqlx::{AssertSqlSafe, query, query_scalar};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar};
 
 use super::*;
 use crate::{
@@ -230,5 +230,30 @@ async fn the_serving_role_sees_nothing_outside_a_transaction() {
         let refused = query(sql).execute(pool).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{table}: {refused}");
     }
+    test.remove().await;
+}
+
+/// Roles belong to all databases of a server: another installation's serving role is a member of
+/// `doorward_system` too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_admitted_to_another_database_sees_nothing_of_this_one() {
+    let Some(test) = TestStore::postgres().await else { return };
+    two(&test).await;
+    let name = format!("r_{}", uuid::Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(test.postgres_admin_url().unwrap().expose()).await.unwrap();
+    let admit = format!(
+        "create role {name} login noinherit password 'doorward-test'; grant doorward_system to {name}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(admit)).execute(&mut admin).await.unwrap();
+
+    let mut stranger = PgConnection::connect(test.postgres_url_as(&name).unwrap().expose()).await.unwrap();
+    query("set role doorward_system").execute(&mut stranger).await.unwrap();
+
+    for table in ["users", "sources", "audit_events", "vault_canary"] {
+        let sql = AssertSqlSafe(format!("select count(*) from {table}"));
+        assert_eq!(query_scalar::<_, i64>(sql).fetch_one(&mut stranger).await.unwrap(), 0, "{table}");
+    }
+    stranger.close().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("drop role {name}"))).execute(&mut admin).await.unwrap();
     test.remove().await;
 }

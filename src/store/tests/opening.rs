@@ -162,3 +162,12 @@ async fn a_server_that_was_never_or_newly_migrated_is_refused() {
     assert!(matches!(refused, StoreError::OlderSchema { found: 0, .. }), "{refused:?}");
     test.remove().await;
 }
+
+#[tokio::test]
+async fn an_address_that_is_none_is_said_to_be_so_without_repeating_it() {
+    let refused =
+        Store::open_postgres(&Secret::new("postgres://ada:hunter2@:not a port/"), None).await.unwrap_err();
+
+    assert!(matches!(refused, StoreError::Address(_)), "{refused:?}");
+    assert!(!format!("{refused} {refused:?}").contains("hunter2"));
+}

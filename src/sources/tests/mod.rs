@@ -1,0 +1,6 @@
+//! What sources promise, against a real database and a source on the loopback address.
+
+mod access;
+mod edits;
+mod looks;
+pub(crate) mod world;

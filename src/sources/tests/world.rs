@@ -1,0 +1,209 @@
+//! A small world for the tests of sources and presets: a database, and a source that says what it
+//! is told to.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{Html, IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    audit::Audit,
+    changes::Changes,
+    clock::{Clock, Ms},
+    egress::{Egress, EgressLimits, EgressPolicy},
+    metrics::Metrics,
+    model::{
+        BrowserSessionId, Credential, EraSetting, InstanceRole, Member, OrgRole, PlanName, Reach, SourceName,
+        Via,
+    },
+    presets::Presets,
+    sources::{Added, NewSource, SourceSettings, Sources},
+    store::testing::TestStore,
+    upstream::{GuardProgram, UpstreamLimits, Upstreams},
+    vault::{KeySource, Vault},
+};
+
+pub(crate) struct World {
+    pub db: TestStore,
+    pub sources: Sources,
+    pub presets: Presets,
+    pub upstreams: Upstreams,
+    pub audit: Audit,
+    pub changes: Changes,
+    pub clock: Clock,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = TestStore::sqlite().await;
+        let clock = Clock::manual(Ms(1_795_233_963_183));
+        let vault =
+            Vault::open(db.store.clone(), KeySource::File(folder.path().join("vault.key"))).await.unwrap();
+        let audit = Audit::new(db.store.clone(), Metrics::new(db.store.clone()));
+        let changes = Changes::new();
+        let allow = vec!["127.0.0.0/8".parse().unwrap()];
+        let egress = Egress::new(EgressPolicy { allow }, EgressLimits::default());
+        let limits = UpstreamLimits { guard: GuardProgram::None, ..UpstreamLimits::default() };
+        let upstreams = Upstreams::new(egress, clock.clone(), limits);
+        let sources = Sources::new(
+            db.store.clone(),
+            vault,
+            upstreams.clone(),
+            audit.clone(),
+            clock.clone(),
+            SourceSettings::default(),
+            changes.clone(),
+        );
+        let presets = Presets::new(db.store.clone(), sources.clone(), clock.clone(), changes.clone());
+        Self { db, sources, presets, upstreams, audit, changes, clock, _folder: folder }
+    }
+
+    /// Adds a person who manages their own organisation, on a plan with this many sources at most.
+    pub(crate) async fn member(&self, handle: &str, role: InstanceRole, plan: &str) -> Member {
+        let user = self.db.add_user(handle).await;
+        Member {
+            user: user.id,
+            handle: user.handle.clone(),
+            tenant: user.tenant,
+            tenant_handle: user.handle,
+            org_role: OrgRole::Admin,
+            instance_role: role,
+            plan: PlanName::parse(plan).unwrap(),
+            via: Via::BrowserSession(BrowserSessionId::new()),
+        }
+    }
+
+    /// Writes what was recorded for the audit log.
+    pub(crate) async fn write_audit(&self) {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        self.audit.run(stop).await;
+    }
+
+    /// Adds somebody who does not manage the instance.
+    pub(crate) async fn person(&self, handle: &str) -> Member {
+        self.member(handle, InstanceRole::Member, "enterprise").await
+    }
+
+    pub(crate) async fn add(&self, member: &Member, name: &str, script: &Script) -> Added {
+        self.sources.add(member, new_source(name, script)).await.unwrap()
+    }
+}
+
+pub(crate) fn new_source(name: &str, script: &Script) -> NewSource {
+    NewSource {
+        name: SourceName::parse(name).unwrap(),
+        reach: Reach::McpHttp { url: script.url.clone() },
+        credential: Credential::default(),
+        era: EraSetting::Auto,
+        enabled: true,
+    }
+}
+
+/// A source of the legacy era that lists what it is told to, over a real socket.
+pub(crate) struct Script {
+    pub url: Url,
+    state: Arc<Mutex<Play>>,
+}
+
+#[derive(Default)]
+struct Play {
+    tools: Vec<Value>,
+    html: bool,
+    token: Option<String>,
+    seen: Vec<Option<String>>,
+}
+
+impl Script {
+    pub(crate) async fn new(tools: &[(&str, &str)]) -> Self {
+        let state = Arc::new(Mutex::new(Play::default()));
+        let router = Router::new().route("/mcp", post(answer)).with_state(Arc::clone(&state));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/mcp", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let script = Self { url, state };
+        script.lists(tools);
+        script
+    }
+
+    /// From here on it lists these tools: name and description.
+    pub(crate) fn lists(&self, tools: &[(&str, &str)]) {
+        let tool = |(name, description): &(&str, &str)| {
+            let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } } });
+            json!({ "name": name, "description": description, "inputSchema": schema })
+        };
+        self.play(|play| play.tools = tools.iter().map(tool).collect());
+    }
+
+    /// From here on it lists these definitions.
+    pub(crate) fn lists_json(&self, tools: Vec<Value>) {
+        self.play(|play| play.tools = tools);
+    }
+
+    /// From here on it answers with a web page.
+    pub(crate) fn answers_html(&self) {
+        self.play(|play| play.html = true);
+    }
+
+    /// From here on it wants this token.
+    pub(crate) fn wants(&self, token: &str) {
+        self.play(|play| play.token = Some(token.to_owned()));
+    }
+
+    /// From here on it wants no token.
+    pub(crate) fn wants_nothing(&self) {
+        self.play(|play| play.token = None);
+    }
+
+    /// Returns the credentials it was shown.
+    pub(crate) fn seen(&self) -> Vec<Option<String>> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    fn play(&self, change: impl FnOnce(&mut Play)) {
+        change(&mut self.state.lock().unwrap());
+    }
+}
+
+async fn answer(
+    State(state): State<Arc<Mutex<Play>>>,
+    headers: HeaderMap,
+    Json(request): Json<Value>,
+) -> Response {
+    let mut play = state.lock().unwrap();
+    let shown = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    play.seen.push(shown.clone());
+    if play.token.as_ref().is_some_and(|token| shown != Some(format!("Bearer {token}"))) {
+        return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Bearer realm=\"script\"")]).into_response();
+    }
+    if play.html {
+        return Html("<p>It works!</p>").into_response();
+    }
+    let reply = |member: &str, value: Value| {
+        Json(json!({ "jsonrpc": "2.0", "id": request["id"], member: value })).into_response()
+    };
+    match request["method"].as_str().unwrap() {
+        "initialize" => reply(
+            "result",
+            json!({
+                "protocolVersion": "2025-06-18",
+                "capabilities": { "tools": {} },
+                "serverInfo": { "name": "script", "version": "1" }
+            }),
+        ),
+        "tools/list" => reply("result", json!({ "tools": play.tools })),
+        method if method.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),
+        _ => reply("error", json!({ "code": -32601, "message": "no such method" })),
+    }
+}

@@ -1,0 +1,79 @@
+//! The two ends of a measurement: a source that answers at once, and callers that check every answer.
+//!
+//! Both run in one process on one thread, so that what lies between them can have another core to itself.
+//! `cargo xtask bench` starts it: it prints the source's port, then reads a line per measurement from standard input
+//! (`era url key connections milliseconds`) and answers each with a line of JSON.
+//!
+//! It never takes an answer on trust: a wrong id or text, or any status but 200, ends the measurement.
+
+#![expect(clippy::disallowed_methods, reason = "connecting is what is measured")]
+
+mod caller;
+mod source;
+
+use std::io::{BufRead, Write};
+
+use anyhow::{Context, Result};
+
+/// One measurement, as asked for on a line.
+struct Order {
+    era: Era,
+    url: hyper::Uri,
+    key: String,
+    connections: usize,
+    duration: std::time::Duration,
+}
+
+/// Which of the protocol's two ways of calling is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Era {
+    /// 2025-11-25, with a session.
+    Legacy,
+    /// 2026-07-28, every call for itself.
+    Modern,
+}
+
+impl Order {
+    fn read(line: &str) -> Result<Self> {
+        let mut words = line.split_whitespace();
+        let mut word = || words.next().context("an order has five words");
+        let era = if word()? == "legacy" { Era::Legacy } else { Era::Modern };
+        Ok(Self {
+            era,
+            url: word()?.parse()?,
+            key: word()?.to_owned(),
+            connections: word()?.parse()?,
+            duration: std::time::Duration::from_millis(word()?.parse()?),
+        })
+    }
+}
+
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = tokio::task::LocalSet::new();
+    let listener = local.block_on(&runtime, tokio::net::TcpListener::bind(("127.0.0.1", 0)))?;
+    println!("{}", listener.local_addr()?.port());
+    std::io::stdout().flush()?;
+    local.spawn_local(source::serve(listener));
+
+    // Standard input is read beside the runtime, so that the source answers while nothing is asked.
+    let (orders, mut queue) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if orders.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    local.block_on(&runtime, async {
+        while let Some(line) = queue.recv().await {
+            let report = caller::measure(Order::read(&line)?).await;
+            match report {
+                Ok(report) => println!("{}", serde_json::to_string(&report)?),
+                Err(error) => println!("{}", serde_json::json!({ "error": format!("{error:#}") })),
+            }
+            std::io::stdout().flush()?;
+        }
+        Ok(())
+    })
+}
