@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use crate::{audit, home, keys, metrics, page, setup, sign_in};
+use crate::{audit, home, keys, metrics, page, presets, setup, sign_in};
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
 /// can still choose its status.
@@ -21,6 +21,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=home::page ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=setup::page ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+                <Route path=path!("/presets") view=presets::list ssr=SsrMode::Async/>
+                <Route path=path!("/presets/new") view=presets::new ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id") view=presets::tools ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/connect") view=presets::connect ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit") view=audit::page ssr=SsrMode::Async/>

@@ -4,7 +4,11 @@
 //! knows nothing of the engine. To add one: a file here with one `#[island]`.
 
 mod copy;
+mod filter;
+mod first_call;
 mod tail;
 
 pub use copy::CopyButton;
+pub use filter::FilterBox;
+pub use first_call::FirstCall;
 pub use tail::{FIELD_SEPARATOR, LiveTail};

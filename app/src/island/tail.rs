@@ -7,14 +7,14 @@ pub const FIELD_SEPARATOR: char = '\u{1f}';
 
 /// One event as a line of `/events` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    id: String,
-    who: String,
-    what: String,
-    preset: String,
-    badge: String,
-    outcome: String,
-    duration: String,
+pub(super) struct Line {
+    pub id: String,
+    pub who: String,
+    pub what: String,
+    pub preset: String,
+    pub badge: String,
+    pub outcome: String,
+    pub duration: String,
 }
 
 impl Line {
@@ -40,7 +40,14 @@ pub fn LiveTail(
     rows: usize,
 ) -> impl IntoView {
     let lines = RwSignal::new(Vec::<Line>::new());
-    Effect::new(move || follow(lines, rows));
+    Effect::new(move || {
+        listen(move |line| {
+            lines.update(|lines| {
+                lines.insert(0, line);
+                lines.truncate(rows);
+            });
+        });
+    });
     view! {
         <section class="panel" hidden=move || lines.read().is_empty() aria-label="Live">
             <h2 class="border-b border-line px-4 py-2 text-[13px] text-muted">"Live"</h2>
@@ -58,24 +65,23 @@ pub fn LiveTail(
     }
 }
 
+/// Calls `take` with every event of the organisation, for as long as the page is there.
 #[cfg(feature = "hydrate")]
-fn follow(lines: RwSignal<Vec<Line>>, rows: usize) {
+pub(super) fn listen(take: impl Fn(Line) + 'static) {
     use wasm_bindgen::{JsCast, prelude::Closure};
 
     let Ok(events) = web_sys::EventSource::new("/events") else { return };
-    let take = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |message: web_sys::MessageEvent| {
-        let Some(line) = message.data().as_string().as_deref().and_then(Line::read) else { return };
-        lines.update(|lines| {
-            lines.insert(0, line);
-            lines.truncate(rows);
-        });
+    let hear = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |message: web_sys::MessageEvent| {
+        if let Some(line) = message.data().as_string().as_deref().and_then(Line::read) {
+            take(line);
+        }
     });
-    events.set_onmessage(Some(take.as_ref().unchecked_ref()));
-    // It listens for as long as the page is there.
-    take.forget();
+    events.set_onmessage(Some(hear.as_ref().unchecked_ref()));
+    hear.forget();
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn follow(_lines: RwSignal<Vec<Line>>, _rows: usize) {
-    let _ = Line::read;
+pub(super) fn listen(take: impl Fn(Line) + 'static) {
+    // The server draws islands and never runs them.
+    let _ = (take, Line::read);
 }

@@ -1,0 +1,253 @@
+//! What the pages of presets post.
+
+use doorward::{
+    model::{Member, PresetId, PresetStatus, Selection, Slug, SourceId, Visibility},
+    presets::{NewPreset, PresetChange, PresetError},
+};
+use leptos::{prelude::*, server_fn::ServerFn};
+
+use super::{
+    draft::{SourceField, ToolField, rename, selections},
+    tools_path,
+};
+use crate::{
+    context::console,
+    form::{Form, Mistake, Onward},
+    session,
+    trouble::Trouble,
+};
+
+/// Where making a preset is posted to.
+pub(crate) const CREATE: &str = <CreatePreset as ServerFn>::PATH;
+/// Where choosing tools is posted to.
+pub(crate) const CHOOSE: &str = <ChooseTools as ServerFn>::PATH;
+/// Where the settings are posted to.
+pub(crate) const EDIT: &str = <EditPreset as ServerFn>::PATH;
+/// Where switching on, off and archiving is posted to.
+pub(crate) const SWITCH: &str = <SwitchPreset as ServerFn>::PATH;
+/// Where deleting is posted to.
+pub(crate) const DELETE: &str = <DeletePreset as ServerFn>::PATH;
+
+/// The name of the form that makes a preset.
+pub(crate) const FORM_NEW: &str = "preset-new";
+/// The name of the form with the tools.
+pub(crate) const FORM_TOOLS: &str = "preset-tools";
+/// The name of the form with the settings.
+pub(crate) const FORM_SETTINGS: &str = "preset-settings";
+/// The name of the form that deletes.
+pub(crate) const FORM_DELETE: &str = "preset-delete";
+
+/// How often colliding names are given new ones; each round settles at least one.
+const RENAME_ROUNDS_MAX: usize = 16;
+
+/// Makes a preset. Names that collide get the ones suggested for them.
+#[server(prefix = "/do", endpoint = "preset-create")]
+pub async fn create_preset(
+    title: String,
+    slug: String,
+    #[server(default)] description: String,
+    access: String,
+    #[server(default)] sources: Vec<SourceField>,
+    #[server(default)] tools: Vec<ToolField>,
+) -> Result<(), ServerFnError> {
+    let (title, slug) = (title.trim().to_owned(), slug.trim().to_lowercase());
+    let form = Form::new(FORM_NEW)
+        .keep("title", &title)
+        .keep("slug", &slug)
+        .keep("access", &access)
+        .keep("description", &description);
+    form.answer("/presets/new", create(title, &slug, description, &access, &sources, &tools).await)
+}
+
+async fn create(
+    title: String,
+    slug: &str,
+    description: String,
+    access: &str,
+    sources: &[SourceField],
+    tools: &[ToolField],
+) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let slug = Slug::parse(slug).map_err(|error| Mistake::field("slug", error))?;
+    let (visibility, anonymous) = read_access(access)?;
+    let mut selections = selections(sources, tools).ok_or(Trouble::NotFound)?;
+    settle(&member, &mut selections).await?;
+    let new = NewPreset {
+        slug,
+        title,
+        description: description.trim().to_owned(),
+        visibility,
+        anonymous,
+        selections,
+    };
+    let preset = console().presets.add(&member, new).await.map_err(mistake)?;
+    Ok(Onward::to(format!("/presets/{}/connect", preset.id)).saying(format!(
+        "The preset {} is ready. Connect a client with one of the lines below.",
+        preset.slug
+    )))
+}
+
+/// Chooses what a preset takes.
+#[server(prefix = "/do", endpoint = "preset-tools")]
+pub async fn choose_tools(
+    id: String,
+    version: i64,
+    #[server(default)] sources: Vec<SourceField>,
+    #[server(default)] tools: Vec<ToolField>,
+    #[server(default)] rename: String,
+) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}");
+    Form::new(FORM_TOOLS).answer(&back, choose(&id, version, &sources, &tools, rename == "on").await)
+}
+
+async fn choose(
+    id: &str,
+    version: i64,
+    sources: &[SourceField],
+    tools: &[ToolField],
+    rename: bool,
+) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let mut selections = selections(sources, tools).ok_or(Trouble::NotFound)?;
+    if rename {
+        settle(&member, &mut selections).await?;
+    }
+    let preset = console().presets.set_selections(&member, id, selections, version).await.map_err(mistake)?;
+    Ok(Onward::to(tools_path(preset.id))
+        .saying("Saved. Clients see the change with their next list of tools."))
+}
+
+/// Gives colliding tools the names suggested for them, until nothing collides.
+async fn settle(member: &Member, selections: &mut [Selection]) -> Result<(), Mistake> {
+    let presets = console().presets;
+    let known = console().sources.list(member).await?;
+    let id_of = |name: &str| -> Option<SourceId> {
+        known.iter().find(|item| item.source.name.as_str() == name).map(|item| item.source.id)
+    };
+    for _ in 0..RENAME_ROUNDS_MAX {
+        let preview = presets.preview(member, None, selections).await.map_err(mistake)?;
+        let collisions: Vec<_> = preview
+            .collisions
+            .iter()
+            .filter_map(|collision| Some((id_of(collision.second.0.as_str())?, collision)))
+            .collect();
+        if collisions.is_empty() {
+            break;
+        }
+        rename(selections, &collisions);
+    }
+    Ok(())
+}
+
+/// Changes name, description and who may use a preset.
+#[server(prefix = "/do", endpoint = "preset-settings")]
+pub async fn edit_preset(
+    id: String,
+    version: i64,
+    title: String,
+    slug: String,
+    #[server(default)] description: String,
+    access: String,
+) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}/settings");
+    let (title, slug) = (title.trim().to_owned(), slug.trim().to_lowercase());
+    let form = Form::new(FORM_SETTINGS)
+        .keep("title", &title)
+        .keep("slug", &slug)
+        .keep("access", &access)
+        .keep("description", &description);
+    form.answer(&back, edit(&id, version, title, &slug, description, &access, &back).await)
+}
+
+async fn edit(
+    id: &str,
+    version: i64,
+    title: String,
+    slug: &str,
+    description: String,
+    access: &str,
+    back: &str,
+) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let slug = Slug::parse(slug).map_err(|error| Mistake::field("slug", error))?;
+    let (visibility, anonymous) = read_access(access)?;
+    let change = PresetChange {
+        slug: Some(slug),
+        title: Some(title),
+        description: Some(description.trim().to_owned()),
+        visibility: Some(visibility),
+        anonymous: Some(anonymous),
+        selections: None,
+    };
+    console().presets.update(&member, id, change, version).await.map_err(mistake)?;
+    Ok(Onward::to(back).saying("Saved."))
+}
+
+/// Switches a preset on or off, or puts it away.
+#[server(prefix = "/do", endpoint = "preset-switch")]
+pub async fn switch_preset(id: String, status: String) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}/settings");
+    Form::new("preset-switch").answer(&back, switch(&id, &status, &back).await)
+}
+
+async fn switch(id: &str, status: &str, back: &str) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let status = PresetStatus::from_word(status).ok_or(Trouble::NotFound)?;
+    console().presets.set_status(&member, id, status).await.map_err(mistake)?;
+    let said = match status {
+        PresetStatus::Active => "The preset answers again.",
+        PresetStatus::Disabled => "The preset is switched off: the next call is refused.",
+        PresetStatus::Archived => "The preset is put away. Its slug stays taken.",
+    };
+    Ok(Onward::to(back).saying(said))
+}
+
+/// Deletes a preset after its slug was typed.
+#[server(prefix = "/do", endpoint = "preset-delete")]
+pub async fn delete_preset(id: String, confirm: String) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}/settings");
+    Form::new(FORM_DELETE).answer(&back, delete(&id, confirm.trim()).await)
+}
+
+async fn delete(id: &str, confirm: &str) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let presets = console().presets;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let preset = presets.find(&member, id).await?.ok_or(Trouble::NotFound)?;
+    if preset.slug.as_str() != confirm {
+        return Err(Mistake::field("confirm", format!("type {} to delete it", preset.slug)));
+    }
+    presets.remove(&member, id).await.map_err(mistake)?;
+    Ok(Onward::to("/presets").saying(format!("The preset {} is deleted.", preset.slug)))
+}
+
+fn read_access(word: &str) -> Result<(Visibility, bool), Mistake> {
+    match word {
+        "private" => Ok((Visibility::Private, false)),
+        "public" => Ok((Visibility::Public, false)),
+        "anonymous" => Ok((Visibility::Public, true)),
+        _ => Err(Mistake::field("access", "choose who may use it")),
+    }
+}
+
+/// Returns the word [`read_access`] reads.
+pub(super) fn access_word(visibility: Visibility, anonymous: bool) -> &'static str {
+    match (visibility, anonymous) {
+        (Visibility::Private, _) => "private",
+        (Visibility::Public, false) => "public",
+        (Visibility::Public, true) => "anonymous",
+    }
+}
+
+fn mistake(error: PresetError) -> Mistake {
+    match error {
+        PresetError::SlugTaken { .. } => Mistake::field("slug", error),
+        PresetError::Invalid { .. } | PresetError::Stale { .. } | PresetError::Collision { .. } => {
+            Mistake::form(error)
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,102 @@
+//! The list of presets.
+
+use doorward::{
+    model::{PresetStatus, Visibility},
+    presets::PresetSummary,
+};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::{status, tools_path};
+use crate::{
+    context::console,
+    page::{Page, Place, Visit, page as framed},
+    trouble::Trouble,
+    ui::{Badge, Column, Copyable, Empty, Icon, Tab, Table, Tabs, Tone},
+};
+
+/// Draws the page.
+pub(crate) fn page() -> AnyView {
+    let archived = use_query_map().with_untracked(|map| map.get("show").as_deref() == Some("archived"));
+    framed(Place::Presets, move |visit| load(visit, archived))
+}
+
+async fn load(visit: Visit, archived: bool) -> Result<Page, Trouble> {
+    let all = console().presets.list(&visit.member).await?;
+    let any = !all.is_empty();
+    let (put_away, in_use): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|item| item.preset.status == PresetStatus::Archived);
+    let tabs = vec![
+        Tab::new("/presets", "In use").counting(in_use.len()),
+        Tab::new("/presets?show=archived", "Archived").counting(put_away.len()),
+    ];
+    let open = if archived { "/presets?show=archived" } else { "/presets" };
+    let shown = if archived { put_away } else { in_use };
+    let body = view! {
+        <div class="grid gap-5">
+            {any.then(|| view! { <Tabs label="Which presets" tabs open/> })}
+            {draw(shown, archived)}
+        </div>
+    };
+    Ok(Page::new("Presets", body)
+        .lead("A preset is a virtual MCP server: the tools you pick, at an address of its own.")
+        .actions(view! { <a class="button button-primary" href="/presets/new">{Icon::Plus.draw()} "New preset"</a> }))
+}
+
+fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {
+    if presets.is_empty() {
+        let (title, text) = if archived {
+            ("Nothing is archived", "Presets that you put away stand here, and can be taken out again.")
+        } else {
+            (
+                "No presets yet",
+                "Pick tools from your data sources, and connect your agent to them by one line.",
+            )
+        };
+        return view! {
+            <Empty icon=Icon::Layers title text>
+                {(!archived).then(|| view! { <a class="button button-primary" href="/presets/new">"Make a preset"</a> })}
+            </Empty>
+        }
+        .into_any();
+    }
+    let base = console().settings.base_url.clone();
+    let rows = presets.iter().map(|item| row(item, &base)).collect_view();
+    let columns = vec![
+        Column::text("Preset"),
+        Column::text("Address"),
+        Column::text("State"),
+        Column::number("Tools"),
+        Column::text("Sources"),
+    ];
+    view! { <Table caption="Presets" columns>{rows}</Table> }.into_any()
+}
+
+fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
+    let preset = &item.preset;
+    let (tone, word) = status(preset.status);
+    let who = match (preset.visibility, preset.anonymous) {
+        (Visibility::Private, _) => "private",
+        (Visibility::Public, false) => "public, with a key",
+        (Visibility::Public, true) => "public, without a key",
+    };
+    let sources: Vec<_> = item.sources.iter().map(|source| source.name.to_string()).collect();
+    let title = preset.title.clone();
+    let slug = (preset.slug.as_str() != title).then(|| preset.slug.to_string());
+    let held = (item.held > 0).then(|| view! { <Badge tone=Tone::Held word=format!("{} held", item.held)/> });
+    view! {
+        <tr>
+            <td>
+                <a class="link font-medium" href=tools_path(preset.id)>{title}</a>
+                {slug.map(|slug| view! { <p class="text-xs text-muted">{slug}</p> })}
+            </td>
+            <td><Copyable text=format!("{base}{}", item.path())/></td>
+            <td>
+                <Badge tone word/>
+                <p class="text-xs text-muted">{who}</p>
+            </td>
+            <td class="number">{item.tools} " " {held}</td>
+            <td>{sources.join(", ")}</td>
+        </tr>
+    }
+}

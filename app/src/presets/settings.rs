@@ -1,0 +1,120 @@
+//! The last tab of a preset: its name, who may use it, switching and deleting it.
+
+use doorward::model::{Preset, PresetStatus};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{
+    api::{DELETE, EDIT, FORM_DELETE, FORM_SETTINGS, SWITCH, access_word},
+    open, status, tabs,
+};
+use crate::{
+    form::Form,
+    page::{Page, Place, Visit, page as framed},
+    trouble::Trouble,
+    ui::{Badge, Choice, ConfirmByName, Field, FormMistake, Panel, Pick, PostButton, Tabs, TextArea},
+};
+
+/// Draws the page.
+pub(crate) fn page() -> AnyView {
+    let id = use_params_map().with_untracked(|map| map.get("id").unwrap_or_default());
+    framed(Place::Presets, move |visit| load(visit, id))
+}
+
+async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
+    let preset = open(&visit, &id).await?.preset.ok_or(Trouble::NotFound)?;
+    let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
+    let (tone, word) = status(preset.status);
+    let body = view! {
+        <div class="grid gap-5">
+            <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/settings", preset.id)/>
+            {edit(&preset, form)}
+            {switch(&preset)}
+            {delete(&preset, confirm)}
+        </div>
+    };
+    Ok(Page::new(preset.title.clone(), body).above("/presets", "Presets").lead(view! { <Badge tone word/> }))
+}
+
+/// Who may use a preset, as things to choose from.
+pub(super) fn access_picks() -> Vec<Pick> {
+    vec![
+        Pick::new("private", "Only you").meaning("With one of your API keys."),
+        Pick::new("public", "Everybody with an account here")
+            .meaning("With a key of their own, on their own quota."),
+        Pick::new("anonymous", "Anybody, without a key")
+            .meaning("Whoever knows the address. Calls count on your quota."),
+    ]
+}
+
+fn edit(preset: &Preset, form: Form) -> impl IntoView + use<> {
+    let preset = preset.clone();
+    view! {
+        <Panel title="Name and access">
+            <form class="grid max-w-xl gap-4" method="post" action=EDIT>
+                <FormMistake form=form.clone()/>
+                <input type="hidden" name="id" value=preset.id.to_string()/>
+                <input type="hidden" name="version" value=preset.version.to_string()/>
+                <Field form=form.clone() name="title" label="Title" first=preset.title/>
+                <Field
+                    form=form.clone()
+                    name="slug"
+                    label="Slug"
+                    mono=true
+                    first=preset.slug.to_string()
+                    hint="Clients that have the old address lose it."
+                />
+                <TextArea form=form.clone() name="description" label="Description" optional=true first=preset.description/>
+                <Choice
+                    form=form
+                    name="access"
+                    label="Who may use it"
+                    first=access_word(preset.visibility, preset.anonymous)
+                    picks=access_picks()
+                />
+                <div><button class="button button-primary" type="submit">"Save"</button></div>
+            </form>
+        </Panel>
+    }
+}
+
+fn switch(preset: &Preset) -> impl IntoView + use<> {
+    let id = preset.id.to_string();
+    let (lead, steps) = match preset.status {
+        PresetStatus::Active => {
+            ("It answers calls.", vec![("disabled", "Switch off"), ("archived", "Archive")])
+        }
+        PresetStatus::Disabled => (
+            "It answers nobody until it is switched on.",
+            vec![("active", "Switch on"), ("archived", "Archive")],
+        ),
+        PresetStatus::Archived => (
+            "It is out of the list and answers nobody. Its slug is still taken.",
+            vec![("active", "Take it out again")],
+        ),
+    };
+    let buttons = steps
+        .into_iter()
+        .map(|(word, label)| {
+            let fields = vec![("id", id.clone()), ("status", word.to_owned())];
+            view! { <PostButton action=SWITCH fields class=tw!("button")>{label}</PostButton> }
+        })
+        .collect_view();
+    view! {
+        <Panel title="State" lead>
+            <div class="flex flex-wrap gap-2">{buttons}</div>
+        </Panel>
+    }
+}
+
+fn delete(preset: &Preset, form: Form) -> impl IntoView + use<> {
+    let fields = vec![("id", preset.id.to_string())];
+    let name = preset.slug.to_string();
+    view! {
+        <Panel title="Delete">
+            <ConfirmByName action=DELETE fields form name verb="Delete the preset">
+                <p>"Every client connected to it loses its tools with the next call. Its metrics and audit events stay. This cannot be undone."</p>
+            </ConfirmByName>
+        </Panel>
+    }
+}
