@@ -8,6 +8,7 @@ use doorward::{
     identity::Identity,
     metrics::Metrics,
     presets::Presets,
+    proxy::Proxy,
     quota::Quota,
     sources::Sources,
 };
@@ -34,6 +35,8 @@ pub struct Console {
     pub sources: Sources,
     /// Presets.
     pub presets: Presets,
+    /// The path of a call.
+    pub proxy: Proxy,
     /// What may be used in a month.
     pub quota: Quota,
     /// The audit log.

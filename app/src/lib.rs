@@ -39,6 +39,8 @@ mod metrics;
 #[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
+mod playground;
+#[cfg(feature = "ssr")]
 mod presets;
 #[cfg(feature = "ssr")]
 mod routes;

@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use crate::{audit, home, keys, metrics, page, presets, setup, sign_in};
+use crate::{audit, home, keys, metrics, page, playground, presets, setup, sign_in};
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
 /// can still choose its status.
@@ -25,6 +25,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/new") view=presets::new ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id") view=presets::tools ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/connect") view=presets::connect ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/try") view=playground::page ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>

@@ -99,6 +99,7 @@ impl AppState {
             identity: engine.identity.clone(),
             sources: engine.sources.clone(),
             presets: engine.presets.clone(),
+            proxy: engine.proxy.clone(),
             quota: engine.quota.clone(),
             audit: engine.audit.clone(),
             metrics: engine.metrics.clone(),

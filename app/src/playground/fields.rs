@@ -1,0 +1,154 @@
+//! From a tool's input schema to fields, and from fields to arguments. Pure.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How many fields a form has at most; the rest is written as JSON.
+const FIELDS_MAX: usize = 60;
+
+/// What a field takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A line of text.
+    Text,
+    /// A number.
+    Number,
+    /// Yes or no.
+    Bool,
+    /// One of a list.
+    Choice,
+    /// Anything else, as JSON.
+    Json,
+}
+
+/// A field of a tool's form.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ToolInput {
+    pub name: String,
+    pub kind: Kind,
+    pub description: String,
+    pub required: bool,
+    pub choices: Vec<String>,
+    pub default: String,
+}
+
+/// Reads the schema of a tool's definition: a field for each property of the top level, the
+/// required ones first.
+pub(super) fn inputs(definition: &Value) -> Vec<ToolInput> {
+    let schema = &definition["inputSchema"];
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let mut inputs: Vec<_> = properties
+        .take(FIELDS_MAX)
+        .map(|(name, property)| input(name, property, required.contains(&name.as_str())))
+        .collect();
+    inputs.sort_by_key(|input| !input.required);
+    inputs
+}
+
+fn input(name: &str, property: &Value, required: bool) -> ToolInput {
+    let choices: Vec<_> = property["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    let kind = match property["type"].as_str() {
+        Some("string") if !choices.is_empty() => Kind::Choice,
+        Some("string") => Kind::Text,
+        Some("integer" | "number") => Kind::Number,
+        Some("boolean") => Kind::Bool,
+        _ => Kind::Json,
+    };
+    let default = match &property["default"] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let description = property["description"].as_str().unwrap_or_default().to_owned();
+    ToolInput { name: name.to_owned(), kind, description, required, choices, default }
+}
+
+/// A field as the form sends it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArgumentField {
+    /// The argument's name.
+    pub name: String,
+    /// What was asked for.
+    pub kind: Kind,
+    /// What was typed; empty = the argument is left out.
+    #[serde(default)]
+    pub value: String,
+}
+
+/// Puts the arguments together. Says of which argument what is wrong, and what would be right.
+pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Value, String> {
+    let mut arguments = Map::new();
+    for ArgumentField { name, kind, value } in fields {
+        if value.is_empty() {
+            continue;
+        }
+        let value = match kind {
+            Kind::Text | Kind::Choice => Value::String(value.clone()),
+            Kind::Number => value
+                .trim()
+                .parse::<serde_json::Number>()
+                .map(Value::Number)
+                .map_err(|_| format!("{name} is a number, as in 12 or 0.5"))?,
+            Kind::Bool => Value::Bool(value == "true"),
+            Kind::Json => serde_json::from_str(value).map_err(|error| format!("{name} is JSON: {error}"))?,
+        };
+        arguments.insert(name.clone(), value);
+    }
+    Ok(Value::Object(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_becomes_fields_with_the_required_ones_first() {
+        let definition = serde_json::json!({ "inputSchema": { "type": "object", "required": ["b"], "properties": {
+            "a": { "type": "boolean" },
+            "b": { "type": "integer", "default": 3 },
+            "c": { "type": "string", "enum": ["x", "y"] },
+            "d": { "type": "array" },
+        }}});
+
+        let kinds: Vec<_> =
+            inputs(&definition).into_iter().map(|input| (input.name, input.kind, input.default)).collect();
+
+        assert_eq!(
+            kinds,
+            [
+                ("b".into(), Kind::Number, "3".into()),
+                ("a".into(), Kind::Bool, String::new()),
+                ("c".into(), Kind::Choice, String::new()),
+                ("d".into(), Kind::Json, String::new()),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_empty_is_left_out_and_what_is_wrong_is_named() {
+        let field =
+            |name: &str, kind, value: &str| ArgumentField { name: name.into(), kind, value: value.into() };
+
+        let good = arguments(&[
+            field("a", Kind::Number, "12345678901234567890"),
+            field("b", Kind::Text, ""),
+            field("c", Kind::Json, "[1]"),
+        ]);
+        let bad = arguments(&[field("n", Kind::Number, "many")]);
+
+        assert_eq!(
+            good.map(|value| value.to_string()),
+            Ok(r#"{"a":12345678901234567890,"c":[1]}"#.to_owned())
+        );
+        assert_eq!(bad, Err("n is a number, as in 12 or 0.5".to_owned()));
+    }
+}
