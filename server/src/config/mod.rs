@@ -96,7 +96,7 @@ settings! {
     allowed_origins: List<String> = "";
     /// Address ranges of proxies whose `X-Forwarded-For` is believed, separated by commas.
     trusted_proxies: List<IpNet> = "";
-    /// Where metrics are served: an address and port of their own, `main` for `/metrics` beside the console (signed-in instance admins), or `off`.
+    /// Where metrics are served: an address and port of their own, `main` for `/metrics/prometheus` beside the console (with the API key of an instance admin), or `off`.
     metrics_listen: MetricsListen = "127.0.0.1:9464";
     /// The folder that holds all state.
     data_dir: PathBuf = "data";

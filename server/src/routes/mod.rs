@@ -64,8 +64,9 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::POST, "/api/v1/apply", post(apply::apply)),
         row(Method::GET, "/api/v1/export", get(apply::export)),
     ];
+    // Not `/metrics`, which is the page.
     if metrics == MetricsListen::Main {
-        rows.push(row(Method::GET, "/metrics", get(metrics::for_admins)));
+        rows.push(row(Method::GET, "/metrics/prometheus", get(metrics::for_admins)));
     }
     rows
 }

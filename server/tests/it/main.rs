@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod api;
+mod apply;
 mod config;
 mod connect;
 mod house;
+mod http;
+mod world;
