@@ -1,8 +1,7 @@
 //! What the envelope costs: reading a call, passing on an answer, editing a member.
 
-use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount};
-use doorward::mcp::{Message, Raw, Revision, edit, response, sse, translate};
+use doorward::mcp::{Message, Raw, Revision, edit, sse, translate};
 
 fn main() {
     divan::main();
@@ -44,9 +43,8 @@ fn pass_an_answer_to_the_other_era(bencher: Bencher<'_, '_>, bytes: usize) {
     let id = Raw::parse("\"caller\"").expect("JSON");
     bencher.counter(BytesCount::new(body.len())).bench(|| {
         let message = Message::parse(black_box(body.as_bytes())).expect("an answer");
-        let result = Bytes::copy_from_slice(message.result.expect("a result").as_bytes());
-        let result = translate::call_result(Revision::V2026_07_28, Revision::V2025_11_25, &result, false);
-        response(id, &result)
+        let result = message.result.expect("a result");
+        translate::call_end(Revision::V2026_07_28, Revision::V2025_11_25, id, result.as_bytes(), false)
     });
 }
 

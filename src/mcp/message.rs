@@ -69,6 +69,8 @@ pub struct Params<'a> {
     pub arguments: Option<Raw<'a>>,
     /// The member `_meta`.
     pub meta: Option<Meta<'a>>,
+    /// The member `task` of revision 2025-11-25.
+    pub task: Option<Raw<'a>>,
 }
 
 impl<'a> Params<'a> {
@@ -178,7 +180,7 @@ impl<'a> Message<'a> {
 }
 
 fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
-    let mut params = Params { raw: Raw::NULL, name: None, arguments: None, meta: None };
+    let mut params = Params { raw: Raw::NULL, name: None, arguments: None, meta: None, task: None };
     if scanner.peek() != Some(b'{') {
         params.raw = scanner.value()?;
         return Ok(params);
@@ -188,6 +190,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
             "name" => params.name = Some(scanner.value()?),
             "arguments" => params.arguments = Some(scanner.value()?),
             "_meta" => params.meta = Some(meta(scanner)?),
+            "task" => params.task = Some(scanner.value()?),
             _ => drop(scanner.value()?),
         }
         Ok(())

@@ -218,6 +218,55 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// Walks over the members of a checked object that is still bytes, so that a large text need not be
+/// looked through again only to be a `str`.
+#[derive(Clone, Debug)]
+pub(super) struct ByteMembers<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> ByteMembers<'a> {
+    pub(super) fn of(object: &'a [u8]) -> Self {
+        let begins = object.iter().position(|byte| *byte == b'{').map_or(object.len(), |at| at + 1);
+        Self { bytes: object, at: begins }
+    }
+}
+
+/// One member of an object, as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ByteMember<'a> {
+    key: &'a [u8],
+    pub(super) value: &'a [u8],
+}
+
+impl ByteMember<'_> {
+    /// Says whether the name is this one.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.key == name.as_bytes()
+            || (self.key.contains(&b'\\')
+                && std::str::from_utf8(self.key)
+                    .is_ok_and(|key| unescape(key).is_some_and(|key| key == name)))
+    }
+}
+
+impl<'a> Iterator for ByteMembers<'a> {
+    type Item = ByteMember<'a>;
+
+    fn next(&mut self) -> Option<ByteMember<'a>> {
+        let bytes = self.bytes;
+        let key_at = skip_separators(bytes, self.at);
+        if *bytes.get(key_at)? != b'"' {
+            self.at = bytes.len();
+            return None;
+        }
+        let key_end = skip_checked(bytes, key_at);
+        let value_at = skip_separators(bytes, key_end);
+        self.at = skip_checked(bytes, value_at);
+        Some(ByteMember { key: bytes.get(key_at + 1..key_end - 1)?, value: bytes.get(value_at..self.at)? })
+    }
+}
+
 /// Steps over white space, commas and colons of checked JSON.
 fn skip_separators(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b':')) {

@@ -7,50 +7,111 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::{
-    mcp::{Raw, Revision, edit, error::codes, write},
+    mcp::{Raw, Revision, edit, error::codes, scan::ByteMembers, write},
     model::Era,
 };
 
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
-/// Returns what kind of result it is: `complete` unless the source says otherwise. Only modern
-/// sources can say otherwise.
-pub fn result_type<'a>(source: Revision, result: Raw<'a>) -> Cow<'a, str> {
-    match source.era() {
-        Era::Legacy => Cow::Borrowed("complete"),
-        Era::Modern => result.member("resultType").and_then(Raw::as_str).unwrap_or(Cow::Borrowed("complete")),
+/// How a tool call ended at its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallEnd {
+    /// With a result.
+    Complete {
+        /// The whole answer for the caller.
+        answer: Bytes,
+        /// Whether the tool says that it failed.
+        is_error: bool,
+    },
+    /// With a request for more, or with something this revision does not know: the type of the
+    /// result.
+    Other(String),
+}
+
+/// What decides how a result is translated, seen in one walk over its members.
+#[derive(Default)]
+struct Survey<'a> {
+    members: usize,
+    result_type: Option<&'a [u8]>,
+    is_error: bool,
+    structured: Option<&'a [u8]>,
+    has_meta: bool,
+}
+
+impl<'a> Survey<'a> {
+    fn of(result: &'a [u8]) -> Self {
+        let mut survey = Self::default();
+        for member in ByteMembers::of(result) {
+            survey.members += 1;
+            if member.is("resultType") {
+                survey.result_type = Some(member.value);
+            } else if member.is("isError") {
+                survey.is_error = member.value == b"true";
+            } else if member.is("structuredContent") {
+                survey.structured = Some(member.value);
+            } else if member.is("_meta") {
+                survey.has_meta = true;
+            }
+        }
+        survey
+    }
+
+    /// Says whether legacy callers can read the structured content as it is.
+    fn structured_suits_legacy(&self, wraps_output: bool) -> bool {
+        self.structured.is_none_or(|structured| structured.starts_with(b"{") && !wraps_output)
     }
 }
 
-/// Returns the result of a tool call as the caller's era has it. `wraps_output` says whether legacy
+/// What is put at the end of a result that does not say that it is one.
+const COMPLETE: &str = r#""resultType":"complete"}"#;
+
+/// Returns the answer to a tool call as the caller's era has it. `wraps_output` says whether legacy
 /// callers were shown an output schema that wraps the source's.
-pub fn call_result(caller: Revision, source: Revision, result: &Bytes, wraps_output: bool) -> Bytes {
-    if caller.era() == Era::Legacy && source.era() == Era::Legacy && !wraps_output {
-        return result.clone();
+pub fn call_end(
+    caller: Revision,
+    source: Revision,
+    id: Raw<'_>,
+    result: &[u8],
+    wraps_output: bool,
+) -> CallEnd {
+    let survey = Survey::of(result);
+    let said = survey.result_type.filter(|said| *said != b"\"complete\"");
+    // A legacy source means something of its own by that member, if it has it.
+    if let Some(said) = said.filter(|_| source.era() == Era::Modern) {
+        let kind = std::str::from_utf8(said).ok().and_then(|said| Raw::checked(said).as_str());
+        return CallEnd::Other(kind.unwrap_or_default().into_owned());
     }
-    let Ok(text) = std::str::from_utf8(result) else { return result.clone() };
-    let raw = Raw::checked(text);
-    let translated = match caller.era() {
-        Era::Modern => for_modern(source, raw),
-        Era::Legacy => for_legacy(source, raw, wraps_output),
+    let answer = match caller.era() {
+        Era::Modern if said.is_some() => {
+            edited(id, result, |result| edit::set_member(result, "resultType", "\"complete\""))
+        }
+        Era::Modern if survey.result_type.is_some() => write::response(id, result),
+        Era::Modern => {
+            let open = result.trim_ascii_end().strip_suffix(b"}").unwrap_or(result);
+            let separator: &[u8] = if survey.members == 0 { b"" } else { b"," };
+            write::response_of(id, &[open, separator, COMPLETE.as_bytes()])
+        }
+        Era::Legacy => {
+            let is_clean = source.era() == Era::Legacy || (survey.result_type.is_none() && !survey.has_meta);
+            if is_clean && survey.structured_suits_legacy(wraps_output) {
+                write::response(id, result)
+            } else {
+                edited(id, result, |result| for_legacy(source, result, wraps_output))
+            }
+        }
     };
-    match translated {
-        Cow::Borrowed(_) => result.clone(),
-        Cow::Owned(text) => text.into(),
+    CallEnd::Complete { answer, is_error: survey.is_error }
+}
+
+fn edited(id: Raw<'_>, result: &[u8], edit: impl FnOnce(Raw<'_>) -> String) -> Bytes {
+    match std::str::from_utf8(result) {
+        Ok(text) => write::response(id, edit(Raw::checked(text)).as_bytes()),
+        // What is no text was never checked; nothing in it can be edited.
+        Err(_) => write::response(id, result),
     }
 }
 
-fn for_modern(source: Revision, result: Raw<'_>) -> Cow<'_, str> {
-    let is_said = result.member("resultType");
-    match (source.era(), is_said) {
-        (Era::Modern, Some(_)) => Cow::Borrowed(result.get()),
-        // A legacy source means something of its own by that member, if it has it.
-        (Era::Legacy, Some(said)) if said.get() == "\"complete\"" => Cow::Borrowed(result.get()),
-        _ => Cow::Owned(edit::set_member(result, "resultType", "\"complete\"")),
-    }
-}
-
-fn for_legacy(source: Revision, result: Raw<'_>, wraps_output: bool) -> Cow<'_, str> {
+fn for_legacy(source: Revision, result: Raw<'_>, wraps_output: bool) -> String {
     let mut text = Cow::Borrowed(result.get());
     if source.era() == Era::Modern {
         if result.member("resultType").is_some() {
@@ -58,16 +119,16 @@ fn for_legacy(source: Revision, result: Raw<'_>, wraps_output: bool) -> Cow<'_, 
         }
         text = without_server_info(text);
     }
-    let Some(structured) = result.member("structuredContent") else { return text };
+    let Some(structured) = result.member("structuredContent") else { return text.into_owned() };
     if structured.is_object() && !wraps_output {
-        return text;
+        return text.into_owned();
     }
     let wrapped = format!(r#"{{"result":{}}}"#, structured.get());
     let mut owned = edit::set_member(Raw::checked(&text), "structuredContent", &wrapped);
     if !structured.is_object() {
         owned = with_text(&owned, structured);
     }
-    Cow::Owned(owned)
+    owned
 }
 
 fn without_server_info(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -126,14 +187,6 @@ pub fn error_result(caller: Revision, text: &str) -> Bytes {
     out.into()
 }
 
-/// Says whether the result of a tool call is the tool's own error.
-pub fn is_error_result(result: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(result) else { return false };
-    // Looked for in the text first: a result may be large, and few are errors.
-    text.contains("isError")
-        && Raw::checked(text).member("isError").is_some_and(|value| value.get() == "true")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,8 +195,13 @@ mod tests {
     const LEGACY: Revision = Revision::V2025_11_25;
 
     fn call(caller: Revision, source: Revision, result: &'static str, wraps: bool) -> String {
-        let result = call_result(caller, source, &Bytes::from_static(result.as_bytes()), wraps);
-        String::from_utf8(result.to_vec()).expect("text")
+        let id = Raw::parse("1").expect("JSON");
+        let CallEnd::Complete { answer, .. } = call_end(caller, source, id, result.as_bytes(), wraps) else {
+            panic!("it is complete");
+        };
+        let answer = String::from_utf8(answer.to_vec()).expect("text");
+        let inner = answer.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).expect("an envelope");
+        inner.strip_suffix('}').expect("an envelope").to_owned()
     }
 
     #[test]
@@ -215,9 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn an_error_result_is_seen_only_where_it_is_said() {
-        assert!(is_error_result(br#"{"content":[],"isError":true}"#));
-        assert!(!is_error_result(br#"{"content":[{"text":"isError\":true"}],"isError":false}"#));
-        assert!(is_error_result(&error_result(MODERN, "the source `a` did not answer")));
+    fn a_result_says_whether_the_tool_failed() {
+        let is_error = |result: &[u8]| {
+            let end = call_end(MODERN, LEGACY, Raw::NULL, result, false);
+            matches!(end, CallEnd::Complete { is_error: true, .. })
+        };
+        assert!(is_error(br#"{"content":[],"isError":true}"#));
+        assert!(is_error(br#"{"content":[],"is\u0045rror" : true }"#));
+        assert!(!is_error(br#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#));
+        assert!(is_error(&error_result(MODERN, "the source `a` did not answer")));
+    }
+
+    #[test]
+    fn only_modern_sources_can_ask_for_more() {
+        let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
+
+        assert_eq!(
+            call_end(LEGACY, MODERN, Raw::NULL, asks, false),
+            CallEnd::Other("input_required".to_owned())
+        );
+        assert_eq!(
+            call(MODERN, LEGACY, r#"{"resultType":"input_required"}"#, false),
+            r#"{"resultType":"complete"}"#
+        );
+        assert_eq!(call(MODERN, LEGACY, "{ }", false), r#"{ "resultType":"complete"}"#);
+        assert_eq!(call(MODERN, LEGACY, "{}\n", false), r#"{"resultType":"complete"}"#);
     }
 }

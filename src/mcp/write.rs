@@ -6,11 +6,19 @@ use crate::mcp::Raw;
 
 /// Returns the answer that carries this result.
 pub fn response(id: Raw<'_>, result: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(40 + id.get().len() + result.len());
+    response_of(id, &[result])
+}
+
+/// Returns the answer that carries the result made of these parts, each copied once.
+pub(super) fn response_of(id: Raw<'_>, result: &[&[u8]]) -> Bytes {
+    let bytes: usize = result.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(40 + id.get().len() + bytes);
     out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(br#","result":"#);
-    out.extend_from_slice(result);
+    for part in result {
+        out.extend_from_slice(part);
+    }
     out.push(b'}');
     out.into()
 }

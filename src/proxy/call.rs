@@ -44,6 +44,12 @@ impl Proxy {
             return unavailable(Some(id));
         }
         let mut ledger = self.open(guest, &tool, revision, client, arguments);
+        let told = |mut ledger: Ledger, outcome: Outcome, reason: String, text: &str| {
+            let message = response(id, &translate::error_result(revision, text));
+            ledger.sent(message.len());
+            ledger.close(outcome, reason);
+            body::message(guest.accepts, message)
+        };
         let Some(route) = guest.table.route(&tool) else {
             ledger.close(Outcome::Caller, "there is no such tool in the preset");
             return invalid(id, format!("there is no tool `{}`", tool.escape_debug()));
@@ -56,40 +62,39 @@ impl Proxy {
             let code = codes::HEADER_MISMATCH;
             return body::protocol_error(StatusCode::BAD_REQUEST, Some(id), code, error.to_string());
         }
-        let told =
-            |text: &str| body::message(guest.accepts, response(id, &translate::error_result(revision, text)));
         let reservation = match self.charge(guest).await {
             Ok(reservation) => reservation,
             Err(error) => {
-                ledger.close(outcome_of(error.fault()), error.to_string());
-                return told(&words::quota(&error));
+                return told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(&error));
             }
         };
         if let Some(check) = &route.check
             && let Err(error) = check.check(arguments)
         {
             // The reasons quote the arguments, which belong in no log.
-            ledger.close(Outcome::Caller, "the arguments do not fit the input schema");
-            return told(&error.to_string());
+            let reason = "the arguments do not fit the input schema".to_owned();
+            return told(ledger, Outcome::Caller, reason, &error.to_string());
         }
         let entry = match session.map(|session| session.begin_call(id.get())) {
             None => None,
             Some(Some(entry)) => Some(entry),
             Some(None) => {
-                ledger.close(Outcome::Refused, "too many calls of one session run at once");
                 reservation.refund();
-                return told("Too many calls of this session run at once. Wait for one to end.");
+                let reason = "too many calls of one session run at once".to_owned();
+                let text = "Too many calls of this session run at once. Wait for one to end.";
+                return told(ledger, Outcome::Refused, reason, text);
             }
         };
         let link = match self.0.sources.link(guest.table.preset.tenant, route.source).await {
             Ok(link) => link,
             Err(error) => {
                 if error.fault() == Fault::Gateway {
-                    tracing::error!(source.id = %route.source, error = &error as &dyn std::error::Error, "no link");
+                    let chain = &error as &dyn std::error::Error;
+                    tracing::error!(source.id = %route.source, error = chain, "a source has no link");
                     reservation.refund();
                 }
-                ledger.close(source_outcome(&error), error.to_string());
-                return told(&words::source(&route.source_name, &error));
+                let text = words::source(&route.source_name, &error);
+                return told(ledger, source_outcome(&error), error.to_string(), &text);
             }
         };
         let asker = asker(guest, message, id, revision);

@@ -15,7 +15,8 @@ use crate::{
         Raw, Revision, edit,
         error::{codes, relay},
         headers::Accepts,
-        notification, notifications, response, sse, translate,
+        notification, notifications, response, sse,
+        translate::{self, CallEnd},
     },
     model::{Era, Outcome, SourceName},
     proxy::{ProxyAnswer, body, call::outcome_of, ledger::Ledger, session::CallEntry, words},
@@ -160,30 +161,23 @@ impl Call {
         };
         match &reply.body {
             ReplyBody::Result(result) => {
-                let raw = Raw::checked(std::str::from_utf8(result).unwrap_or_default());
-                let kind = translate::result_type(reply.revision, raw);
-                if kind != "complete" {
-                    let text = format!(
-                        "The tool asked for more than arguments (`{}`), which this gateway does not pass on. \
-                         Nothing was returned.",
-                        kind.escape_debug()
-                    );
-                    return failed(
-                        &text,
-                        Outcome::Upstream,
-                        format!("result type `{}`", kind.escape_debug()),
-                    );
-                }
-                let is_error = translate::is_error_result(result);
-                let result = translate::call_result(caller, reply.revision, result, self.wraps_output);
-                Ending {
-                    message: response(self.id(), &result),
-                    outcome: if is_error { Outcome::ToolError } else { Outcome::Ok },
-                    reason: if is_error {
-                        "the tool answered with an error".to_owned()
-                    } else {
-                        String::new()
+                match translate::call_end(caller, reply.revision, self.id(), result, self.wraps_output) {
+                    CallEnd::Complete { answer, is_error: false } => {
+                        Ending { message: answer, outcome: Outcome::Ok, reason: String::new() }
+                    }
+                    CallEnd::Complete { answer, is_error: true } => Ending {
+                        message: answer,
+                        outcome: Outcome::ToolError,
+                        reason: "the tool answered with an error".to_owned(),
                     },
+                    CallEnd::Other(kind) => {
+                        let kind = kind.escape_debug();
+                        let text = format!(
+                            "The tool asked for more than arguments (`{kind}`), which this gateway does not \
+                             pass on. Nothing was returned."
+                        );
+                        failed(&text, Outcome::Upstream, format!("a result of the type `{kind}`"))
+                    }
                 }
             }
             ReplyBody::Error(error) => {

@@ -12,7 +12,7 @@ use crate::mcp::{META_PREFIX, Params, Raw, write};
 /// `body` is what `params` was read from.
 pub(super) fn for_source(body: &Bytes, params: &Params<'_>, tool: &str) -> Bytes {
     let is_same_name = params.name.is_some_and(|name| is_text(name, tool));
-    if is_same_name && params.meta.is_none() && !params.get().contains("\"task\"") {
+    if is_same_name && params.meta.is_none() && params.task.is_none() {
         return body.slice_ref(params.raw.as_bytes());
     }
     let mut out = Vec::with_capacity(params.get().len() + tool.len());

@@ -33,7 +33,6 @@ use crate::{
 pub struct Door {
     pub engine: Engine,
     pub ada: Arc<Member>,
-    pub clock: Clock,
     proxy: Proxy,
     _folder: TempDir,
 }
@@ -150,7 +149,7 @@ impl Door {
             sources: SourceSettings::default(),
             proxy: ProxySettings::default(),
         };
-        let engine = Engine::open(settings, clock.clone()).await.expect("an engine");
+        let engine = Engine::open(settings, clock).await.expect("an engine");
         engine.start();
         let token = engine.identity.setup_token().await.expect("a store").expect("nobody is there yet");
         let origin = Origin { address: IpAddr::from([127, 0, 0, 1]), user_agent: "test".into() };
@@ -166,7 +165,7 @@ impl Door {
             .await
             .expect("an owner");
         let proxy = engine.proxy.clone();
-        Self { engine, ada: new.member, clock, proxy, _folder: folder }
+        Self { engine, ada: new.member, proxy, _folder: folder }
     }
 
     /// Shows that a call lives almost at once.
