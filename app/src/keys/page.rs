@@ -142,7 +142,8 @@ fn create(presets: Vec<(PresetId, String)>, form: Form) -> impl IntoView {
         Pick::new("365", "a year"),
         Pick::new("never", "until it is revoked"),
     ];
-    let first_reach = if presets.is_empty() { "everything" } else { "presets" };
+    let none = presets.is_empty();
+    let first_reach = if none { "everything" } else { "presets" };
     let boxes = presets
         .into_iter()
         .map(|(id, slug)| {
@@ -166,10 +167,12 @@ fn create(presets: Vec<(PresetId, String)>, form: Form) -> impl IntoView {
                     hint="Where it will be used, so that you know later which one to revoke."
                 />
                 <Choice form=form.clone() name="reach" label="It reaches" first=first_reach picks=reach/>
-                <fieldset class="grid gap-2">
-                    <legend class="mb-1 font-medium">"Presets"</legend>
-                    {boxes}
-                </fieldset>
+                {(!none).then(|| view! {
+                    <fieldset class="grid gap-2">
+                        <legend class="mb-1 font-medium">"Presets"</legend>
+                        {boxes}
+                    </fieldset>
+                })}
                 <Select form=form name="expires" label="It works for" first="90" picks=lives/>
                 <div>
                     <button class="button button-primary" type="submit">{Icon::Key.draw()} "Make the key"</button>
