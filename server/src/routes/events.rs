@@ -12,7 +12,6 @@ use doorward::{
 };
 use futures::{Stream, StreamExt as _};
 use http::HeaderMap;
-use serde_json::json;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::caller::{self, Caller};
@@ -71,7 +70,7 @@ impl Tail {
                 Ok(event) if event.tenant == self.tenant => {
                     // Who has signed out, or was signed out, hears no more.
                     caller::find(&self.headers, &self.state).await.ok().flatten()?;
-                    return Some(Event::default().event("run").id(event.id.to_string()).data(line(&event)));
+                    return Some(Event::default().id(event.id.to_string()).data(app::live_line(&event)));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(missed)) => {
@@ -81,22 +80,4 @@ impl Tail {
             }
         }
     }
-}
-
-/// Returns what a line of the tail shows.
-fn line(event: &RunEvent) -> String {
-    json!({
-        "id": event.id,
-        "at": event.at,
-        "time": event.at.to_string(),
-        "action": event.action,
-        "outcome": event.outcome,
-        "reason": event.reason,
-        "principal": event.principal,
-        "preset": event.preset_slug,
-        "source": event.source_name,
-        "subject": event.subject,
-        "duration_us": event.duration_us,
-    })
-    .to_string()
 }
