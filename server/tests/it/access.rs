@@ -1,0 +1,380 @@
+//! The access table: every route × nobody, a stranger, the owner, an administrator.
+//!
+//! A route that is missing from its table fails the test. Routes that answer with a status are held
+//! to it. Forms always send the browser on, so they are held to what they change: everything that
+//! can be seen of the installation is compared before and after.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use doorward::{
+    identity::NewKey,
+    model::{EventId, InstanceRole, KeyScope, Slug, Visibility},
+    policy::operator_at_the_shell,
+    presets::NewPreset,
+    store::EventFilter,
+};
+use http::{Method, StatusCode, header};
+use leptos_axum::generate_route_list;
+use server::{
+    apply::{Authority, export},
+    config::MetricsListen,
+    routes,
+};
+
+use crate::world::{Answer, PASSWORD, Person, World, request};
+
+/// Who asks, in the order of the columns.
+const WHO: [&str; 4] = ["nobody", "stranger", "owner", "admin"];
+
+/// The statuses of routes that are neither pages nor forms.
+const ROUTES: &[(&str, &str, [u16; 4])] = &[
+    ("GET /health", "", [200, 200, 200, 200]),
+    ("GET /ready", "", [200, 200, 200, 200]),
+    ("GET /events", "", [401, 200, 200, 200]),
+    ("GET /metrics/prometheus", "", [401, 403, 403, 200]),
+    ("GET /api/v1/openapi.json", "", [200, 200, 200, 200]),
+    ("GET /api/v1/datasources", "", [401, 200, 200, 200]),
+    (
+        "POST /api/v1/datasources",
+        r#"{"name":"other","kind":"mcp_stdio","command":["false"],"enabled":false}"#,
+        [401, 403, 403, 201],
+    ),
+    ("GET /api/v1/datasources/{id}", "", [401, 404, 200, 404]),
+    ("PATCH /api/v1/datasources/{id}", r#"{"version":1,"name":"renamed"}"#, [401, 404, 200, 404]),
+    ("DELETE /api/v1/datasources/{id}", "", [401, 404, 200, 404]),
+    ("POST /api/v1/datasources/{id}/test", "", [401, 404, 200, 404]),
+    ("GET /api/v1/presets", "", [401, 200, 200, 200]),
+    ("POST /api/v1/presets", r#"{"slug":"another"}"#, [401, 201, 201, 201]),
+    ("GET /api/v1/presets/{id}", "", [401, 404, 200, 404]),
+    ("PATCH /api/v1/presets/{id}", r#"{"version":1,"title":"renamed"}"#, [401, 404, 200, 404]),
+    ("DELETE /api/v1/presets/{id}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/keys", "", [401, 200, 200, 200]),
+    ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
+    ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/usage", "", [401, 200, 200, 200]),
+    (
+        "POST /api/v1/apply",
+        r#"{"version":1,"users":[{"handle":"{new}","email":"{new}@example.org","password":"correct horse battery"}]}"#,
+        [401, 403, 403, 200],
+    ),
+    ("GET /api/v1/export", "", [401, 200, 200, 200]),
+];
+
+/// The statuses of pages: 303 sends the browser to sign in, or on.
+const PAGES: &[(&str, [u16; 4])] = &[
+    ("/", [303, 200, 200, 200]),
+    ("/setup", [303, 303, 303, 303]),
+    ("/sign-in", [200, 303, 303, 303]),
+    ("/sources", [303, 200, 200, 200]),
+    ("/sources/new", [303, 200, 200, 200]),
+    ("/sources/{id}", [303, 404, 200, 404]),
+    ("/sources/{id}/tools", [303, 404, 200, 404]),
+    ("/sources/{id}/edit", [303, 404, 200, 404]),
+    // The source of this test is no process, so the page is nowhere.
+    ("/sources/{id}/process", [303, 404, 404, 404]),
+    ("/sources/{id}/delete", [303, 404, 200, 404]),
+    ("/presets", [303, 200, 200, 200]),
+    ("/presets/new", [303, 200, 200, 200]),
+    ("/presets/{id}", [303, 404, 200, 404]),
+    ("/presets/{id}/connect", [303, 404, 200, 404]),
+    ("/presets/{id}/try", [303, 404, 200, 404]),
+    ("/presets/{id}/settings", [303, 404, 200, 404]),
+    ("/keys", [303, 200, 200, 200]),
+    ("/metrics", [303, 200, 200, 200]),
+    ("/audit", [303, 200, 200, 200]),
+    ("/audit/{id}", [303, 404, 200, 404]),
+    ("/account", [303, 200, 200, 200]),
+    ("/admin", [303, 403, 403, 200]),
+    ("/admin/users/new", [303, 403, 403, 200]),
+    ("/admin/users/{id}", [303, 403, 403, 200]),
+    ("/admin/plans", [303, 403, 403, 200]),
+    ("/admin/plans/new", [303, 403, 403, 200]),
+    ("/admin/plans/{name}", [303, 403, 403, 200]),
+];
+
+/// What forms send, and whether that changes anything of the owner's or of the instance.
+const FORMS: &[(&str, &str, [bool; 4])] = &[
+    // Somebody owns the installation already.
+    ("/do/setup", "token=x&handle=eve&email=eve%40example.org&password=correct+horse+battery", [false; 4]),
+    ("/do/sign-in", "login={owner}&password=wrong", [false; 4]),
+    ("/do/sign-out", "", [false, false, true, false]),
+    (
+        "/do/account/password",
+        "old={password}&new=another+horse+battery&again=another+horse+battery",
+        [false; 4],
+    ),
+    ("/do/account/end-session", "id={session}", [false, false, true, false]),
+    ("/do/key-create", "name=another&reach=everything&expires=never", [false, true, true, true]),
+    ("/do/key-revoke", "id={key}", [false, false, true, false]),
+    ("/do/preset-create", "title=Another&slug=made&access=private", [false, true, true, true]),
+    (
+        "/do/preset-tools",
+        "id={preset}&version=1&sources[0][id]={source}&sources[0][take]=all",
+        [false, false, true, false],
+    ),
+    (
+        "/do/preset-settings",
+        "id={preset}&version=1&title=Renamed&slug=notes&access=private",
+        [false, false, true, false],
+    ),
+    ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
+    ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
+    // A call of a tool that is not there leaves nothing but an event.
+    ("/do/playground-call", "id={preset}&tool=none", [false; 4]),
+    // Looks, and keeps nothing.
+    ("/do/sources/look", "url=http%3A%2F%2F127.0.0.1%3A9%2F", [false; 4]),
+    ("/do/sources/add", "url=http%3A%2F%2F127.0.0.1%3A9%2F&name=another", [false, true, true, true]),
+    ("/do/sources/add-process", "name=process&command=false", [false, false, false, true]),
+    (
+        "/do/sources/edit",
+        "id={source}&version=1&name=renamed&url=http%3A%2F%2F127.0.0.1%3A9%2Fmcp&era=auto",
+        [false, false, true, false],
+    ),
+    ("/do/sources/edit-process", "id={source}&version=1&name=renamed&command=false", [false; 4]),
+    ("/do/sources/enable", "id={source}&enabled=true", [false, false, true, false]),
+    ("/do/sources/test", "id={source}", [false; 4]),
+    ("/do/sources/accept", "id={source}", [false; 4]),
+    ("/do/sources/delete", "id={source}&confirm=docs", [false, false, true, false]),
+    (
+        "/do/admin/users/add",
+        "handle={new}&email={new}%40example.org&password=correct+horse+battery&role=member&plan=free",
+        [false, false, false, true],
+    ),
+    (
+        "/do/admin/users/edit",
+        "id={user}&email=changed-{new}%40example.org&role=admin&plan=free",
+        [false, false, false, true],
+    ),
+    ("/do/admin/users/enable", "id={user}&enabled=false", [false, false, false, true]),
+    // A new password ends the person's browser sessions.
+    ("/do/admin/users/password", "id={user}&password=another+horse+battery", [false, false, false, true]),
+    ("/do/admin/plans/save", "name={new}&is_new=true&calls_per_month=5", [false, false, false, true]),
+];
+
+#[tokio::test]
+async fn every_route_answers_each_caller_as_the_table_says() {
+    let stage = Stage::open().await;
+    let there: BTreeSet<String> =
+        routes::table(MetricsListen::Main).iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+    let listed: BTreeSet<String> = ROUTES.iter().map(|(route, ..)| (*route).to_owned()).collect();
+    assert_eq!(there, listed);
+
+    let mut wrong = Vec::new();
+    for (route, body, expected) in ROUTES {
+        let (method, path) = route.split_once(' ').unwrap();
+        for (who, expected) in WHO.into_iter().zip(expected) {
+            let scene = stage.scene().await;
+            let request = request(method.parse().unwrap(), &scene.path(path));
+            let request = match scene.person(&stage, who) {
+                Some(person) => request.header(header::AUTHORIZATION, format!("Bearer {}", person.key)),
+                None => request,
+            };
+            let request = request.header(header::CONTENT_TYPE, "application/json");
+            // Without a browser's word and without a key a change is refused before anything else.
+            let request = request.header("sec-fetch-site", "same-origin");
+            let body = Body::from(scene.fill(body));
+            let status = stage.world.open_request(request.body(body).unwrap()).await.status();
+            if status.as_u16() != *expected {
+                wrong.push(format!("{route} by {who}: {} and not {expected}", status.as_u16()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_page_answers_each_caller_as_the_table_says() {
+    let stage = Stage::open().await;
+    let mut wrong = Vec::new();
+    let pages: Vec<String> =
+        generate_route_list(app::App).iter().map(|route| route.path().to_owned()).collect();
+    assert!(pages.contains(&"/presets/{id}".to_owned()), "{pages:?}");
+    for path in pages {
+        let Some((_, expected)) = PAGES.iter().find(|(listed, _)| *listed == path) else {
+            wrong.push(format!("{path} is missing from the table"));
+            continue;
+        };
+        for (who, expected) in WHO.into_iter().zip(expected) {
+            let scene = stage.scene().await;
+            let answer = stage.browse(&scene, who, Method::GET, &scene.path(&path), "").await;
+            if answer.status.as_u16() != *expected {
+                wrong.push(format!("{path} by {who}: {} and not {expected}", answer.status.as_u16()));
+            }
+            if *expected == 303 && who == "nobody" && path != "/setup" {
+                let to = answer.headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
+                assert!(to.is_some_and(|to| to.starts_with("/sign-in")), "{path}: {to:?}");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_form_changes_what_the_table_says_and_nothing_else() {
+    let stage = Stage::open().await;
+    let mut wrong = Vec::new();
+    let forms: Vec<_> = leptos::server_fn::axum::server_fn_paths().collect();
+    assert!(forms.iter().any(|(path, _)| *path == "/do/preset-delete"));
+    for (path, method) in forms {
+        let Some((_, fields, expected)) = FORMS.iter().find(|(listed, ..)| *listed == path) else {
+            wrong.push(format!("{path} is missing from the table"));
+            continue;
+        };
+        for (who, expected) in WHO.into_iter().zip(expected) {
+            let scene = stage.scene().await;
+            let before = stage.snapshot(&scene).await;
+            let answer = stage.browse(&scene, who, method.clone(), path, &scene.fill(fields)).await;
+            let changed = stage.snapshot(&scene).await != before;
+            if changed != *expected {
+                let did = if changed { "changed something" } else { "changed nothing" };
+                let flash = answer.headers.get_all(header::SET_COOKIE).iter().next();
+                wrong.push(format!("{path} by {who} {did}; {} {flash:?}", answer.status.as_u16()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_preset_answers_a_stranger_and_a_missing_one_alike() {
+    let stage = Stage::open().await;
+    let scene = stage.scene().await;
+    let owner = scene.owner.member.tenant_handle.to_string();
+    let call = async |person: &Person, path: String| {
+        let request = request(Method::POST, &path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", person.key))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json, text/event-stream");
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+        stage.world.send(request.body(Body::from(body)).unwrap()).await
+    };
+
+    let own = call(&scene.owner, format!("/mcp/{owner}/notes")).await;
+    let mut refusals = Vec::new();
+    for (person, path) in [
+        (&stage.stranger, format!("/mcp/{owner}/notes")),
+        (&stage.stranger, format!("/mcp/{owner}/missing")),
+        (&stage.stranger, "/mcp/nobody-at-all/notes".to_owned()),
+        (&stage.admin, format!("/mcp/{owner}/notes")),
+        (&scene.owner, format!("/mcp/{owner}/..%2fnotes")),
+    ] {
+        let refused = call(person, path).await;
+        refusals.push((refused.status, refused.body));
+    }
+
+    assert_eq!(own.status, StatusCode::OK, "{}", own.body);
+    assert_eq!(refusals[0].0, StatusCode::NOT_FOUND);
+    assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:#?}");
+}
+
+/// An installation with the people who stay the same.
+struct Stage {
+    world: World,
+    stranger: Person,
+    admin: Person,
+}
+
+/// A fresh owner with one thing of each kind, for one request.
+struct Scene {
+    owner: Person,
+    names: Vec<(&'static str, String)>,
+}
+
+impl Stage {
+    async fn open() -> Self {
+        let world = World::with(&[("DOORWARD_METRICS_LISTEN", "main")]).await;
+        let admin = world.person("root-of-all", InstanceRole::Admin).await;
+        let stranger = world.person("stranger", InstanceRole::Member).await;
+        Self { world, stranger, admin }
+    }
+
+    async fn scene(&self) -> Scene {
+        let word = EventId::new().0.simple().to_string();
+        let handle = format!("o{}", &word[12..]);
+        let owner = self.world.person(&handle, InstanceRole::Member).await;
+        let engine = &self.world.engine;
+        let source = self.world.source(&owner.member, "docs").await;
+        let preset = NewPreset {
+            slug: Slug::parse("notes").unwrap(),
+            title: String::new(),
+            description: String::new(),
+            visibility: Visibility::Private,
+            anonymous: false,
+            selections: Vec::new(),
+        };
+        let preset = engine.presets.add(&owner.member, preset).await.unwrap();
+        let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None };
+        let (key, _) = engine.identity.create_key(&owner.member, key).await.unwrap();
+        let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
+        engine.audit.flush().await;
+        let event = engine.audit.search(&owner.member, &EventFilter::default()).await.unwrap().remove(0);
+        let names = vec![
+            ("source", source.to_string()),
+            ("preset", preset.id.to_string()),
+            ("key", key.id.to_string()),
+            ("event", event.id.to_string()),
+            ("session", session.id.to_string()),
+            ("user", owner.member.user.to_string()),
+            ("owner", handle),
+            ("new", format!("n{}", &word[12..])),
+            ("password", PASSWORD.replace(' ', "+")),
+        ];
+        Scene { owner, names }
+    }
+
+    /// Asks as a browser does.
+    async fn browse(&self, scene: &Scene, who: &str, method: Method, path: &str, fields: &str) -> Answer {
+        let request = request(method, path)
+            .header(header::ACCEPT, "text/html")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::REFERER, "http://localhost:8080/")
+            .header("sec-fetch-site", "same-origin");
+        let request = match scene.person(self, who) {
+            Some(person) => request.header(header::COOKIE, &person.cookie),
+            None => request,
+        };
+        self.world.send(request.body(Body::from(fields.to_owned())).unwrap()).await
+    }
+
+    /// Returns what can be seen of the installation that a form could change.
+    async fn snapshot(&self, scene: &Scene) -> String {
+        let engine = &self.world.engine;
+        let document = export(&self.world.state.rooms(), &Authority::Operator).await.unwrap();
+        let users = engine.identity.users(&operator_at_the_shell()).await.unwrap();
+        let owner = scene.owner.member.as_ref();
+        let sessions = engine.identity.sessions(owner).await.unwrap().len();
+        format!("{document}\n{users:?}\n{sessions}")
+    }
+}
+
+impl Scene {
+    fn person<'a>(&'a self, stage: &'a Stage, who: &str) -> Option<&'a Person> {
+        match who {
+            "stranger" => Some(&stage.stranger),
+            "owner" => Some(&self.owner),
+            "admin" => Some(&stage.admin),
+            _ => None,
+        }
+    }
+
+    fn fill(&self, text: &str) -> String {
+        self.names
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    }
+
+    /// Fills in what the path is about.
+    fn path(&self, path: &str) -> String {
+        let kind = [
+            ("datasources", "source"),
+            ("sources", "source"),
+            ("presets", "preset"),
+            ("keys", "key"),
+            ("audit", "event"),
+            ("users", "user"),
+        ];
+        let kind = kind.iter().find(|(part, _)| path.contains(part)).map_or("", |(_, kind)| kind);
+        self.fill(&path.replace("{id}", &format!("{{{kind}}}")).replace("{name}", "free"))
+    }
+}
