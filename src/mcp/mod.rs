@@ -15,6 +15,7 @@ pub mod headers;
 mod lists;
 mod message;
 mod method;
+mod raw;
 mod revision;
 mod scan;
 pub mod sse;
@@ -29,8 +30,9 @@ pub use error::{ErrorObject, codes};
 pub use lists::{LIST_TTL_MS, ServerCard, discover_result, initialize_result, list_page, supported_versions};
 pub use message::{META_PREFIX, Message, Meta, Params, ParseError};
 pub use method::{Method, notifications};
+pub use raw::{Elements, Member, Members, Raw};
 pub use revision::Revision;
-pub use scan::{DEPTH_MAX, MEMBERS_MAX, Member, Members, Raw, ScanError};
+pub use scan::{DEPTH_MAX, MEMBERS_MAX, ScanError};
 pub use tool::{ExposedTool, ToolError, exposed, tool_description, tool_hash, tool_name};
 pub use write::{notification, request, response};
 

@@ -82,7 +82,7 @@ fn the_scanner_and_serde_agree_on_what_json_is() {
 /// Visits every value by the walkers for checked text.
 fn walk_all(value: Raw<'_>) {
     if value.is_object() {
-        let bytes: Vec<_> = scan::ByteMembers::of(value.as_bytes()).map(|member| member.value).collect();
+        let bytes: Vec<_> = raw::ByteMembers::of(value.as_bytes()).map(|member| member.value).collect();
         let texts: Vec<_> = value.members().map(|member| member.value.as_bytes()).collect();
         assert_eq!(bytes, texts);
     }

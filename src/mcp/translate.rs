@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::{
-    mcp::{Raw, Revision, edit, error::codes, scan::ByteMembers, write},
+    mcp::{Raw, Revision, edit, error::codes, raw::ByteMembers, write},
     model::Era,
 };
 
