@@ -121,3 +121,99 @@ impl Tables {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::{
+        clock::Ms,
+        model::{Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
+    };
+
+    #[tokio::test]
+    async fn a_change_while_a_table_is_built_is_not_lost() {
+        let tables = Tables::new();
+        let tenant = TenantId::new();
+        let builds = AtomicU64::new(0);
+
+        let built = get(&tables, "ops", || {
+            if builds.fetch_add(1, Ordering::SeqCst) == 0 {
+                tables.forget(&Change::Source(tenant, SourceId::new()));
+            }
+            Some(table(tenant))
+        })
+        .await;
+
+        assert_eq!(builds.load(Ordering::SeqCst), 2, "the first one is stale");
+        assert!(Arc::ptr_eq(&tables.get("ada", "ops").unwrap(), &built.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_table_that_changes_all_the_time_is_answered_and_not_remembered() {
+        let tables = Tables::new();
+
+        let built = get(&tables, "ops", || {
+            tables.forget(&Change::Everything);
+            Some(table(TenantId::new()))
+        })
+        .await;
+
+        assert!(built.is_some() && tables.get("ada", "ops").is_none());
+    }
+
+    #[tokio::test]
+    async fn callers_in_the_same_instant_build_once() {
+        let tables = Tables::new();
+        let builds = AtomicU64::new(0);
+        let build = || {
+            builds.fetch_add(1, Ordering::SeqCst);
+            Some(table(TenantId::new()))
+        };
+
+        let calls = std::iter::repeat_with(|| get(&tables, "ops", build)).take(50);
+        let built = futures::future::join_all(calls).await;
+
+        assert_eq!(builds.load(Ordering::SeqCst), 1);
+        assert!(built.iter().all(Option::is_some));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_leads_nowhere_takes_no_room() {
+        let tables = Tables::new();
+
+        assert!(get(&tables, "guess", || None).await.is_none());
+
+        assert!(tables.owners.load().is_empty());
+    }
+
+    async fn get(
+        tables: &Tables,
+        slug: &str,
+        build: impl Fn() -> Option<Arc<RouteTable>>,
+    ) -> Option<Arc<RouteTable>> {
+        let slowly = || async {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(build())
+        };
+        tables.get_or_build("ada", slug, slowly).await.unwrap()
+    }
+
+    fn table(tenant: TenantId) -> Arc<RouteTable> {
+        let preset = Preset {
+            id: PresetId::new(),
+            tenant,
+            slug: Slug::parse("ops").unwrap(),
+            title: "Ops".to_owned(),
+            description: String::new(),
+            visibility: Visibility::Private,
+            anonymous: false,
+            status: PresetStatus::Active,
+            version: 1,
+            created_at: Ms(0),
+            updated_at: Ms(0),
+        };
+        Arc::new(RouteTable::build(preset, Handle::parse("ada").unwrap(), &[], &[]))
+    }
+}

@@ -93,3 +93,6 @@ impl Presets {
         Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
     }
 }
+
+#[cfg(test)]
+mod tests;

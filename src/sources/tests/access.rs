@@ -1,9 +1,6 @@
-use super::world::{Script, World, new_source};
+use super::world::{Script, World, new_process, new_source};
 use crate::{
-    model::{
-        ApiKeyId, Credential, EraSetting, InstanceRole, KeyScope, Member, OrgRole, Reach, Source, SourceName,
-        Via,
-    },
+    model::{ApiKeyId, InstanceRole, KeyScope, Member, OrgRole, Source, SourceName, Via},
     policy::Denied,
     sources::{Accept, NewSource, SourceChange, SourceError},
 };
@@ -114,15 +111,5 @@ async fn a_role_that_only_looks_changes_nothing_and_a_limited_key_sees_nothing()
         world.sources.add(&limited, new_source("post", &script)).await.err(),
     ] {
         assert!(matches!(refusal, Some(SourceError::Denied(_))), "{refusal:?}");
-    }
-}
-
-fn new_process(name: &str, enabled: bool) -> NewSource {
-    NewSource {
-        name: SourceName::parse(name).unwrap(),
-        reach: Reach::McpStdio { command: vec!["/bin/true".to_owned()], working_dir: None },
-        credential: Credential::default(),
-        era: EraSetting::Auto,
-        enabled,
     }
 }

@@ -111,6 +111,17 @@ pub(crate) fn new_source(name: &str, script: &Script) -> NewSource {
     }
 }
 
+/// A source whose process ends at once.
+pub(crate) fn new_process(name: &str, enabled: bool) -> NewSource {
+    NewSource {
+        name: SourceName::parse(name).unwrap(),
+        reach: Reach::McpStdio { command: vec!["/bin/true".to_owned()], working_dir: None },
+        credential: Credential::default(),
+        era: EraSetting::Auto,
+        enabled,
+    }
+}
+
 /// A source of the legacy era that lists what it is told to, over a real socket.
 pub(crate) struct Script {
     pub url: Url,

@@ -1,0 +1,388 @@
+//! What presets promise, against a real database and a source on the loopback address.
+
+use std::sync::Arc;
+
+use crate::{
+    changes::Change,
+    model::{
+        Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, ToolState, Visibility,
+    },
+    policy::Denied,
+    presets::{NameFlag, NewPreset, PresetChange, PresetError, RouteTable},
+    sources::{
+        Accept, SourceChange,
+        tests::world::{Script, World, new_process},
+    },
+};
+
+#[tokio::test]
+async fn a_warm_address_is_resolved_without_the_database() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("search", "Searches."), ("send", "Sends.")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    world.presets.add(&ada, new_preset("ops", vec![all(source)])).await.unwrap();
+    let cold = table(&world, "ada", "ops").await.unwrap();
+    world.db.store.close().await;
+
+    let warm = table(&world, "ada", "ops").await.unwrap();
+
+    assert!(Arc::ptr_eq(&cold, &warm));
+    assert_eq!(exposed(&warm), ["search", "send"]);
+}
+
+#[tokio::test]
+async fn every_change_holds_on_the_next_call() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("a", "one"), ("b", "one")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    let preset = world.presets.add(&ada, new_preset("ops", vec![all(source)])).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["a", "b"]);
+
+    script.lists(&[("a", "one"), ("b", "two"), ("c", "new")]);
+    world.sources.refresh(&ada, source).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["a"], "a held tool is published");
+
+    world.sources.accept_tools(&ada, source, Accept::All).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["a", "b", "c"]);
+
+    script.lists(&[("b", "two"), ("c", "new")]);
+    world.sources.refresh(&ada, source).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["b", "c"], "a gone tool is published");
+
+    let without = Selection { tools: vec![tool("b", false)], ..all(source) };
+    world.presets.set_selections(&ada, preset.id, vec![without], 1).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["c"]);
+
+    world.presets.set_status(&ada, preset.id, PresetStatus::Disabled).await.unwrap();
+    assert_eq!(table(&world, "ada", "ops").await.unwrap().preset.status, PresetStatus::Disabled);
+
+    let moved = PresetChange { slug: Some(slug("other")), ..PresetChange::default() };
+    world.presets.update(&ada, preset.id, moved, 3).await.unwrap();
+    assert!(table(&world, "ada", "ops").await.is_none());
+    assert!(table(&world, "ada", "other").await.is_some());
+
+    world.presets.remove(&ada, preset.id).await.unwrap();
+    assert!(table(&world, "ada", "other").await.is_none());
+}
+
+#[tokio::test]
+async fn tools_of_a_dead_or_switched_off_source_stay_listed_and_of_a_removed_one_do_not() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("send", "Sends.")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    world.presets.add(&ada, new_preset("ops", vec![all(source)])).await.unwrap();
+    script.answers_html();
+    world.sources.test(&ada, source).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["send"]);
+
+    world.sources.set_enabled(&ada, source, false).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["send"]);
+    let lost = world.sources.remove(&ada, source).await.unwrap().presets;
+
+    assert_eq!((lost.len(), lost[0].tools), (1, 1));
+    assert!(exposed(&table(&world, "ada", "ops").await.unwrap()).is_empty());
+}
+
+#[tokio::test]
+async fn a_collision_names_both_sources_and_suggests_an_alias_that_ends_it() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let (one, two) = (Script::new(&[("Search", "")]).await, Script::new(&[("search", "")]).await);
+    let jira = world.add(&ada, "jira", &one).await.source.id;
+    let wiki = world.add(&ada, "wiki", &two).await.source.id;
+
+    let refused = world.presets.add(&ada, new_preset("ops", vec![all(jira), all(wiki)])).await.unwrap_err();
+
+    let text = refused.to_string();
+    assert!(text.contains("`jira`") && text.contains("`wiki`"), "{text}");
+    let PresetError::Collision { collisions } = refused else { panic!("{text}") };
+    assert!(world.presets.list(&ada).await.unwrap().is_empty(), "half of it was kept");
+    let aliased = PresetTool { exposed_name: Some(collisions[0].suggestion.clone()), ..tool("search", true) };
+    let selections = vec![all(jira), Selection { tools: vec![aliased], ..all(wiki) }];
+    world.presets.add(&ada, new_preset("ops", selections)).await.unwrap();
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["Search", "wiki_search"]);
+}
+
+#[tokio::test]
+async fn a_name_that_comes_to_collide_later_stays_with_its_first_owner_and_is_shown() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let (one, two) = (Script::new(&[("search", "")]).await, Script::new(&[("find", "")]).await);
+    let jira = world.add(&ada, "jira", &one).await.source.id;
+    let wiki = world.add(&ada, "wiki", &two).await.source.id;
+    let preset = world.presets.add(&ada, new_preset("ops", vec![all(wiki), all(jira)])).await.unwrap();
+    two.lists(&[("find", ""), ("SEARCH", "")]);
+    world.sources.refresh(&ada, wiki).await.unwrap();
+    world.sources.accept_tools(&ada, wiki, Accept::All).await.unwrap();
+
+    let table = table(&world, "ada", "ops").await.unwrap();
+
+    assert_eq!(exposed(&table), ["find", "search"]);
+    assert_eq!(table.route("search").unwrap().source, jira);
+    let editor = world.presets.editor(&ada, Some(preset.id)).await.unwrap().unwrap();
+    assert_eq!(editor.collisions[0].second, ("wiki".parse_name(), "SEARCH".to_owned()));
+    assert_eq!(world.presets.list(&ada).await.unwrap()[0].collisions, 1);
+}
+
+#[tokio::test]
+async fn two_organisations_with_the_same_names_never_cross() {
+    let world = World::new().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let (of_ada, of_eve) =
+        (Script::new(&[("search", "ada's")]).await, Script::new(&[("search", "eve's")]).await);
+    let mine = world.add(&ada, "jira", &of_ada).await.source.id;
+    let hers = world.add(&eve, "jira", &of_eve).await.source.id;
+    world.presets.add(&ada, new_preset("ops", vec![all(mine)])).await.unwrap();
+    world.presets.add(&eve, new_preset("ops", vec![all(hers)])).await.unwrap();
+
+    for (owner, source) in [("ada", mine), ("eve", hers)] {
+        let table = table(&world, owner, "ops").await.unwrap();
+        let route = table.route("search").unwrap();
+        assert_eq!(route.source, source);
+        let definition = String::from_utf8(route.definition(Era::Modern).to_vec()).unwrap();
+        assert!(definition.contains(&format!("{owner}'s")), "{definition}");
+    }
+    let stolen = world.presets.add(&ada, new_preset("stolen", vec![all(hers)])).await.unwrap_err();
+    assert!(matches!(stolen, PresetError::Invalid { part: "tools", .. }), "{stolen}");
+}
+
+#[tokio::test]
+async fn somebody_elses_preset_and_none_at_all_look_alike() {
+    let world = World::new().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let id = world.presets.add(&ada, new_preset("ops", Vec::new())).await.unwrap().id;
+    let presets = &world.presets;
+
+    assert!(presets.find(&eve, id).await.unwrap().is_none());
+    assert!(presets.editor(&eve, Some(id)).await.unwrap().is_none());
+    assert!(presets.find_by_slug(&eve, &slug("ops")).await.unwrap().is_none());
+    for refusal in [
+        presets.update(&eve, id, PresetChange::default(), 1).await.err(),
+        presets.set_selections(&eve, id, Vec::new(), 1).await.err(),
+        presets.set_status(&eve, id, PresetStatus::Archived).await.err(),
+        presets.selections(&eve, id).await.err(),
+        presets.remove(&eve, id).await.err(),
+    ] {
+        assert!(matches!(refusal, Some(PresetError::NotFound)), "{refusal:?}");
+    }
+    for (owner, slug) in
+        [("ada", ".."), ("ada", ""), ("", "ops"), ("ADA", "ops"), ("ada", "ops/"), ("a%64a", "ops")]
+    {
+        assert!(table(&world, owner, slug).await.is_none(), "{owner}/{slug} was found");
+    }
+}
+
+#[tokio::test]
+async fn the_second_of_two_editors_is_told_and_nothing_of_theirs_is_kept() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("send", "")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    let id = world.presets.add(&ada, new_preset("ops", Vec::new())).await.unwrap().id;
+    let titled = |title: &str, selections| PresetChange {
+        title: Some(title.to_owned()),
+        selections,
+        ..PresetChange::default()
+    };
+    world.presets.update(&ada, id, titled("First", None), 1).await.unwrap();
+    world.write_audit().await;
+
+    let second = titled("Second", Some(vec![all(source)]));
+    let refused = world.presets.update(&ada, id, second, 1).await.unwrap_err();
+
+    assert!(refused.to_string().starts_with("ada changed this preset at 2026-"), "{refused}");
+    assert_eq!(world.presets.find(&ada, id).await.unwrap().unwrap().title, "First");
+    assert!(world.presets.selections(&ada, id).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_slug_is_used_once_by_each_owner() {
+    let world = World::new().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    world.presets.add(&ada, new_preset("ops", Vec::new())).await.unwrap();
+    let other = world.presets.add(&ada, new_preset("other", Vec::new())).await.unwrap().id;
+
+    let twice = world.presets.add(&ada, new_preset("ops", Vec::new())).await.unwrap_err();
+    let onto = PresetChange { slug: Some(slug("ops")), ..PresetChange::default() };
+    let renamed = world.presets.update(&ada, other, onto, 1).await.unwrap_err();
+
+    assert!(matches!(twice, PresetError::SlugTaken { .. }), "{twice}");
+    assert!(matches!(renamed, PresetError::SlugTaken { .. }), "{renamed}");
+    assert!(world.presets.add(&eve, new_preset("ops", Vec::new())).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_a_public_preset_is_used_without_a_key() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let open = NewPreset { anonymous: true, ..new_preset("ops", Vec::new()) };
+    let refused = world.presets.add(&ada, open.clone()).await.unwrap_err();
+    assert!(matches!(refused, PresetError::Invalid { part: "anonymous", .. }), "{refused}");
+    let open = NewPreset { visibility: Visibility::Public, ..open };
+    let preset = world.presets.add(&ada, open).await.unwrap();
+
+    let hidden = PresetChange { visibility: Some(Visibility::Private), ..PresetChange::default() };
+    let preset = world.presets.update(&ada, preset.id, hidden, 1).await.unwrap();
+
+    assert!(!preset.anonymous);
+}
+
+#[tokio::test]
+async fn a_process_is_shared_by_those_who_may_start_it() {
+    let world = World::new().await;
+    let admin = world.member("root-ada", InstanceRole::Admin, "enterprise").await;
+    let demoted = Member { instance_role: InstanceRole::Member, ..admin.clone() };
+    let source = world.sources.add(&admin, new_process("files", false)).await.unwrap().source.id;
+
+    let refused = world.presets.add(&demoted, new_preset("ops", vec![all(source)])).await.unwrap_err();
+    let id = world.presets.add(&admin, new_preset("ops", vec![all(source)])).await.unwrap().id;
+    let kept = world.presets.set_selections(&demoted, id, vec![all(source)], 1).await;
+
+    assert!(matches!(refused, PresetError::Denied(Denied::InstanceAdmin)), "{refused}");
+    assert!(kept.is_ok(), "an edit of something else is refused: {kept:?}");
+}
+
+#[tokio::test]
+async fn the_editor_shows_every_tool_with_its_state_and_flags() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("plain", "Plain."), ("dotted.name", "Dotted.")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    let selection =
+        Selection { all: false, tools: vec![tool("plain", true), tool("vanished", true)], source };
+    let id = world.presets.add(&ada, new_preset("ops", vec![selection])).await.unwrap().id;
+    script.lists(&[("plain", "Plain."), ("dotted.name", "Dotted."), ("new", "New.")]);
+    world.sources.refresh(&ada, source).await.unwrap();
+
+    let editor = world.presets.editor(&ada, Some(id)).await.unwrap().unwrap();
+    let fresh = world.presets.editor(&ada, None).await.unwrap().unwrap();
+
+    let seen: Vec<_> = editor.sources[0]
+        .tools
+        .iter()
+        .map(|tool| (tool.name.as_str(), tool.state, tool.enabled, tool.published, tool.flags.clone()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("dotted.name", ToolState::Accepted, false, false, vec![NameFlag::Dot]),
+            ("new", ToolState::New, false, false, vec![]),
+            ("plain", ToolState::Accepted, true, true, vec![]),
+            ("vanished", ToolState::Gone, true, false, vec![]),
+        ]
+    );
+    assert!(fresh.preset.is_none() && !fresh.sources[0].selected);
+}
+
+#[tokio::test]
+async fn a_preview_shows_what_would_be_published_and_keeps_nothing() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("send", "Sends."), ("Send", "Sends loudly.")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+
+    let preview = world.presets.preview(&ada, Some(&slug("ops")), &[all(source)]).await.unwrap();
+
+    assert_eq!(preview.tools.len(), 1);
+    assert_eq!(preview.collisions.len(), 1);
+    assert!(world.presets.list(&ada).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_checked_is_refused_when_checking_is_asked_for() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[]).await;
+    let schema = serde_json::json!({ "properties": { "a": { "$ref": "https://evil.example/schema" } } });
+    script.lists_json(vec![serde_json::json!({ "name": "send", "inputSchema": schema })]);
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    let checked = PresetTool { check_arguments: true, ..tool("send", true) };
+    let selection = Selection { tools: vec![checked], ..all(source) };
+
+    let refused = world.presets.add(&ada, new_preset("ops", vec![selection])).await.unwrap_err();
+
+    assert!(matches!(refused, PresetError::Invalid { part: "check_arguments", .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_health_change_keeps_the_table_and_an_unrelated_preset_stays_warm() {
+    let world = World::new().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    for person in [&ada, &eve] {
+        world.presets.add(person, new_preset("ops", Vec::new())).await.unwrap();
+    }
+    let before = table(&world, "ada", "ops").await.unwrap();
+
+    world.changes.announce(Change::SourceHealth(ada.tenant, SourceId::new()));
+    world.changes.announce(Change::Source(eve.tenant, SourceId::new()));
+    assert!(Arc::ptr_eq(&before, &table(&world, "ada", "ops").await.unwrap()));
+    world.changes.announce(Change::Everything);
+
+    assert!(!Arc::ptr_eq(&before, &table(&world, "ada", "ops").await.unwrap()));
+}
+
+#[tokio::test]
+async fn renaming_a_source_is_an_edit_that_presets_survive() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("send", "")]).await;
+    let source = world.add(&ada, "mail", &script).await.source.id;
+    world.presets.add(&ada, new_preset("ops", vec![all(source)])).await.unwrap();
+    table(&world, "ada", "ops").await.unwrap();
+
+    let renamed = SourceChange { name: Some("post".parse_name()), ..SourceChange::default() };
+    world.sources.update(&ada, source, renamed, 1).await.unwrap();
+
+    let table = table(&world, "ada", "ops").await.unwrap();
+    assert_eq!(table.route("send").unwrap().source_name.as_str(), "post");
+}
+
+trait ParseName {
+    fn parse_name(&self) -> crate::model::SourceName;
+}
+
+impl ParseName for str {
+    fn parse_name(&self) -> crate::model::SourceName {
+        crate::model::SourceName::parse(self).unwrap()
+    }
+}
+
+async fn table(world: &World, owner: &str, slug: &str) -> Option<Arc<RouteTable>> {
+    world.presets.route_table(owner, slug).await.unwrap()
+}
+
+fn exposed(table: &RouteTable) -> Vec<&str> {
+    table.tools.iter().map(|tool| &*tool.exposed_name).collect()
+}
+
+fn new_preset(name: &str, selections: Vec<Selection>) -> NewPreset {
+    NewPreset {
+        slug: slug(name),
+        title: String::new(),
+        description: String::new(),
+        visibility: Visibility::Private,
+        anonymous: false,
+        selections,
+    }
+}
+
+fn all(source: SourceId) -> Selection {
+    Selection { source, all: true, tools: Vec::new() }
+}
+
+fn tool(name: &str, enabled: bool) -> PresetTool {
+    PresetTool {
+        name: name.to_owned(),
+        enabled,
+        exposed_name: None,
+        exposed_description: None,
+        check_arguments: false,
+    }
+}
+
+fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
