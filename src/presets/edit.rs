@@ -4,7 +4,6 @@ use std::future::Future;
 
 use crate::{
     changes::Change,
-    fault::Fault,
     model::{Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
     policy::{self, ManagePermit},
     presets::{NewPreset, PresetChange, PresetError, Presets, Result, check, compose::Stock},
@@ -162,14 +161,9 @@ impl Presets {
         subject: Subject,
         doing: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let trail = self.0.sources.trail();
-        let begun = trail.now();
+        let entry = self.0.sources.trail().begin(member, done, subject);
         let result = doing.await;
-        let failure = result.as_ref().err().map(|error| (error.fault(), error.to_string()));
-        // A form filled in wrongly is nobody's business but the person's.
-        if failure.as_ref().is_none_or(|(fault, _)| *fault != Fault::Caller) {
-            trail.record(member, done, subject, begun, failure);
-        }
+        entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
         result
     }
 

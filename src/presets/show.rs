@@ -1,11 +1,14 @@
 //! Lists, the editor's model and previews.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::value::RawValue;
 
 use crate::{
+    clock::Ms,
     model::{
         Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId, SourceTool, TenantId,
-        ToolState,
+        ToolHash, ToolState,
     },
     policy,
     presets::{
@@ -22,7 +25,7 @@ impl Presets {
     /// Returns the presets of the member's organisation by slug, archived ones too.
     pub async fn list(&self, member: &Member) -> Result<Vec<PresetSummary>> {
         let mut tx = self.read(member).await?;
-        let stocks = all_stocks(&mut tx).await?;
+        let stocks = outlines(&mut tx).await?;
         let mut summaries = Vec::new();
         for preset in tx.list_presets().await? {
             let selections = tx.selections(preset.id).await?;
@@ -107,6 +110,25 @@ async fn all_stocks(tx: &mut Tx) -> Result<Vec<Stock>> {
         stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
     }
     Ok(stocks)
+}
+
+/// Returns every source with its tools by name and state only, which is all that counting needs: the
+/// definitions of a whole organisation are megabytes.
+async fn outlines(tx: &mut Tx) -> Result<Vec<Stock>> {
+    let mut tools: HashMap<SourceId, Vec<SourceTool>> = HashMap::new();
+    for (source, name, state) in tx.list_tool_states().await? {
+        tools.entry(source).or_default().push(SourceTool {
+            source,
+            name,
+            definition: RawValue::NULL.to_owned(),
+            hash: ToolHash(String::new()),
+            accepted_definition: None,
+            state,
+            seen_at: Ms(0),
+        });
+    }
+    let sources = tx.list_sources().await?.into_iter();
+    Ok(sources.map(|source| Stock { tools: tools.remove(&source.id).unwrap_or_default(), source }).collect())
 }
 
 fn brief(source: &Source) -> SourceBrief {

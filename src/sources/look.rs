@@ -13,7 +13,10 @@ use crate::{
     },
     sources::{
         Accept, Accepted, CatalogueChange, Definition, Detected, Result, SourceError, Sources, catalogue,
-        check, credential, diff::visible, link, may_manage, may_reach,
+        check, credential,
+        diff::visible,
+        link, may_manage, may_reach,
+        trail::{REFRESH, TEST},
     },
     upstream::{LinkState, ProbeReport, Target, UpstreamError},
 };
@@ -51,7 +54,7 @@ impl Sources {
     /// with the catalogue as by [`Sources::refresh`].
     pub async fn test(&self, member: &Member, id: SourceId) -> Result<ProbeReport> {
         let subject = self.subject(member, id).await?;
-        self.audited(member, "test", subject, async {
+        self.audited(member, TEST, subject, async {
             let source = self.for_look(member, id).await?;
             Ok(self.look_afresh(&source).await?.0)
         })
@@ -61,7 +64,7 @@ impl Sources {
     /// Asks a source for its tools, and holds what is new or another than accepted.
     pub async fn refresh(&self, member: &Member, id: SourceId) -> Result<CatalogueChange> {
         let subject = self.subject(member, id).await?;
-        self.audited(member, "refresh", subject, async {
+        self.audited(member, REFRESH, subject, async {
             let source = self.for_look(member, id).await?;
             self.look(&source).await
         })

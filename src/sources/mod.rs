@@ -21,7 +21,7 @@ mod look;
 mod trail;
 mod view;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
@@ -29,7 +29,6 @@ use crate::{
     audit::Audit,
     changes::{Change, Changes},
     clock::Clock,
-    fault::Fault,
     model::{Member, OrgRole, Reach, Source, SourceId, SourceName, SourceTool, ToolState},
     policy::{self, ManagePermit},
     sources::link::Targets,
@@ -128,12 +127,14 @@ impl Sources {
     pub async fn list(&self, member: &Member) -> Result<Vec<SourceSummary>> {
         let permit = policy::may_see(member, member.tenant)?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
-        let mut summaries = Vec::new();
-        for source in tx.list_sources().await? {
-            let tools = count(&tx.list_source_tools(source.id).await?);
-            summaries.push(SourceSummary { source, tools });
+        let mut counts: HashMap<SourceId, ToolCounts> = HashMap::new();
+        for (source, _, state) in tx.list_tool_states().await? {
+            counts.entry(source).or_default().count(state);
         }
-        Ok(summaries)
+        let sources = tx.list_sources().await?.into_iter();
+        let summary =
+            |source: Source| SourceSummary { tools: counts.remove(&source.id).unwrap_or_default(), source };
+        Ok(sources.map(summary).collect())
     }
 
     /// Returns a source of the member's organisation; `None` also if it is somebody else's.
@@ -194,13 +195,9 @@ impl Sources {
         subject: Subject,
         doing: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let begun = self.0.trail.now();
+        let entry = self.0.trail.begin(member, done, subject);
         let result = doing.await;
-        let failure = result.as_ref().err().map(|error| (error.fault(), error.to_string()));
-        // A form filled in wrongly is nobody's business but the person's.
-        if failure.as_ref().is_none_or(|(fault, _)| *fault != Fault::Caller) {
-            self.0.trail.record(member, done, subject, begun, failure);
-        }
+        entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
         result
     }
 

@@ -9,6 +9,12 @@ use crate::{
     store::{EventFilter, Store, StoreError},
 };
 
+/// What the log calls looking at a source, which edits nothing.
+pub(super) const TEST: &str = "test";
+/// See [`TEST`].
+pub(super) const REFRESH: &str = "refresh";
+const LOOKS: [&str; 2] = [TEST, REFRESH];
+
 /// Records edits; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Trail {
@@ -43,45 +49,58 @@ impl Trail {
         Self { audit, clock }
     }
 
-    /// Returns the time, to measure how long an edit took.
-    pub(crate) fn now(&self) -> Ms {
-        self.clock.now()
+    /// Begins to record one edit: what is done to what. An entry that is dropped before its end
+    /// says that the person went away meanwhile.
+    pub(crate) fn begin<'a>(&'a self, member: &'a Member, done: &'a str, subject: Subject) -> Entry<'a> {
+        Entry { trail: self, member, done, subject: Some(subject), begun: self.clock.now() }
+    }
+}
+
+/// An edit under way.
+pub(crate) struct Entry<'a> {
+    trail: &'a Trail,
+    member: &'a Member,
+    done: &'a str,
+    /// `None` once the entry is written or not worth it.
+    subject: Option<Subject>,
+    begun: Ms,
+}
+
+impl Entry<'_> {
+    /// Records how the edit ended. A form filled in wrongly is nobody's business but the person's.
+    pub(crate) fn end(mut self, failure: Option<(Fault, String)>) {
+        let (outcome, reason) = match failure {
+            None => (Outcome::Ok, String::new()),
+            Some((Fault::Caller, _)) => {
+                self.subject = None;
+                return;
+            }
+            Some((Fault::Refused, reason)) => (Outcome::Refused, reason),
+            Some((Fault::Upstream, reason)) => (Outcome::Upstream, reason),
+            Some((Fault::Gateway, reason)) => (Outcome::Gateway, reason),
+        };
+        self.write(outcome, reason);
     }
 
-    /// Records one edit: what was done to what, since when it was under way, and how it ended.
-    pub(crate) fn record(
-        &self,
-        member: &Member,
-        done: &str,
-        subject: Subject,
-        begun: Ms,
-        failure: Option<(Fault, String)>,
-    ) {
-        let now = self.clock.now();
+    fn write(&mut self, outcome: Outcome, reason: String) {
+        let Some(subject) = self.subject.take() else { return };
+        let now = self.trail.clock.now();
         let (action, source, preset) = match subject {
             Subject::Source(id, name) => (Action::SourceChange, Some((id, name)), None),
             Subject::Preset(id, slug) => (Action::PresetChange, None, Some((id, slug))),
         };
         let (source, source_name) = source.unzip();
         let (preset, preset_slug) = preset.unzip();
-        let (fault, reason) = failure.unzip();
-        let outcome = match fault {
-            None => Outcome::Ok,
-            Some(Fault::Caller) => Outcome::Caller,
-            Some(Fault::Refused) => Outcome::Refused,
-            Some(Fault::Upstream) => Outcome::Upstream,
-            Some(Fault::Gateway) => Outcome::Gateway,
-        };
-        self.audit.record(RunEvent {
+        self.trail.audit.record(RunEvent {
             id: EventId::new(),
-            tenant: member.tenant,
+            tenant: self.member.tenant,
             at: now,
             action,
             outcome,
-            reason: reason.unwrap_or_default(),
-            user: Some(member.user),
-            principal: member.handle.to_string(),
-            key: match member.via {
+            reason,
+            user: Some(self.member.user),
+            principal: self.member.handle.to_string(),
+            key: match self.member.via {
                 Via::ApiKey { id, .. } => Some(id),
                 Via::BrowserSession(_) | Via::Shell => None,
             },
@@ -92,13 +111,22 @@ impl Trail {
             preset_slug: preset_slug.unwrap_or_default(),
             source,
             source_name: source_name.unwrap_or_default(),
-            subject: done.to_owned(),
-            duration_us: i64::try_from(now.since(begun).as_micros()).unwrap_or(i64::MAX),
+            subject: self.done.to_owned(),
+            duration_us: i64::try_from(now.since(self.begun).as_micros()).unwrap_or(i64::MAX),
             request_bytes: 0,
             response_bytes: 0,
             argument_digest: String::new(),
             request_id: String::new(),
         });
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.write(
+            Outcome::Cancelled,
+            "the person went away before it was done; it may still hold".to_owned(),
+        );
     }
 }
 
@@ -120,7 +148,7 @@ pub(crate) async fn last_editor(
     }
     let events = store.read(tenant).await?.list_events(&filter).await?;
     let is_about = |event: &RunEvent| match subject {
-        Subject::Source(id, _) => event.source == Some(*id),
+        Subject::Source(id, _) => event.source == Some(*id) && !LOOKS.contains(&event.subject.as_str()),
         Subject::Preset(id, _) => event.preset == Some(*id),
     };
     Ok(events.into_iter().find(is_about).map(|event| event.principal))

@@ -61,6 +61,29 @@ impl Tx {
         rows.into_iter().map(ToolRow::tool).collect()
     }
 
+    /// Returns the source, name and state of every tool of the organisation, by source and name: all
+    /// that a list needs, without the definitions.
+    pub async fn list_tool_states(&mut self) -> Result<Vec<(SourceId, String, ToolState)>> {
+        /// The most tools of an organisation that lists count.
+        const STATES_MAX: i64 = 200_000;
+        let tenant = self.tenant;
+        let rows: Vec<(SourceId, String, String)> = on!(self, |c| {
+            query_as(
+                "select source_id, name, state from source_tools where tenant_id = $1
+                 order by source_id, name limit $2",
+            )
+            .bind(tenant)
+            .bind(STATES_MAX)
+            .fetch_all(c)
+            .await
+        })?;
+        rows.into_iter()
+            .map(|(source, name, state)| {
+                Ok((source, name, read_word("source_tools.state", &state, ToolState::from_word)?))
+            })
+            .collect()
+    }
+
     /// Adds tools, or replaces those of the same name as a whole; others stay as they are. A source
     /// that is gone is `Dangling`.
     pub async fn put_source_tools(&mut self, source: SourceId, tools: &[SourceTool]) -> Result<()> {

@@ -1,8 +1,8 @@
 use super::world::{Script, World, new_process, new_source};
 use crate::{
-    model::{ApiKeyId, InstanceRole, KeyScope, Member, OrgRole, Source, SourceName, Via},
+    model::{ApiKeyId, InstanceRole, KeyScope, Member, OrgRole, Outcome, Source, SourceId, SourceName, Via},
     policy::Denied,
-    sources::{Accept, NewSource, SourceChange, SourceError},
+    sources::{Accept, NewSource, SourceChange, SourceError, Subject},
 };
 
 #[tokio::test]
@@ -48,7 +48,20 @@ async fn a_refused_process_is_in_the_audit_log() {
 
     let events = world.audit.search(&eve, &Default::default()).await.unwrap();
     assert_eq!((events[0].principal.as_str(), events[0].source_name.as_str()), ("eve", "shell"));
-    assert_eq!(events[0].outcome, crate::model::Outcome::Refused);
+    assert_eq!(events[0].outcome, Outcome::Refused);
+}
+
+#[tokio::test]
+async fn an_edit_whose_person_went_away_is_in_the_audit_log_too() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let subject = Subject::Source(SourceId::new(), "mail".to_owned());
+
+    drop(world.sources.trail().begin(&ada, "edit", subject));
+    world.write_audit().await;
+
+    let events = world.audit.search(&ada, &Default::default()).await.unwrap();
+    assert_eq!((events[0].outcome, events[0].subject.as_str()), (Outcome::Cancelled, "edit"));
 }
 
 #[tokio::test]
