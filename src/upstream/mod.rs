@@ -14,6 +14,8 @@ mod http;
 mod link;
 mod probe;
 pub mod stdio;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{
@@ -44,6 +46,9 @@ pub struct UpstreamLimits {
     pub handshake_timeout: Duration,
     /// How long a process may take until it has shaken hands. A first start may download it.
     pub start_timeout: Duration,
+    /// How long a process may be silent about `server/discover` before it is asked to initialize
+    /// instead: some legacy servers never answer what they do not know.
+    pub silence_timeout: Duration,
     /// How long listing one page of tools may take.
     pub list_timeout: Duration,
     /// How many pages of tools are read.
@@ -82,6 +87,7 @@ impl Default for UpstreamLimits {
         Self {
             handshake_timeout: Duration::from_secs(20),
             start_timeout: Duration::from_secs(90),
+            silence_timeout: Duration::from_secs(5),
             list_timeout: Duration::from_secs(30),
             list_pages_max: 64,
             tools_max: 4096,

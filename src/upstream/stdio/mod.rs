@@ -35,10 +35,6 @@ use ring::Ring;
 pub(super) use stream::StdioStream;
 use stream::{Question, ask};
 
-/// How long a process may be silent about `server/discover` before it is asked to initialize as
-/// well: some legacy servers never answer what they do not know.
-const SILENCE_MAX: Duration = Duration::from_secs(5);
-
 /// One source that is a process, running or not.
 pub(super) struct StdioLink {
     command: Command,
@@ -284,7 +280,7 @@ impl StdioLink {
         tokio::pin!(discovering);
         let answer = tokio::select! {
             answer = &mut discovering => answer,
-            () = tokio::time::sleep(SILENCE_MAX) => {
+            () = tokio::time::sleep(self.limits.silence_timeout) => {
                 // Slow, or deaf to what it does not know? A legacy server answers `initialize`.
                 let params = era::INITIALIZE.as_bytes();
                 let initializing =

@@ -1,0 +1,58 @@
+//! Links against scripted sources on the loopback address and scripted processes.
+
+mod bad_sources;
+mod eras;
+mod processes;
+mod scripted;
+mod streams;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{Answer, Call, Event, ReplyBody, UpstreamError};
+
+/// Returns a call of the tool `echo` with these arguments.
+fn echo(arguments: &str) -> Call {
+    Call {
+        method: "tools/call",
+        params: Bytes::from(format!(r#"{{"name":"echo","arguments":{arguments}}}"#)),
+        name: Some("echo".to_owned()),
+        param_headers: Vec::new(),
+        progress: false,
+        log_level: None,
+        timeout: Duration::from_secs(20),
+    }
+}
+
+/// Returns the result as sent.
+async fn result_text(answer: Result<Answer, UpstreamError>) -> String {
+    match answer.unwrap().finish().await.unwrap().body {
+        ReplyBody::Result(result) => String::from_utf8(result.to_vec()).unwrap(),
+        ReplyBody::Error(error) => panic!("an error: {}", String::from_utf8_lossy(&error)),
+    }
+}
+
+async fn result(answer: Result<Answer, UpstreamError>) -> Value {
+    serde_json::from_str(&result_text(answer).await).unwrap()
+}
+
+/// Returns each piece as the method of a notification, or `reply`.
+async fn pieces(answer: Result<Answer, UpstreamError>) -> Vec<String> {
+    let mut stream = match answer.unwrap() {
+        Answer::Complete(_) => return vec!["whole".to_owned()],
+        Answer::Stream(stream) => stream,
+    };
+    let mut pieces = Vec::new();
+    while let Some(event) = stream.next().await {
+        pieces.push(match event {
+            Ok(Event::Notification { method, params }) => {
+                format!("{method} {}", String::from_utf8_lossy(&params))
+            }
+            Ok(Event::Reply(_)) => "reply".to_owned(),
+            Err(error) => format!("error: {error}"),
+        });
+    }
+    pieces
+}
