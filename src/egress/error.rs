@@ -98,6 +98,9 @@ pub enum EgressError {
 }
 
 impl EgressError {
+    /// The step of a host that was asked and is silent.
+    pub const ANSWER: &'static str = "answer";
+
     /// Returns whose fault this is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -120,7 +123,7 @@ impl EgressError {
             | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Tls { .. } => true,
-            Self::Timeout { step, .. } => *step == "connect",
+            Self::Timeout { step, .. } => *step != Self::ANSWER,
             Self::Redirect { .. } | Self::Broken { .. } | Self::TooLarge { .. } => false,
         }
     }

@@ -50,7 +50,8 @@ pub struct EgressLimits {
     pub addresses_max: usize,
     /// How many redirects are followed.
     pub redirects_max: usize,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept. Common servers close theirs after five seconds, and a
+    /// request that meets the close on its way is lost: this must be shorter.
     pub idle_timeout: Duration,
     /// How many unused connections are kept for one host.
     pub idle_per_host_max: usize,
@@ -63,11 +64,14 @@ impl Default for EgressLimits {
             connect_timeout: Duration::from_secs(10),
             addresses_max: 4,
             redirects_max: 3,
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(4),
             idle_per_host_max: 256,
         }
     }
 }
+
+/// How often a connection that many requests share is asked whether it is alive.
+const HTTP2_PING: Duration = Duration::from_secs(20);
 
 /// The outbound door; cheap to clone. Clones share their connections.
 #[derive(Clone)]
@@ -103,6 +107,9 @@ impl Egress {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(limits.idle_timeout)
             .pool_max_idle_per_host(limits.idle_per_host_max)
+            // Finds out that a shared connection leads nowhere any more.
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(HTTP2_PING)
             .build(connector.clone());
         Self { connector, client }
     }
@@ -149,7 +156,7 @@ impl Egress {
             Ok(outcome) => outcome,
             Err(_) => {
                 let host = uri.host().unwrap_or_default().to_owned();
-                Err(EgressError::Timeout { host, step: "answer", after: timeout })
+                Err(EgressError::Timeout { host, step: EgressError::ANSWER, after: timeout })
             }
         }
     }

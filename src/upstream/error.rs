@@ -94,12 +94,13 @@ impl UpstreamError {
 impl From<EgressError> for UpstreamError {
     fn from(error: EgressError) -> Self {
         match error {
-            EgressError::Timeout { after, .. } => Self::Timeout { after },
+            EgressError::Timeout { step: EgressError::ANSWER, after, .. } => Self::Timeout { after },
             EgressError::TooLarge { limit_bytes } => Self::TooLarge { limit_bytes },
             EgressError::Broken { detail } => Self::Died { detail },
-            EgressError::Resolve { .. } | EgressError::Connect { .. } | EgressError::Tls { .. } => {
-                Self::Unreachable { detail: error.to_string() }
-            }
+            EgressError::Resolve { .. }
+            | EgressError::Connect { .. }
+            | EgressError::Tls { .. }
+            | EgressError::Timeout { .. } => Self::Unreachable { detail: error.to_string() },
             EgressError::Refused { .. } | EgressError::BadUrl { .. } | EgressError::Redirect { .. } => {
                 Self::Refused(error)
             }

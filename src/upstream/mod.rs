@@ -188,8 +188,10 @@ struct Held {
 }
 
 impl Upstreams {
-    /// Makes an empty set of links.
+    /// Makes an empty set of links, and removes the working folders of processes that a killed
+    /// server has left behind.
     pub fn new(egress: Egress, clock: Clock, limits: UpstreamLimits) -> Self {
+        stdio::sweep_folders(&limits.working_dirs);
         let slots = Arc::new(Semaphore::new(limits.processes_max));
         let limits = Arc::new(limits);
         Self(Arc::new(Inner { egress, clock, limits, slots, links: RwLock::default() }))

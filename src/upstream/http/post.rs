@@ -196,7 +196,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> Option<UpstreamError> {
             })
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            Some(UpstreamError::Busy { what: "the source answered 429 Too Many Requests".to_owned() })
+            Some(UpstreamError::Unreachable { detail: format!("it answered {status}") })
         }
         _ => None,
     }

@@ -70,6 +70,11 @@ struct Running {
     revision: Revision,
 }
 
+/// Removes the working folders that servers which were killed have left behind.
+pub(super) fn sweep_folders(parent: &std::path::Path) {
+    program::Folder::sweep(parent);
+}
+
 impl StdioLink {
     pub(super) fn new(
         clock: &Clock,

@@ -108,7 +108,7 @@ impl Folder {
     fn make(parent: &Path) -> io::Result<PathBuf> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-        // The same folder names are used again after a restart of the server.
+        // A server in a container has the same number after each restart.
         for _ in 0..1000 {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = parent.join(format!("process-{}-{number}", std::process::id()));
@@ -121,9 +121,28 @@ impl Folder {
         Err(io::ErrorKind::AlreadyExists.into())
     }
 
+    /// Removes the folders that servers which were killed have left behind.
+    pub(super) fn sweep(parent: &Path) {
+        let Ok(entries) = fs::read_dir(parent) else {
+            return;
+        };
+        let alive = |owner: u32| owner != std::process::id() && Path::new(&format!("/proc/{owner}")).exists();
+        for entry in entries.flatten() {
+            let owner = entry.file_name().to_str().and_then(owner_of);
+            if owner.is_some_and(|owner| !alive(owner)) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Returns the number of the server that made a folder of this name.
+fn owner_of(name: &str) -> Option<u32> {
+    name.strip_prefix("process-")?.split_once('-')?.0.parse().ok()
 }
 
 impl Drop for Folder {
@@ -186,5 +205,19 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         drop(folder);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn folders_of_servers_that_are_gone_are_removed_and_others_are_not() {
+        let parent = tempfile::tempdir().unwrap();
+        // No process has such a number.
+        for name in ["process-4294967290-0", "process-1-0", "process-x", "mine"] {
+            fs::create_dir(parent.path().join(name)).unwrap();
+        }
+
+        Folder::sweep(parent.path());
+
+        assert!(!parent.path().join("process-4294967290-0").exists());
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 3);
     }
 }
