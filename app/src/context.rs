@@ -1,17 +1,8 @@
 //! What the server hands to every page and server function.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 
-use doorward::{
-    audit::Audit,
-    clock::{Clock, Ms},
-    identity::Identity,
-    metrics::Metrics,
-    presets::Presets,
-    proxy::Proxy,
-    quota::Quota,
-    sources::Sources,
-};
+use doorward::{clock::Ms, engine::Engine};
 use http::request::Parts;
 use leptos::prelude::*;
 
@@ -29,24 +20,18 @@ pub struct ConsoleSettings {
 /// The shared parts as the console sees them; cheap to clone.
 #[derive(Clone)]
 pub struct Console {
-    /// Who is calling.
-    pub identity: Identity,
-    /// Data sources.
-    pub sources: Sources,
-    /// Presets.
-    pub presets: Presets,
-    /// The path of a call.
-    pub proxy: Proxy,
-    /// What may be used in a month.
-    pub quota: Quota,
-    /// The audit log.
-    pub audit: Audit,
-    /// What is measured.
-    pub metrics: Metrics,
-    /// The time.
-    pub clock: Clock,
+    /// Every shared part of the program.
+    pub engine: Engine,
     /// The settings.
     pub settings: Arc<ConsoleSettings>,
+}
+
+impl Deref for Console {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
 }
 
 impl Console {

@@ -34,6 +34,31 @@ pub(crate) struct Flash {
     /// A new secret that the next page shows, and nobody ever again. Its cookie is not kept on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<String>,
+    /// The steps of something that was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+/// The steps of something that was tried, for the page after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// The steps, in order.
+    pub steps: Vec<ReportStep>,
+    /// The words after which the page asks for a credential; empty if none is asked for.
+    pub challenge: String,
+}
+
+/// One step of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReportStep {
+    /// What was tried.
+    pub name: String,
+    /// How it went.
+    pub tone: Tone,
+    /// What was found, or what went wrong.
+    pub detail: String,
+    /// How long it took, in microseconds.
+    pub elapsed_us: i64,
 }
 
 /// A form as it was typed, with what is wrong with it.
@@ -88,8 +113,8 @@ impl Form {
         outcome: Result<Onward, Mistake>,
     ) -> Result<(), ServerFnError> {
         match outcome {
-            Ok(Onward { path, notice, once }) => {
-                leave(&Flash { notice, form: None, once });
+            Ok(Onward { path, notice, once, report, keeps }) => {
+                leave(&Flash { notice, form: keeps.then(|| self.clone()), once, report });
                 send_to(&path);
             }
             Err(Mistake::Field(field, text)) => {
@@ -103,7 +128,7 @@ impl Form {
             Err(Mistake::Trouble(trouble)) => {
                 self.shorten();
                 let notice = Some((Tone::Bad, says(&trouble)));
-                leave(&Flash { notice, form: Some(self), once: None });
+                leave(&Flash { notice, form: Some(self), ..Flash::default() });
                 send_to(back);
             }
         }
@@ -128,12 +153,26 @@ pub(crate) struct Onward {
     path: String,
     notice: Option<(Tone, String)>,
     once: Option<String>,
+    report: Option<Report>,
+    keeps: bool,
 }
 
 impl Onward {
     /// Goes to a path of the console.
     pub(crate) fn to(path: impl Into<String>) -> Self {
-        Self { path: path.into(), notice: None, once: None }
+        Self { path: path.into(), notice: None, once: None, report: None, keeps: false }
+    }
+
+    /// Has the next page know what was typed, as the next step of one form on several pages.
+    pub(crate) fn keeping(mut self) -> Self {
+        self.keeps = true;
+        self
+    }
+
+    /// Has the next page show the steps of what was tried.
+    pub(crate) fn reporting(mut self, report: Report) -> Self {
+        self.report = Some(report);
+        self
     }
 
     /// Has the next page say what was done.
@@ -223,7 +262,7 @@ pub(crate) fn take() -> Flash {
 
 /// Sets aside what the next page has to say.
 pub(crate) fn leave(flash: &Flash) {
-    if flash.notice.is_none() && flash.form.is_none() && flash.once.is_none() {
+    if flash.notice.is_none() && flash.form.is_none() && flash.once.is_none() && flash.report.is_none() {
         return;
     }
     let Ok(json) = serde_json::to_vec(flash) else { return };

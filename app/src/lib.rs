@@ -25,6 +25,10 @@ macro_rules! tw {
 pub mod island;
 
 #[cfg(feature = "ssr")]
+mod account;
+#[cfg(feature = "ssr")]
+mod admin;
+#[cfg(feature = "ssr")]
 mod audit;
 #[cfg(feature = "ssr")]
 pub mod context;
@@ -52,6 +56,8 @@ mod setup;
 mod shell;
 #[cfg(feature = "ssr")]
 mod sign_in;
+#[cfg(feature = "ssr")]
+mod sources;
 #[cfg(feature = "ssr")]
 mod trouble;
 #[cfg(feature = "ssr")]

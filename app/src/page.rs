@@ -9,7 +9,7 @@ use leptos_meta::Title;
 
 use crate::{
     context::{path_and_query, respond_as, send_to},
-    form::{Flash, Form, sign_in_path, take},
+    form::{Flash, Form, Report, sign_in_path, take},
     session,
     trouble::Trouble,
     ui::{Icon, Notice, Tone},
@@ -79,16 +79,20 @@ pub(crate) struct Visit {
     pub member: Arc<Member>,
     /// A secret that was just made, to be shown now and never again.
     pub once: Option<String>,
-    refused: Option<Form>,
+    typed: Option<Form>,
+    /// The steps of what was tried just before.
+    pub report: Option<Report>,
 }
 
 impl Visit {
-    /// Returns the form of this name: as typed, if it was just refused, or empty.
+    /// Returns the form of this name: as typed, if it was just sent, or empty.
     pub(crate) fn form(&self, name: &str) -> Form {
-        match &self.refused {
-            Some(form) if form.name() == name => form.clone(),
-            _ => Form::new(name),
-        }
+        self.sent(name).unwrap_or_else(|| Form::new(name))
+    }
+
+    /// Returns the form of this name if it was just sent.
+    pub(crate) fn sent(&self, name: &str) -> Option<Form> {
+        self.typed.clone().filter(|form| form.name() == name)
     }
 }
 
@@ -143,8 +147,8 @@ where
             Ok(member) => member,
             Err(trouble) => return alone(&trouble),
         };
-        let Flash { notice, form, once } = take();
-        let visit = Visit { member: Arc::clone(&member), once, refused: form };
+        let Flash { notice, form, once, report } = take();
+        let visit = Visit { member: Arc::clone(&member), once, typed: form, report };
         let page = match load(visit).await {
             Ok(page) => page,
             Err(trouble @ (Trouble::SignIn | Trouble::Elsewhere(_))) => return alone(&trouble),

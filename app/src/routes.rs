@@ -8,7 +8,7 @@ use leptos_router::{
     path,
 };
 
-use crate::{audit, home, keys, metrics, page, playground, presets, setup, sign_in};
+use crate::{account, admin, audit, home, keys, metrics, page, playground, presets, setup, sign_in, sources};
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
 /// can still choose its status.
@@ -21,6 +21,20 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=home::page ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=setup::page ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+                <Route path=path!("/sources") view=sources::list_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/new") view=sources::new_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id") view=sources::overview_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/tools") view=sources::tools_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/edit") view=sources::edit_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/process") view=sources::process_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>
+                <Route path=path!("/account") view=account::page ssr=SsrMode::Async/>
+                <Route path=path!("/admin") view=admin::users_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/users/new") view=admin::new_user_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/users/:id") view=admin::user_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/plans") view=admin::plans_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/plans/new") view=admin::new_plan_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/plans/:name") view=admin::plan_page ssr=SsrMode::Async/>
                 <Route path=path!("/presets") view=presets::list ssr=SsrMode::Async/>
                 <Route path=path!("/presets/new") view=presets::new ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id") view=presets::tools ssr=SsrMode::Async/>

@@ -39,7 +39,7 @@ pub async fn create_owner(
 async fn begin(token: Secret, handle: &str, email: &str, password: Secret) -> Result<Onward, Mistake> {
     let handle = Handle::parse(handle).map_err(|error| Mistake::field("handle", error))?;
     let email = Email::parse(email).map_err(|error| Mistake::field("email", error))?;
-    let identity = console().identity;
+    let identity = console().identity.clone();
     let session = identity
         .create_owner(&token, &handle, &email, password, &session::origin())
         .await

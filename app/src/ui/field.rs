@@ -35,6 +35,9 @@ pub(crate) fn Field(
     /// Whether it may be empty.
     #[prop(optional)]
     optional: bool,
+    /// Whether it may be empty, for reasons that are plain to see.
+    #[prop(optional)]
+    plain: bool,
     /// Whether the keyboard begins here.
     #[prop(optional)]
     autofocus: bool,
@@ -54,7 +57,7 @@ pub(crate) fn Field(
     view! {
         <div class="field">
             <label for=id.clone()>
-                {label} {optional.then(|| view! { <span class="font-normal text-muted">" (optional)"</span> })}
+                {label} {(optional && !plain).then(|| view! { <span class="font-normal text-muted">" (optional)"</span> })}
             </label>
             <input
                 class=class

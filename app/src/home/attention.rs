@@ -1,0 +1,125 @@
+//! What needs attention: a sentence each, with the button that leads to the remedy. Pure.
+
+use std::time::Duration;
+
+use doorward::{
+    clock::Ms,
+    model::{ApiKey, HealthState, PresetStatus},
+    presets::PresetSummary,
+    quota::Usage,
+    sources::SourceSummary,
+};
+
+use crate::ui::{Tone, ago, count};
+
+/// How long before its end a key is spoken of.
+const KEY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Something that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    pub tone: Tone,
+    pub sentence: String,
+    pub why: String,
+    pub path: String,
+    pub button: &'static str,
+}
+
+/// Returns what needs attention, the worst first.
+pub(super) fn items(
+    sources: &[SourceSummary],
+    presets: &[PresetSummary],
+    keys: &[ApiKey],
+    usage: &Usage,
+    now: Ms,
+) -> Vec<Item> {
+    let mut items: Vec<Item> = quota(usage, now).into_iter().collect();
+    items.extend(sources.iter().filter_map(failing));
+    items.extend(presets.iter().filter_map(collisions));
+    items.extend(sources.iter().filter_map(held));
+    items.extend(keys.iter().filter_map(|key| ending(key, now)));
+    items
+}
+
+fn quota(usage: &Usage, now: Ms) -> Option<Item> {
+    let (limit, left) = (usage.limit?, usage.left?);
+    let item = |tone, sentence| Item {
+        tone,
+        sentence,
+        why: format!("The next month begins {}.", ago(usage.resets_at, now)),
+        path: "/account".to_owned(),
+        button: "See the plan",
+    };
+    if left <= 0 {
+        return Some(item(Tone::Bad, format!("All {} calls of this month are used up.", count(limit))));
+    }
+    let near = left.saturating_mul(5) <= limit;
+    near.then(|| item(Tone::Warn, format!("{} of {} calls are left this month.", count(left), count(limit))))
+}
+
+fn failing(summary: &SourceSummary) -> Option<Item> {
+    let source = &summary.source;
+    (source.enabled && source.health.state == HealthState::Failing).then(|| Item {
+        tone: Tone::Bad,
+        sentence: format!("The data source {} cannot be used.", source.name),
+        why: source.health.detail.clone(),
+        path: format!("/sources/{}", source.id),
+        button: "Look",
+    })
+}
+
+fn held(summary: &SourceSummary) -> Option<Item> {
+    let held = summary.tools.held();
+    let name = &summary.source.name;
+    (held > 0).then(|| Item {
+        tone: Tone::Held,
+        sentence: match held {
+            1 => format!("One tool of {name} waits for you."),
+            _ => format!("{held} tools of {name} wait for you."),
+        },
+        why: "They are new or not what you accepted, so agents do not see them.".to_owned(),
+        path: format!("/sources/{}/tools", summary.source.id),
+        button: "Review",
+    })
+}
+
+fn collisions(summary: &PresetSummary) -> Option<Item> {
+    let active = summary.preset.status == PresetStatus::Active;
+    (active && summary.collisions > 0).then(|| Item {
+        tone: Tone::Warn,
+        sentence: format!("In {}, tools want the same name.", summary.preset.title),
+        why: "The second of each is not published until one has another name.".to_owned(),
+        path: format!("/presets/{}", summary.preset.id),
+        button: "Rename",
+    })
+}
+
+fn ending(key: &ApiKey, now: Ms) -> Option<Item> {
+    let end = key.expires_at?;
+    let soon = key.revoked_at.is_none() && end > now && end <= now.plus(KEY_WARNING);
+    soon.then(|| Item {
+        tone: Tone::Warn,
+        sentence: format!("The API key {} ends {}.", key.name, ago(end, now)),
+        why: "Agents that use it will be refused from then on.".to_owned(),
+        path: "/keys".to_owned(),
+        button: "See the keys",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Ms = Ms(1_795_233_963_183);
+
+    fn usage(used: i64, limit: i64) -> Usage {
+        Usage { used, limit: Some(limit), left: Some(limit - used), resets_at: NOW.month().end() }
+    }
+
+    #[test]
+    fn a_quota_is_spoken_of_when_a_fifth_of_it_is_left() {
+        assert!(items(&[], &[], &[], &usage(79, 100), NOW).is_empty());
+        assert_eq!(items(&[], &[], &[], &usage(80, 100), NOW)[0].tone, Tone::Warn);
+        assert_eq!(items(&[], &[], &[], &usage(100, 100), NOW)[0].tone, Tone::Bad);
+    }
+}

@@ -1,0 +1,319 @@
+//! What the pages of data sources post. Each checks the session; the engine asks the policy.
+
+use std::path::PathBuf;
+
+use doorward::{
+    model::{Credential, EraSetting, Reach, SourceId, SourceName, ToolHash},
+    secret::Secret,
+    sources::{Accept, NewSource, SourceChange, SourceError},
+};
+use leptos::{prelude::*, server_fn::ServerFn};
+use url::Url;
+
+use super::{command, credential::TypedAuth, view::report};
+use crate::{
+    context::console,
+    form::{Form, Mistake, Onward},
+    session,
+    trouble::{Trouble, sentence},
+};
+
+pub(super) const LOOK: &str = <LookAtSource as ServerFn>::PATH;
+pub(super) const ADD_HTTP: &str = <AddHttpSource as ServerFn>::PATH;
+pub(super) const ADD_PROCESS: &str = <AddProcessSource as ServerFn>::PATH;
+pub(super) const EDIT_HTTP: &str = <EditHttpSource as ServerFn>::PATH;
+pub(super) const EDIT_PROCESS: &str = <EditProcessSource as ServerFn>::PATH;
+pub(super) const ENABLE: &str = <EnableSource as ServerFn>::PATH;
+pub(super) const TEST: &str = <TestSource as ServerFn>::PATH;
+pub(super) const ACCEPT: &str = <AcceptTools as ServerFn>::PATH;
+pub(super) const REMOVE: &str = <RemoveSource as ServerFn>::PATH;
+
+pub(super) const LOOK_FORM: &str = "look";
+pub(super) const ADD_FORM: &str = "add-source";
+pub(super) const PROCESS_FORM: &str = "add-process";
+pub(super) const EDIT_FORM: &str = "edit-source";
+pub(super) const REMOVE_FORM: &str = "remove-source";
+
+/// Takes an address to look at. The page that follows looks; nothing is kept.
+#[server(prefix = "/do", endpoint = "sources/look")]
+pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
+    let url = url.trim();
+    let form = Form::new(LOOK_FORM).keep("url", url);
+    let outcome = async {
+        session::member().await?;
+        address(url)?;
+        Ok(Onward::to("/sources/new").keeping())
+    };
+    form.answer("/sources/new", outcome.await)
+}
+
+/// Adds a source by its address.
+#[server(prefix = "/do", endpoint = "sources/add")]
+#[expect(clippy::too_many_arguments, reason = "they are the fields of the form")]
+pub async fn add_http_source(
+    url: String,
+    name: String,
+    #[server(default)] auth: String,
+    #[server(default)] token: String,
+    #[server(default)] user: String,
+    #[server(default)] password: String,
+    #[server(default)] header: String,
+    #[server(default)] value: String,
+) -> Result<(), ServerFnError> {
+    let auth = typed_auth(auth, token, user, password, header, value);
+    let form = auth.keep(Form::new(ADD_FORM).keep("url", &url).keep("name", name.trim()));
+    let outcome = async {
+        let name = source_name(&name)?;
+        let reach = Reach::McpHttp { url: address(&url)? };
+        let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
+        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }).await
+    };
+    form.answer("/sources/new", outcome.await)
+}
+
+/// Adds a source that is a process.
+#[server(prefix = "/do", endpoint = "sources/add-process")]
+pub async fn add_process_source(
+    name: String,
+    command: String,
+    #[server(default)] env: String,
+    #[server(default)] working_dir: String,
+) -> Result<(), ServerFnError> {
+    let form = Form::new(PROCESS_FORM)
+        .keep("name", name.trim())
+        .keep("command", command.trim())
+        .keep("working_dir", working_dir.trim());
+    let outcome = async {
+        let reach = process_reach(&command, &working_dir)?;
+        let name = source_name(&name)?;
+        let mut credential = Credential::default();
+        for (variable, value) in variables(&env)? {
+            let value = value.ok_or_else(|| {
+                Mistake::field("env", format!("{variable} has no value; write {variable}=…"))
+            })?;
+            credential.env.insert(variable, value);
+        }
+        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }).await
+    };
+    form.answer("/sources/new?kind=process", outcome.await)
+}
+
+async fn add(new: NewSource) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let added = console().sources.add(&member, new).await.map_err(mistake)?;
+    let onward = Onward::to(format!("/sources/{}", added.source.id)).reporting(report(&added.report));
+    let name = &added.source.name;
+    Ok(match added.report.failure() {
+        None => onward.saying(format!("{name} is connected: {} tools.", added.catalogue.accepted.len())),
+        Some(why) => onward.warning(format!("{name} is kept, but could not be used yet. {}", sentence(why))),
+    })
+}
+
+/// Edits a source that is reached by address.
+#[server(prefix = "/do", endpoint = "sources/edit")]
+#[expect(clippy::too_many_arguments, reason = "they are the fields of the form")]
+pub async fn edit_http_source(
+    id: String,
+    version: i64,
+    name: String,
+    url: String,
+    era: String,
+    #[server(default)] auth: String,
+    #[server(default)] token: String,
+    #[server(default)] user: String,
+    #[server(default)] password: String,
+    #[server(default)] header: String,
+    #[server(default)] value: String,
+) -> Result<(), ServerFnError> {
+    let auth = typed_auth(auth, token, user, password, header, value);
+    let form =
+        auth.keep(Form::new(EDIT_FORM).keep("name", name.trim()).keep("url", url.trim()).keep("era", &era));
+    let outcome = async {
+        let change = SourceChange {
+            name: Some(source_name(&name)?),
+            reach: Some(Reach::McpHttp { url: address(&url)? }),
+            auth: auth.read()?,
+            env: None,
+            era: Some(era_setting(&era)?),
+            enabled: None,
+        };
+        edit(&id, change, version).await
+    };
+    form.answer(&edit_path(&id), outcome.await)
+}
+
+/// Edits a source that is a process.
+#[server(prefix = "/do", endpoint = "sources/edit-process")]
+pub async fn edit_process_source(
+    id: String,
+    version: i64,
+    name: String,
+    command: String,
+    #[server(default)] env: String,
+    #[server(default)] working_dir: String,
+) -> Result<(), ServerFnError> {
+    let form = Form::new(EDIT_FORM)
+        .keep("name", name.trim())
+        .keep("command", command.trim())
+        .keep("working_dir", working_dir.trim());
+    let outcome = async {
+        let change = SourceChange {
+            name: Some(source_name(&name)?),
+            reach: Some(process_reach(&command, &working_dir)?),
+            env: Some(variables(&env)?.into_iter().collect()),
+            ..SourceChange::default()
+        };
+        edit(&id, change, version).await
+    };
+    form.answer(&edit_path(&id), outcome.await)
+}
+
+async fn edit(id: &str, change: SourceChange, version: i64) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let source = console().sources.update(&member, source_id(id)?, change, version).await.map_err(mistake)?;
+    Ok(Onward::to(format!("/sources/{}", source.id))
+        .saying(format!("{} is changed. Test it to be sure.", source.name)))
+}
+
+/// Switches a source on or off.
+#[server(prefix = "/do", endpoint = "sources/enable")]
+pub async fn enable_source(id: String, enabled: bool) -> Result<(), ServerFnError> {
+    let outcome = async {
+        let member = session::member().await?;
+        let source =
+            console().sources.set_enabled(&member, source_id(&id)?, enabled).await.map_err(mistake)?;
+        let state = if enabled { "switched on" } else { "switched off; its tools answer with that" };
+        Ok(Onward::to(format!("/sources/{}", source.id)).saying(format!("{} is {state}.", source.name)))
+    };
+    Form::new("enable-source").answer(&format!("/sources/{id}"), outcome.await)
+}
+
+/// Tries a source step by step, and reads its tools again.
+#[server(prefix = "/do", endpoint = "sources/test")]
+pub async fn test_source(id: String) -> Result<(), ServerFnError> {
+    let outcome = async {
+        let member = session::member().await?;
+        let probe = console().sources.test(&member, source_id(&id)?).await.map_err(mistake)?;
+        Ok(Onward::to(format!("/sources/{id}")).reporting(report(&probe)))
+    };
+    Form::new("test-source").answer(&format!("/sources/{id}"), outcome.await)
+}
+
+/// Accepts held tools, each as it was shown: `<hash> <name>`.
+#[server(prefix = "/do", endpoint = "sources/accept")]
+pub async fn accept_tools(id: String, #[server(default)] tools: Vec<String>) -> Result<(), ServerFnError> {
+    let path = format!("/sources/{id}/tools");
+    let outcome = async {
+        let member = session::member().await?;
+        let shown = tools
+            .iter()
+            .filter_map(|tool| tool.split_once(' '))
+            .map(|(hash, name)| (name.to_owned(), ToolHash(hash.to_owned())))
+            .collect();
+        let accept = Accept::Tools(shown);
+        let done = console().sources.accept_tools(&member, source_id(&id)?, accept).await.map_err(mistake)?;
+        let onward = Onward::to(path.clone());
+        Ok(match (done.accepted.as_slice(), done.changed_since.as_slice()) {
+            (_, [_, ..]) => onward.warning(format!(
+                "{} changed again since this page was drawn and stayed held. Look again.",
+                done.changed_since.join(", ")
+            )),
+            ([], []) => onward.warning("There was nothing to accept."),
+            ([one], []) => onward.saying(format!("{one} is accepted.")),
+            (many, []) => onward.saying(format!("{} tools are accepted.", many.len())),
+        })
+    };
+    Form::new("accept-tools").answer(&path, outcome.await)
+}
+
+/// Deletes a source after its name was typed.
+#[server(prefix = "/do", endpoint = "sources/delete")]
+pub async fn remove_source(id: String, confirm: String) -> Result<(), ServerFnError> {
+    let form = Form::new(REMOVE_FORM).keep("confirm", confirm.trim());
+    let outcome = async {
+        let member = session::member().await?;
+        let sources = &console().sources.clone();
+        let id = source_id(&id)?;
+        let source = sources.find(&member, id).await.map_err(mistake)?.ok_or(Trouble::NotFound)?;
+        if confirm.trim() != source.name.as_str() {
+            return Err(Mistake::field("confirm", format!("type {} exactly", source.name)));
+        }
+        let removed = sources.remove(&member, id).await.map_err(mistake)?;
+        let lost = removed.presets.len();
+        let onward = Onward::to("/sources");
+        Ok(match lost {
+            0 => onward.saying(format!("{} is deleted.", removed.source.name)),
+            1 => onward.saying(format!("{} is deleted; one preset lost its tools.", removed.source.name)),
+            _ => onward.saying(format!("{} is deleted; {lost} presets lost its tools.", removed.source.name)),
+        })
+    };
+    form.answer(&format!("/sources/{id}/delete"), outcome.await)
+}
+
+fn mistake(error: SourceError) -> Mistake {
+    match error {
+        SourceError::Invalid { part, reason } => Mistake::field(part, reason),
+        SourceError::NameTaken { .. } => Mistake::field("name", error),
+        SourceError::Limit { .. } | SourceError::Stale { .. } | SourceError::Disabled { .. } => {
+            Mistake::form(error)
+        }
+        SourceError::Upstream(error) => Mistake::form(crate::trouble::chain(&error)),
+        SourceError::NotFound
+        | SourceError::Denied(_)
+        | SourceError::Vault { .. }
+        | SourceError::Credential { .. }
+        | SourceError::Store(_) => error.into(),
+    }
+}
+
+/// Reads the id of a source from a form or a path.
+pub(super) fn source_id(text: &str) -> Result<SourceId, Trouble> {
+    text.parse().map_err(|_| Trouble::NotFound)
+}
+
+fn source_name(text: &str) -> Result<SourceName, Mistake> {
+    SourceName::parse(text.trim()).map_err(|error| Mistake::field("name", error))
+}
+
+fn address(text: &str) -> Result<Url, Mistake> {
+    let wrong = || Mistake::field("url", "an address looks like https://mcp.example.org/mcp");
+    let url = Url::parse(text.trim()).map_err(|_| wrong())?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(wrong()) }
+}
+
+fn process_reach(line: &str, working_dir: &str) -> Result<Reach, Mistake> {
+    let command = command::split(line.trim()).map_err(|error| Mistake::field("command", error))?;
+    let working_dir = Some(working_dir.trim()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Ok(Reach::McpStdio { command, working_dir })
+}
+
+fn variables(text: &str) -> Result<Vec<(String, Option<Secret>)>, Mistake> {
+    let variables = command::variables(text).map_err(|error| Mistake::field("env", error))?;
+    Ok(variables.into_iter().map(|(name, value)| (name, value.map(Secret::new))).collect())
+}
+
+fn era_setting(word: &str) -> Result<EraSetting, Mistake> {
+    EraSetting::from_word(word).ok_or_else(|| Mistake::field("era", "choose one of the list"))
+}
+
+fn typed_auth(
+    kind: String,
+    token: String,
+    user: String,
+    password: String,
+    header: String,
+    value: String,
+) -> TypedAuth {
+    TypedAuth {
+        kind,
+        token: Secret::new(token),
+        user,
+        password: Secret::new(password),
+        header: header.trim().to_owned(),
+        value: Secret::new(value),
+    }
+}
+
+fn edit_path(id: &str) -> String {
+    format!("/sources/{id}/edit")
+}

@@ -1,0 +1,351 @@
+//! Everything about one source, in tabs.
+
+use doorward::{
+    clock::Ms,
+    model::{EraSetting, Reach, Source, SourceKind},
+    sources::{Impact, SourceDetail},
+    upstream::{LinkState, LinkStatus},
+};
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::{
+    api::{EDIT_FORM, EDIT_HTTP, EDIT_PROCESS, ENABLE, REMOVE, REMOVE_FORM, TEST, source_id},
+    command,
+    credential::CredentialChoice,
+    new::{ProcessFields, ProcessFirst},
+    report::TestReport,
+    tools,
+    view::{auth_words, era_words, health_badge, held_badge, kind_words},
+};
+use crate::{
+    context::console,
+    form::{Form, Report},
+    page::{Page, Place, Visit, page as framed},
+    trouble::Trouble,
+    ui::{
+        Ago, ConfirmByName, Copyable, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Pick, PostButton,
+        Select, Tab, Tabs, Tone,
+    },
+};
+
+/// Draws the overview.
+pub(crate) fn overview_page() -> AnyView {
+    tab("", |visit, detail| overview(visit.report, detail).into_any())
+}
+
+/// Draws the tools with what is held.
+pub(crate) fn tools_page() -> AnyView {
+    let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
+    tab("/tools", move |_, detail| tools::draw(detail, &wanted).into_any())
+}
+
+/// Draws the form to edit it.
+pub(crate) fn edit_page() -> AnyView {
+    tab("/edit", |visit, detail| edit(visit.form(EDIT_FORM), detail.source))
+}
+
+/// Draws what its process says.
+pub(crate) fn process_page() -> AnyView {
+    tab("/process", |_, detail| process(detail.link))
+}
+
+/// Draws what deleting it would mean.
+pub(crate) fn delete_page() -> AnyView {
+    tab("/delete", |visit, detail| delete(visit.form(REMOVE_FORM), detail).into_any())
+}
+
+fn tab(part: &'static str, draw: impl FnOnce(Visit, SourceDetail) -> AnyView + Send + 'static) -> AnyView {
+    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    framed(Place::Sources, move |visit| async move {
+        let found = console().sources.detail(&visit.member, source_id(&id)?).await?;
+        let detail = found.ok_or(Trouble::NotFound)?;
+        Ok(page_of(part, visit, detail, draw))
+    })
+}
+
+fn page_of(
+    part: &'static str,
+    visit: Visit,
+    detail: SourceDetail,
+    draw: impl FnOnce(Visit, SourceDetail) -> AnyView,
+) -> Page {
+    let Source { id, name, reach, enabled, .. } = detail.source.clone();
+    let path = |part: &str| format!("/sources/{id}{part}");
+    let held = detail.counts.held();
+    let mut tabs = vec![
+        Tab::new(path(""), "Overview"),
+        Tab::new(path("/tools"), "Tools").counting(detail.tools.len()),
+        Tab::new(path("/edit"), "Edit"),
+    ];
+    if reach.kind() == SourceKind::McpStdio {
+        tabs.push(Tab::new(path("/process"), "Process"));
+    }
+    tabs.push(Tab::new(path("/delete"), "Delete"));
+    let lead = view! {
+        <span class="flex flex-wrap items-center gap-1.5">{health_badge(&detail.source)} {held_badge(detail.counts)}</span>
+    };
+    let other = (!enabled).to_string();
+    let actions = view! {
+        <PostButton action=ENABLE fields=vec![("id", id.to_string()), ("enabled", other)] class="button">
+            {if enabled { "Switch off" } else { "Switch on" }}
+        </PostButton>
+        <PostButton action=TEST fields=vec![("id", id.to_string())] class="button button-primary">
+            {Icon::Play.draw()} "Test now"
+        </PostButton>
+    };
+    let held_path = path("/tools");
+    let waiting = (held > 0 && part != "/tools").then(|| {
+        view! {
+            <Notice tone=Tone::Held>
+                <p>
+                    {match held {
+                        1 => "One tool is new or has changed and is held until you look. ".to_owned(),
+                        _ => format!("{held} tools are new or have changed and are held until you look. "),
+                    }}
+                    <a href=held_path>"Look at them"</a>
+                </p>
+            </Notice>
+        }
+    });
+    let body = view! {
+        <Tabs label="Parts of this data source" tabs=tabs open=path(part)/>
+        {waiting}
+        {draw(visit, detail)}
+    };
+    Page::new(name.to_string(), body).lead(lead).above("/sources", "Data sources").actions(actions)
+}
+
+fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
+    let SourceDetail { source, counts, presets, .. } = detail;
+    let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
+    let failing = source.health.detail.clone();
+    let place = match &source.reach {
+        Reach::McpHttp { url } => url.to_string(),
+        Reach::McpStdio { command, .. } => command::join(command),
+    };
+    let folder = match &source.reach {
+        Reach::McpStdio { working_dir, .. } => Some(
+            working_dir
+                .as_ref()
+                .map_or_else(|| "An empty one of its own".to_owned(), |dir| dir.display().to_string()),
+        ),
+        Reach::McpHttp { .. } => None,
+    };
+    let env = match source.reach.kind() {
+        SourceKind::McpStdio => Some(match source.env_names.as_slice() {
+            [] => "Empty".to_owned(),
+            names => format!("{}, sealed", names.join(", ")),
+        }),
+        SourceKind::McpHttp => None,
+    };
+    let server = source.verdict.as_ref().map(|verdict| verdict.server.clone()).unwrap_or_default();
+    let kind = source.reach.kind();
+    let protocol = era_words(source.verdict.as_ref());
+    let credential = (kind == SourceKind::McpHttp).then(|| auth_words(&source.auth_kind));
+    let next = format!("/presets/new?source={}", source.id);
+    view! {
+        <div class="grid gap-6">
+            {fresh.then(|| view! {
+                <div class="panel flex flex-wrap items-center justify-between gap-3 border-accent p-4">
+                    <div>
+                        <h2>"Next: choose its tools into a preset"</h2>
+                        <p class="text-muted">"A preset is the address you give to an agent."</p>
+                    </div>
+                    <a class="button button-primary" href=next>
+                        "Choose tools" {Icon::ArrowRight.draw()}
+                    </a>
+                </div>
+            })}
+            {report.map(|report| view! { <TestReport report=report/> })}
+            {(!failing.is_empty()).then(|| view! {
+                <Notice tone=Tone::Bad>
+                    <p class="font-medium">"It could not be used when it was last tried."</p>
+                    <p class="break-words">{failing}</p>
+                </Notice>
+            })}
+            <Panel title="What it is">
+                <Facts>
+                    <Fact term="Kind">{kind_words(kind)}</Fact>
+                    <Fact term=if folder.is_some() { "Command" } else { "Address" }><Copyable text=place/></Fact>
+                    {folder.map(|folder| view! { <Fact term="Working folder">{folder}</Fact> })}
+                    {env.map(|env| view! { <Fact term="Environment">{env}</Fact> })}
+                    {(!server.is_empty()).then(|| view! { <Fact term="It calls itself">{server}</Fact> })}
+                    <Fact term="Protocol">{protocol} {era_note(source.era)}</Fact>
+                    {credential.map(|words| view! { <Fact term="Credential">{words}</Fact> })}
+                    <Fact term="Last seen">{maybe_ago(source.health.at)}</Fact>
+                    <Fact term="Added"><Ago at=source.created_at/></Fact>
+                </Facts>
+            </Panel>
+            <Panel title="Used by" lead="The presets that publish tools of this source.">
+                {used_by(presets)}
+            </Panel>
+        </div>
+    }
+}
+
+fn era_note(setting: EraSetting) -> Option<&'static str> {
+    match setting {
+        EraSetting::Auto => None,
+        EraSetting::Modern | EraSetting::Legacy => Some(" (set by hand)"),
+    }
+}
+
+fn maybe_ago(at: Option<Ms>) -> AnyView {
+    match at {
+        Some(at) => view! { <Ago at=at/> }.into_any(),
+        None => "never".into_any(),
+    }
+}
+
+fn used_by(presets: Vec<Impact>) -> AnyView {
+    if presets.is_empty() {
+        return view! { <p class="text-muted">"No preset yet. " <a href="/presets/new">"Make one"</a></p> }
+            .into_any();
+    }
+    let rows = presets
+        .into_iter()
+        .map(|impact| {
+            let Impact { preset, tools } = impact;
+            view! {
+                <li class="flex items-baseline justify-between gap-3 py-1.5">
+                    <a class="link" href=format!("/presets/{}", preset.id)>{preset.title.clone()}</a>
+                    <span class="text-muted">{tools_words(tools)}</span>
+                </li>
+            }
+        })
+        .collect_view();
+    view! { <ul class="divide-y divide-line">{rows}</ul> }.into_any()
+}
+
+fn tools_words(tools: usize) -> String {
+    if tools == 1 { "1 tool".to_owned() } else { format!("{tools} tools") }
+}
+
+fn edit(form: Form, source: Source) -> AnyView {
+    let hidden = view! {
+        <input type="hidden" name="id" value=source.id.to_string()/>
+        <input type="hidden" name="version" value=source.version/>
+    };
+    let save = view! {
+        <div class="flex flex-wrap gap-2">
+            <button class="button button-primary" type="submit">"Save"</button>
+            <a class="button button-quiet" href=format!("/sources/{}", source.id)>"Cancel"</a>
+        </div>
+    };
+    match source.reach {
+        Reach::McpHttp { url } => {
+            let picks = vec![
+                Pick::new("auto", "Found out, and looked at again every day"),
+                Pick::new("modern", "2026-07-28 and later, always"),
+                Pick::new("legacy", "2025-11-25 and earlier, always"),
+            ];
+            view! {
+                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_HTTP>
+                    {hidden}
+                    <FormMistake form=form.clone()/>
+                    <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
+                    <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
+                    <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
+                    <CredentialChoice form=form first="keep" kept=Some(auth_words(&source.auth_kind))/>
+                    {save}
+                </form>
+            }
+            .into_any()
+        }
+        Reach::McpStdio { command, working_dir } => {
+            let first = ProcessFirst {
+                name: source.name.to_string(),
+                command: command::join(&command),
+                working_dir: working_dir.map(|dir| dir.display().to_string()).unwrap_or_default(),
+                env: source.env_names.join("\n"),
+            };
+            view! {
+                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_PROCESS>
+                    {hidden}
+                    <FormMistake form=form.clone()/>
+                    <ProcessFields form=form first=first/>
+                    {save}
+                </form>
+            }
+            .into_any()
+        }
+    }
+}
+
+fn process(link: Option<LinkStatus>) -> AnyView {
+    match link {
+        Some(link) => running(link).into_any(),
+        None => view! {
+            <Panel title="The process"><p class="text-muted">"Not running; the next call starts it."</p></Panel>
+        }
+        .into_any(),
+    }
+}
+
+fn running(link: LinkStatus) -> impl IntoView {
+    let LinkStatus { state, since, restarts, pid, stderr, last_error } = link;
+    let words = match (state, pid) {
+        (LinkState::Idle, _) => "Not running; the next call starts it".to_owned(),
+        (LinkState::Up, Some(pid)) => format!("Running as process {pid}"),
+        (LinkState::Up, None) => "Running".to_owned(),
+        (LinkState::Paused, _) => "Failed a moment ago; waiting before the next try".to_owned(),
+    };
+    view! {
+        <div class="grid gap-6">
+            <Panel title="The process">
+                <Facts>
+                    <Fact term="State">{words}</Fact>
+                    <Fact term="Since"><Ago at=since/></Fact>
+                    <Fact term="Restarts">{restarts}</Fact>
+                    {last_error.map(|error| view! { <Fact term="Last failure">{error}</Fact> })}
+                </Facts>
+            </Panel>
+            <Panel title="What it wrote on standard error" lead="The last 200 lines, oldest first.">
+                {if stderr.is_empty() {
+                    view! { <p class="text-muted">"Nothing so far."</p> }.into_any()
+                } else {
+                    view! { <pre class="snippet max-h-96 select-text" tabindex="0">{stderr.join("\n")}</pre> }.into_any()
+                }}
+            </Panel>
+        </div>
+    }
+}
+
+fn delete(form: Form, detail: SourceDetail) -> impl IntoView {
+    let SourceDetail { source, presets, .. } = detail;
+    let name = source.name.to_string();
+    let losses = if presets.is_empty() {
+        view! { <p>"No preset publishes its tools, so no agent will notice."</p> }.into_any()
+    } else {
+        let rows = presets
+            .into_iter()
+            .map(|Impact { preset, tools }| {
+                view! {
+                    <li>
+                        <a class="link" href=format!("/presets/{}", preset.id)>{preset.title.clone()}</a>
+                        {format!(" loses {}", tools_words(tools))}
+                    </li>
+                }
+            })
+            .collect_view();
+        view! {
+            <p>"These presets lose tools, and every agent that uses them loses them on its next call:"</p>
+            <ul class="ml-5 list-disc">{rows}</ul>
+        }
+        .into_any()
+    };
+    view! {
+        <Panel title="Delete this data source" lead="Its credential and its list of tools go with it. There is no way back.">
+            <ConfirmByName
+                action=REMOVE
+                fields=vec![("id", source.id.to_string())]
+                form=form
+                name=name
+                verb="Delete this data source"
+            >
+                {losses}
+            </ConfirmByName>
+        </Panel>
+    }
+}

@@ -1,0 +1,16 @@
+//! Data sources: the list, adding one by its address, and everything about one.
+
+mod api;
+mod command;
+mod credential;
+mod detail;
+mod list;
+mod new;
+mod report;
+mod tools;
+mod view;
+
+pub(crate) use detail::{delete_page, edit_page, overview_page, process_page, tools_page};
+pub(crate) use list::page as list_page;
+pub(crate) use new::page as new_page;
+pub(crate) use view::health_badge;

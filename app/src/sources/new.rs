@@ -1,0 +1,263 @@
+//! Adding a data source: one page that unfolds. Nothing is kept until its last button.
+
+use doorward::{policy, sources::Detected};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use url::Url;
+
+use super::{
+    api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM},
+    credential::CredentialChoice,
+    report::Steps,
+    view::{era_words, report},
+};
+use crate::{
+    context::console,
+    form::Form,
+    page::{Page, Place, Visit, page as framed},
+    trouble::{Trouble, sentence},
+    ui::{Badge, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Tab, Tabs, TextArea, Tone},
+};
+
+const ADDRESS_PATH: &str = "/sources/new";
+const PROCESS_PATH: &str = "/sources/new?kind=process";
+
+/// Draws the page.
+pub(crate) fn page() -> AnyView {
+    let by_process = use_query_map().get_untracked().get("kind").as_deref() == Some("process");
+    framed(Place::Sources, move |visit| load(visit, by_process))
+}
+
+async fn load(visit: Visit, by_process: bool) -> Result<Page, Trouble> {
+    let may_process = policy::may_use_process(&visit.member);
+    let body = if by_process {
+        may_process?;
+        process(visit.form(PROCESS_FORM)).into_any()
+    } else {
+        address(&visit).await?
+    };
+    let tabs = may_process.is_ok().then(|| {
+        let tabs = vec![Tab::new(ADDRESS_PATH, "By address"), Tab::new(PROCESS_PATH, "As a process")];
+        let open = if by_process { PROCESS_PATH } else { ADDRESS_PATH };
+        view! { <Tabs label="Kinds of data source" tabs=tabs open=open/> }
+    });
+    let page =
+        Page::new("Add a data source", view! { <div class="grid max-w-3xl gap-6">{tabs} {body}</div> })
+            .lead("Nothing is kept until the last button.")
+            .above("/sources", "Data sources");
+    Ok(page)
+}
+
+async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
+    // The second form comes back when it was refused; the first one when it was sent.
+    let adding = visit.sent(ADD_FORM);
+    let looking = visit.form(LOOK_FORM);
+    let url = adding.as_ref().and_then(|form| form.value("url")).or(looking.value("url")).unwrap_or_default();
+    let url = url.to_owned();
+    let ask = look(looking.clone(), url.clone());
+    if looking.is_refused() {
+        return Ok(ask.into_any());
+    }
+    let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
+    let found = console().sources.detect(&visit.member, &parsed).await;
+    let rest = match found {
+        Ok(detected) => found_there(adding.unwrap_or_else(|| Form::new(ADD_FORM)), detected).into_any(),
+        Err(
+            error @ (doorward::sources::SourceError::Store(_) | doorward::sources::SourceError::Denied(_)),
+        ) => {
+            return Err(error.into());
+        }
+        Err(error) => {
+            view! { <Notice tone=Tone::Bad><p>{sentence(&error.to_string())}</p></Notice> }.into_any()
+        }
+    };
+    Ok(view! { <div class="grid gap-6">{ask} {rest}</div> }.into_any())
+}
+
+/// The first step: an address.
+fn look(form: Form, url: String) -> impl IntoView {
+    let looked = !url.is_empty();
+    view! {
+        <form class="grid gap-4" method="post" action=LOOK>
+            <FormMistake form=form.clone()/>
+            <div class="grid items-end gap-3 sm:grid-cols-[1fr_auto]">
+                <Field
+                    form=form
+                    name="url"
+                    kind="url"
+                    label="Address of the MCP server"
+                    placeholder="https://mcp.example.org/mcp"
+                    first=url
+                    mono=true
+                    autofocus=!looked
+                />
+                <button class=if looked { "button" } else { "button button-primary" } type="submit">
+                    {Icon::Search.draw()} {if looked { "Look again" } else { "Look what is there" }}
+                </button>
+            </div>
+        </form>
+    }
+}
+
+/// The second step: what is there, and how to show oneself to it.
+fn found_there(form: Form, detected: Detected) -> impl IntoView {
+    let Detected { url, name, verdict, needs_credential, tools, report: probe } = detected;
+    let steps = report(&probe);
+    let failure = probe.failure().map(str::to_owned);
+    let answered = verdict.is_some() || needs_credential.is_some();
+    let (tone, word) = match (&verdict, &needs_credential, &failure) {
+        (_, Some(_), _) => (Tone::Warn, "Asks for a credential"),
+        (Some(_), None, None) => (Tone::Good, "Ready"),
+        (_, None, _) => (Tone::Bad, "Not reached"),
+    };
+    let first_auth = if needs_credential.is_some() { "bearer" } else { "none" };
+    let server = verdict.as_ref().map(|verdict| verdict.server.clone()).unwrap_or_default();
+    let count = tools.len();
+    let some_tools = tools.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
+    let more = count.saturating_sub(12);
+    view! {
+        <Panel title="What is there" actions=view! { <Badge tone=tone word=word/> }.into_any()>
+            <div class="grid gap-4">
+                {answered.then(|| view! {
+                    <Facts>
+                        {(!server.is_empty()).then(|| view! { <Fact term="It calls itself">{server}</Fact> })}
+                        <Fact term="Protocol">{era_words(verdict.as_ref())}</Fact>
+                        <Fact term="Credential">
+                            {match needs_credential {
+                                Some(challenge) => view! {
+                                    "It asks for one: " <code>{challenge}</code>
+                                }.into_any(),
+                                None => "It asks for none".into_any(),
+                            }}
+                        </Fact>
+                        {(count > 0).then(|| view! {
+                            <Fact term="Tools">
+                                {format!("{count}: {some_tools}")} {(more > 0).then(|| format!(" and {more} more"))}
+                            </Fact>
+                        })}
+                    </Facts>
+                })}
+                <details open=!answered>
+                    <summary class="link inline-block">"Each step and its time"</summary>
+                    <Steps report=steps/>
+                </details>
+            </div>
+        </Panel>
+        <form class="grid gap-6" method="post" action=ADD_HTTP>
+            <input type="hidden" name="url" value=url.to_string()/>
+            <Panel
+                title="Keep it"
+                lead=if answered {
+                    "Give it a name, and a credential if it wants one. Doorward then tests it and reads its tools."
+                } else {
+                    "It can be kept as it is: Doorward goes on trying and says when it answers."
+                }
+            >
+                <div class="grid gap-5">
+                    <FormMistake form=form.clone()/>
+                    <Field
+                        form=form.clone()
+                        name="name"
+                        label="Name"
+                        first=name.to_string()
+                        hint="Yours alone. Lower-case letters, digits and -."
+                        pattern="[a-z0-9]([a-z0-9\\-]*[a-z0-9])?"
+                        mono=true
+                    />
+                    <CredentialChoice form=form first=first_auth kept=None/>
+                    <div>
+                        <button class="button button-primary" type="submit">"Add and test"</button>
+                    </div>
+                </div>
+            </Panel>
+        </form>
+    }
+}
+
+/// A process, for those who manage the instance.
+fn process(form: Form) -> impl IntoView {
+    view! {
+        <form class="grid gap-6" method="post" action=ADD_PROCESS>
+            <Notice tone=Tone::Warn>
+                <p>
+                    "The program runs on this machine as the user Doorward runs as, and may do whatever that user may. "
+                    "Only administrators can add one."
+                </p>
+            </Notice>
+            <Panel title="The program" lead="Started when a tool is first called, ended when it was idle for a while.">
+                <div class="grid gap-5">
+                    <FormMistake form=form.clone()/>
+                    <ProcessFields form=form first=ProcessFirst::default()/>
+                    <div>
+                        <button class="button button-primary" type="submit">"Add and test"</button>
+                    </div>
+                </div>
+            </Panel>
+        </form>
+    }
+}
+
+/// What the fields of a process show at first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProcessFirst {
+    pub name: String,
+    pub command: String,
+    pub working_dir: String,
+    pub env: String,
+}
+
+/// The fields of a process.
+#[component]
+pub(super) fn ProcessFields(
+    /// The form.
+    form: Form,
+    /// What is shown at first.
+    first: ProcessFirst,
+) -> impl IntoView {
+    let keeps = !first.env.is_empty();
+    view! {
+        <Field
+            form=form.clone()
+            name="command"
+            label="Command"
+            first=first.command
+            placeholder="npx -y @modelcontextprotocol/server-everything"
+            hint="Program and arguments. Quotes group words; there is no shell, so nothing else has a meaning."
+            mono=true
+        />
+        <Field
+            form=form.clone()
+            name="name"
+            label="Name"
+            first=first.name
+            placeholder="everything"
+            hint="Lower-case letters, digits and -."
+            pattern="[a-z0-9]([a-z0-9\\-]*[a-z0-9])?"
+            mono=true
+        />
+        <TextArea
+            form=form.clone()
+            name="env"
+            label="Environment"
+            first=first.env
+            placeholder="GITHUB_TOKEN=…\nHOME=/srv/tools"
+            hint=if keeps {
+                "One NAME=value a line; a NAME alone keeps its value. Sealed, never shown again. Nothing else is in it."
+            } else {
+                "One NAME=value a line. Sealed before it is stored, never shown again. Nothing else is in it, not even PATH."
+            }
+            optional=true
+            mono=true
+        />
+        <Field
+            form=form
+            name="working_dir"
+            label="Working folder"
+            first=first.working_dir
+            placeholder="/srv/docs"
+            hint="Without one it runs in an empty folder of its own."
+            optional=true
+            mono=true
+        />
+    }
+}
