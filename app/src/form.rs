@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::secret::Secret;
-use leptos::prelude::*;
 use leptos::server_fn::error::ServerFnError;
 use serde::{Deserialize, Serialize};
 
