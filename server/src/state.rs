@@ -94,18 +94,7 @@ impl AppState {
 
     /// Returns the parts that the console sees.
     pub fn console(&self) -> Console {
-        let engine = &self.0.engine;
-        Console {
-            identity: engine.identity.clone(),
-            sources: engine.sources.clone(),
-            presets: engine.presets.clone(),
-            proxy: engine.proxy.clone(),
-            quota: engine.quota.clone(),
-            audit: engine.audit.clone(),
-            metrics: engine.metrics.clone(),
-            clock: engine.clock.clone(),
-            settings: Arc::clone(&self.0.console),
-        }
+        Console { engine: self.0.engine.clone(), settings: Arc::clone(&self.0.console) }
     }
 
     /// Returns the rooms that documents are applied to.

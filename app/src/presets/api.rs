@@ -120,7 +120,7 @@ async fn choose(
 
 /// Gives colliding tools the names suggested for them, until nothing collides.
 async fn settle(member: &Member, selections: &mut [Selection]) -> Result<(), Mistake> {
-    let presets = console().presets;
+    let presets = console().presets.clone();
     let known = console().sources.list(member).await?;
     let id_of = |name: &str| -> Option<SourceId> {
         known.iter().find(|item| item.source.name.as_str() == name).map(|item| item.source.id)
@@ -214,7 +214,7 @@ pub async fn delete_preset(id: String, confirm: String) -> Result<(), ServerFnEr
 
 async fn delete(id: &str, confirm: &str) -> Result<Onward, Mistake> {
     let member = session::member().await?;
-    let presets = console().presets;
+    let presets = console().presets.clone();
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
     let preset = presets.find(&member, id).await?.ok_or(Trouble::NotFound)?;
     if preset.slug.as_str() != confirm {
