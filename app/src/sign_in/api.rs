@@ -31,7 +31,7 @@ pub async fn sign_in(
 }
 
 async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mistake> {
-    let identity = &console().identity;
+    let identity = console().identity.clone();
     let session = identity.sign_in(login, password, &session::origin()).await.map_err(mistake)?;
     if let Some(replaced) = session::sent() {
         identity.sign_out(&replaced).await?;
