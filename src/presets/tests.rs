@@ -13,7 +13,41 @@ use crate::{
         Accept, SourceChange,
         tests::world::{Script, World, new_process},
     },
+    store::testing::TestStore,
 };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_story_runs_on_postgres_too() {
+    let Some(db) = TestStore::postgres().await else { return };
+    let world = World::on(db).await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let (one, two) = (Script::new(&[("search", "one")]).await, Script::new(&[("Search", "")]).await);
+    let jira = world.add(&ada, "jira", &one).await.source.id;
+    let wiki = world.add(&ada, "wiki", &two).await.source.id;
+    one.lists(&[("search", "two"), ("new", "new")]);
+    let change = world.sources.refresh(&ada, jira).await.unwrap();
+    assert_eq!((change.changed.len(), change.new.len()), (1, 1));
+    world.sources.accept_tools(&ada, jira, Accept::All).await.unwrap();
+
+    let collides = new_preset("ops", vec![all(jira), all(wiki)]);
+    assert!(matches!(world.presets.add(&ada, collides).await, Err(PresetError::Collision { .. })));
+    let id = world.presets.add(&ada, new_preset("ops", vec![all(jira)])).await.unwrap().id;
+    assert!(matches!(
+        world.presets.add(&ada, new_preset("ops", Vec::new())).await,
+        Err(PresetError::SlugTaken { .. })
+    ));
+    assert_eq!(exposed(&table(&world, "ada", "ops").await.unwrap()), ["new", "search"]);
+    assert!(world.presets.find(&eve, id).await.unwrap().is_none());
+    let edit = |title: &str| PresetChange { title: Some(title.to_owned()), ..PresetChange::default() };
+    let (first, second) = tokio::join!(
+        world.presets.update(&ada, id, edit("First"), 1),
+        world.presets.update(&ada, id, edit("Second"), 1),
+    );
+    assert!(first.is_ok() != second.is_ok(), "both edits of one version were kept");
+    assert_eq!(world.sources.remove(&ada, jira).await.unwrap().presets[0].tools, 2);
+    assert!(exposed(&table(&world, "ada", "ops").await.unwrap()).is_empty());
+    world.db.remove().await;
+}
 
 #[tokio::test]
 async fn a_warm_address_is_resolved_without_the_database() {

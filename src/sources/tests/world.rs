@@ -45,8 +45,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::on(TestStore::sqlite().await).await
+    }
+
+    /// Makes a world on this database.
+    pub(crate) async fn on(db: TestStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let db = TestStore::sqlite().await;
         let clock = Clock::manual(Ms(1_795_233_963_183));
         let vault =
             Vault::open(db.store.clone(), KeySource::File(folder.path().join("vault.key"))).await.unwrap();
