@@ -13,6 +13,7 @@ import { CHROMIUM } from './programs.mjs'
 const SHOTS = join(import.meta.dirname, '../shots')
 const WIDTHS = [390, 1024, 1600]
 const SCHEMES = ['light', 'dark']
+const HEIGHT_MAX = 4000
 
 // Without these the browser looks for hosts of its maker at every start.
 const FLAGS = [
@@ -69,13 +70,16 @@ export async function open(browser, { javaScript, baseURL, name }) {
         await page.setViewportSize({ width, height: width === 390 ? 844 : 900 })
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         assert.ok(wide <= width, `${title} is ${wide} px wide in a window of ${width}`)
+        // As high as the page, so that what sticks to an edge is at its place.
+        const height = await page.evaluate(() => document.documentElement.scrollHeight)
+        await page.setViewportSize({ width, height: Math.min(Math.max(height, 844), HEIGHT_MAX) })
         for (const colorScheme of SCHEMES) {
-          await page.emulateMedia({ colorScheme })
+          await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
           const file = `${name}-${number}-${title}-${mode}-${width}-${colorScheme}.png`
-          await page.screenshot({ path: join(SHOTS, file.replaceAll(/[^\w.-]+/g, '-')), fullPage: true })
+          await page.screenshot({ path: join(SHOTS, file.replaceAll(/[^\w.-]+/g, '-')) })
         }
       }
-      await page.emulateMedia({ colorScheme: null })
+      await page.emulateMedia({ colorScheme: null, reducedMotion: 'reduce' })
       await page.setViewportSize({ width: 1024, height: 900 })
       assert.deepEqual(await unstyled(page), [], `${title} uses classes without a rule`)
       assert.deepEqual(await unnamed(page), [], `${title} has controls without a name`)
