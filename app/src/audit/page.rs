@@ -66,7 +66,7 @@ fn draw(
         view! { <Table caption="Events, newest first" columns>{rows}</Table> }.into_any()
     };
     view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             {filters(&query, presets)}
             {live.then(|| view! { <LiveTail rows=8/> })}
             {body}
@@ -130,7 +130,7 @@ fn pick(
         })
         .collect_view();
     view! {
-        <label class="grid gap-1 text-[13px] text-muted">
+        <label class="grid grid-cols-1 gap-1 text-[13px] text-muted">
             {label}
             <select name=name>
                 <option value="">"Any"</option>
@@ -142,7 +142,7 @@ fn pick(
 
 fn typed(name: &'static str, label: &'static str, value: &str, hint: &'static str) -> impl IntoView + use<> {
     view! {
-        <label class="grid gap-1 text-[13px] text-muted">
+        <label class="grid grid-cols-1 gap-1 text-[13px] text-muted">
             {label}
             <input type="search" name=name value=value.to_owned() placeholder=hint/>
         </label>

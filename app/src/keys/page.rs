@@ -45,10 +45,10 @@ fn draw(
     once: Option<String>,
 ) -> impl IntoView {
     view! {
-        <div class="grid gap-6">
+        <div class="grid grid-cols-1 gap-6">
             {once.map(|text| view! {
                 <Notice tone=Tone::Warn>
-                    <div class="grid gap-2">
+                    <div class="grid grid-cols-1 gap-2">
                         <p class="font-medium">"Copy the key now: it is shown this once and kept only as a hash."</p>
                         <Copyable text/>
                     </div>
@@ -168,7 +168,7 @@ fn create(presets: Vec<(PresetId, String)>, form: Form) -> impl IntoView {
                 />
                 <Choice form=form.clone() name="reach" label="It reaches" first=first_reach picks=reach/>
                 {(!none).then(|| view! {
-                    <fieldset class="grid gap-2">
+                    <fieldset class="grid grid-cols-1 gap-2">
                         <legend class="mb-1 font-medium">"Presets"</legend>
                         {boxes}
                     </fieldset>

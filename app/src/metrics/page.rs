@@ -80,7 +80,7 @@ fn draw(dashboard: Dashboard, names: &Names, query: Query) -> impl IntoView + us
         numbers(dashboard, names, &query).into_any()
     };
     view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             <Tabs label="How far back" tabs open=query.path()/>
             {narrowing(names, &query)}
             {body}
@@ -166,7 +166,7 @@ fn table(
     ];
     let caption = title.to_owned();
     view! {
-        <section class="grid gap-2">
+        <section class="grid grid-cols-1 gap-2">
             <h2>{title.to_owned()}</h2>
             <Table caption columns>{rows}</Table>
         </section>

@@ -40,7 +40,7 @@ async fn load(visit: Visit, id: String, tool: Option<String>, run: Option<String
     let run = run.and_then(|id| id.parse::<EventId>().ok()).and_then(|id| runs::find(visit.member.user, id));
     let form = visit.form(FORM);
     let body = view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/try", preset.id)/>
             {draw(&table, tool, form, run)}
         </div>
@@ -66,7 +66,7 @@ fn draw(table: &RouteTable, tool: Option<String>, form: Form, run: Option<Run>) 
         serde_json::from_slice(chosen.definition(doorward::model::Era::Modern)).unwrap_or_default();
     let name = chosen.exposed_name.to_string();
     view! {
-        <div class="grid gap-5 lg:grid-cols-[16rem_1fr]">
+        <div class="grid grid-cols-1 gap-5 lg:grid-cols-[16rem_1fr]">
             {picker(id, names, &name)}
             <div class="grid min-w-0 content-start gap-5">
                 {question(id, &name, &definition, form)}
@@ -88,7 +88,7 @@ fn picker(id: PresetId, names: Vec<String>, chosen: &str) -> impl IntoView + use
         .collect_view();
     view! {
         <nav class="panel max-h-96 overflow-y-auto p-2 lg:max-h-none" aria-label="Tools">
-            <ul class="grid gap-0.5">{links}</ul>
+            <ul class="grid grid-cols-1 gap-0.5">{links}</ul>
         </nav>
     }
 }
@@ -104,7 +104,7 @@ fn question(id: PresetId, name: &str, definition: &Value, form: Form) -> impl In
     let schema = serde_json::to_string_pretty(&definition["inputSchema"]).unwrap_or_default();
     view! {
         <Panel title=name.clone() lead=description>
-            <form class="grid gap-4" method="post" action=CALL>
+            <form class="grid grid-cols-1 gap-4" method="post" action=CALL>
                 <FormMistake form/>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <input type="hidden" name="tool" value=name/>
@@ -208,7 +208,7 @@ fn answer(run: Run) -> impl IntoView {
     let raw = serde_json::to_string_pretty(&value).ok().filter(|_| !value.is_null()).unwrap_or(run.answer);
     view! {
         <Panel title="Answer">
-            <div class="grid gap-4">
+            <div class="grid grid-cols-1 gap-4">
                 <p class="flex flex-wrap items-center gap-3">
                     <Badge tone word/>
                     <span class="text-muted">{duration_us(run.duration_us)}</span>

@@ -38,7 +38,7 @@ pub(super) fn Chooser(
         })
         .collect_view();
     view! {
-        <div class="grid gap-4">
+        <div class="grid grid-cols-1 gap-4">
             <FilterBox label="Find a tool".to_owned()/>
             {blocks}
         </div>
@@ -119,7 +119,7 @@ fn row(place: usize, index: usize, tool: EditorTool, selected: bool) -> impl Int
     let shown_as = tool.exposed_name.clone().unwrap_or_default();
     let name_hint = tool.name.clone();
     view! {
-        <li class="grid gap-1 px-4 py-2.5" data-filter=search>
+        <li class="grid grid-cols-1 gap-1 px-4 py-2.5" data-filter=search>
             <input type="hidden" name=field("source") value=place.to_string()/>
             <input type="hidden" name=field("name") value=tool.name.clone()/>
             <label class="flex items-start gap-2.5">
@@ -137,11 +137,11 @@ fn row(place: usize, index: usize, tool: EditorTool, selected: bool) -> impl Int
             <details class="ml-6.5 text-[13px]" open=special>
                 <summary class="link inline-block">"Rename, describe, check"</summary>
                 <div class="mt-2 mb-1 grid gap-3 sm:grid-cols-2">
-                    <label class="grid gap-1 text-muted">
+                    <label class="grid grid-cols-1 gap-1 text-muted">
                         "Name callers see"
                         <input class="font-mono" type="text" name=field("shown_as") value=tool.exposed_name.unwrap_or_default() placeholder=name_hint spellcheck="false"/>
                     </label>
-                    <label class="grid gap-1 text-muted">
+                    <label class="grid grid-cols-1 gap-1 text-muted">
                         "Description callers see"
                         <input type="text" name=field("description") value=tool.exposed_description.unwrap_or_default() placeholder="as the source says"/>
                     </label>

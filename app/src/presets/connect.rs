@@ -80,10 +80,10 @@ async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble>
     let needs_key = !(preset.visibility == Visibility::Public && preset.anonymous);
     let lines = lines(&preset, &address, needs_key, &client);
     let body = view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/connect", preset.id)/>
             <Panel title="Address">
-                <div class="grid gap-3">
+                <div class="grid grid-cols-1 gap-3">
                     <Copyable text=address/>
                     {waiting}
                 </div>
@@ -109,7 +109,7 @@ fn lines(preset: &Preset, address: &str, needs_key: bool, client: &str) -> impl 
     let open = path(word);
     view! {
         <Panel title="Connect a client">
-            <div class="grid gap-4">
+            <div class="grid grid-cols-1 gap-4">
                 <Tabs label="Clients" tabs=clients open/>
                 <p class="max-w-3xl text-muted">{Icon::Info.sized(tw!("inline size-4"))} " " {*name} ": " {*how}</p>
                 <Snippet text/>

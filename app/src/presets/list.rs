@@ -33,7 +33,7 @@ async fn load(visit: Visit, archived: bool) -> Result<Page, Trouble> {
     let open = if archived { "/presets?show=archived" } else { "/presets" };
     let shown = if archived { put_away } else { in_use };
     let body = view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             {any.then(|| view! { <Tabs label="Which presets" tabs open/> })}
             {draw(shown, archived)}
         </div>

@@ -47,7 +47,7 @@ async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> 
     let sources = editor.sources;
     Ok(page(
         view! {
-            <form class="grid gap-5" method="post" action=CREATE>
+            <form class="grid grid-cols-1 gap-5" method="post" action=CREATE>
                 <FormMistake form=form.clone()/>
                 <Panel title="Name and access">
                     <div class="grid max-w-xl gap-4">

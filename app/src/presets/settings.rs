@@ -26,7 +26,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
     let (tone, word) = status(preset.status);
     let body = view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/settings", preset.id)/>
             {edit(&preset, form)}
             {switch(&preset)}

@@ -40,7 +40,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         .into_any()
     } else {
         view! {
-            <form class="grid gap-4" method="post" action=CHOOSE>
+            <form class="grid grid-cols-1 gap-4" method="post" action=CHOOSE>
                 <FormMistake form=form.clone()/>
                 {trouble_of(form, &collisions)}
                 <input type="hidden" name="id" value=preset_id.to_string()/>
@@ -55,7 +55,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         .into_any()
     };
     let body = view! {
-        <div class="grid gap-5">
+        <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(preset_id) open=tools_path(preset_id)/>
             {body}
         </div>
