@@ -1,7 +1,7 @@
 //! Makes what the program carries inside: `$OUT_DIR/app.css`, and the folder of the islands when they were built.
 //!
 //! The islands are made by `cargo xtask` beforehand, in `target/site/pkg/<hash>/`. Without them the folder is
-//! empty, `DOORWARD_PKG` is empty too, and pages leave the scripts out.
+//! empty, `CONSOLE_PKG` is empty too, and pages leave the scripts out.
 
 #![expect(clippy::disallowed_methods, reason = "a build script is told everything by its environment")]
 
@@ -26,8 +26,8 @@ fn main() {
     let site = target(&out).join("site");
     fs::create_dir_all(site.join("pkg")).expect("the target folder can be written");
     println!("cargo::rerun-if-changed={}", site.join("pkg").display());
-    println!("cargo::rustc-env=DOORWARD_SITE={}", site.display());
-    println!("cargo::rustc-env=DOORWARD_PKG={}", islands(&site.join("pkg")).unwrap_or_default());
+    println!("cargo::rustc-env=CONSOLE_SITE={}", site.display());
+    println!("cargo::rustc-env=CONSOLE_PKG={}", islands(&site.join("pkg")).unwrap_or_default());
 }
 
 /// The target folder: `<target>/<profile>/build/<package>/out` lies four below it, one more when cross-compiled.

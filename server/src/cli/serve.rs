@@ -11,7 +11,7 @@ use super::{CommandResult, Context, installation::Hold};
 use crate::{
     config::{MetricsListen, Settings},
     logging, routes,
-    serve::{asked_to_stop, serve},
+    serve::{StopSignals, serve},
     state::{AppState, as_usize, engine_settings},
 };
 
@@ -29,6 +29,8 @@ const METRICS_CONNECTIONS_MAX: usize = 16;
 pub(super) async fn run(context: &Context) -> CommandResult {
     let settings = context.load()?.settings;
     logging::start(&settings.log, settings.log_format);
+    // Before anything that must be ended in order.
+    let mut signals = StopSignals::listen()?;
     let hold = Hold::take(&settings)?;
     let engine = Engine::open(engine_settings(&settings), Clock::system()).await?;
     settings.check_open_door(!engine.identity.setup_needed().await?)?;
@@ -47,7 +49,7 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     let served =
         tokio::spawn(serve(listener, routes::router(state), connections_max, stop.clone(), settings.drain()));
 
-    asked_to_stop().await?;
+    signals.heard().await;
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);
     // First the callers, since their calls need everything else; then the engine, which writes what
     // they did; last the hold, so that no other process begins before that.

@@ -20,7 +20,7 @@ use crate::respond::{Problem, ProblemKind};
 /// The islands as `cargo xtask` built them: `pkg/<hash>/app.js` and its neighbours. Empty when they
 /// were not built.
 #[derive(RustEmbed)]
-#[folder = "$DOORWARD_SITE"]
+#[folder = "$CONSOLE_SITE"]
 #[include = "pkg/*"]
 struct Site;
 
@@ -31,7 +31,7 @@ struct Public;
 const SHEET: &str = include_str!(concat!(env!("OUT_DIR"), "/app.css"));
 
 /// `pkg/<hash>` of the islands; empty when they were not built.
-pub const ISLANDS: &str = env!("DOORWARD_PKG");
+pub const ISLANDS: &str = env!("CONSOLE_PKG");
 
 /// The address of the style sheet, which names its contents.
 pub static SHEET_PATH: LazyLock<String> = LazyLock::new(|| {

@@ -9,4 +9,5 @@ mod config;
 mod connect;
 mod house;
 mod http;
+mod program;
 mod world;
