@@ -68,13 +68,6 @@ create table browser_sessions (
 create index browser_sessions_user on browser_sessions (user_id);
 create index browser_sessions_end on browser_sessions (expires_at);
 
-create table sign_in_failures (
-    subject text not null primary key,
-    failures bigint not null,
-    last_at bigint not null
-);
-create index sign_in_failures_last on sign_in_failures (last_at);
-
 create table api_keys (
     tenant_id uuid not null,
     id uuid not null,
@@ -317,7 +310,7 @@ declare
     tab text;
 begin
     foreach tab in array array[
-        'plans', 'organisations', 'users', 'memberships', 'browser_sessions', 'sign_in_failures',
+        'plans', 'organisations', 'users', 'memberships', 'browser_sessions',
         'api_keys', 'sources', 'source_tools', 'presets', 'preset_sources', 'preset_tools', 'quotas',
         'metrics_1m', 'metrics_1m_by', 'metrics_1h', 'audit_heads', 'audit_events', 'vault_canary'
     ]

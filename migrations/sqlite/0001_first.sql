@@ -68,13 +68,6 @@ create table browser_sessions (
 create index browser_sessions_user on browser_sessions (user_id);
 create index browser_sessions_end on browser_sessions (expires_at);
 
-create table sign_in_failures (
-    subject text not null primary key,
-    failures integer not null,
-    last_at integer not null
-) strict;
-create index sign_in_failures_last on sign_in_failures (last_at);
-
 create table api_keys (
     tenant_id blob not null,
     id blob not null,

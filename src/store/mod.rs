@@ -36,7 +36,6 @@ mod sessions;
 mod source_tools;
 mod sources;
 mod sqlite;
-mod throttle;
 mod users;
 mod vault;
 

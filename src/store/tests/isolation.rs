@@ -225,7 +225,7 @@ async fn the_serving_role_sees_nothing_outside_a_transaction() {
         let sql = AssertSqlSafe(format!("select count(*) from {table}"));
         assert_eq!(query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap(), 0, "{table}");
     }
-    for table in ["users", "plans", "quotas", "browser_sessions", "vault_canary", "sign_in_failures"] {
+    for table in ["users", "plans", "quotas", "browser_sessions", "vault_canary"] {
         let sql = AssertSqlSafe(format!("select 1 from {table}"));
         let refused = query(sql).execute(pool).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{table}: {refused}");

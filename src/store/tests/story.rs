@@ -293,7 +293,7 @@ store_test!(a_reading_transaction_cannot_write, |test| async move {
     assert!(tx.set_password(ada.id, "stolen").await.is_err());
 });
 
-store_test!(plans_failures_and_the_canary_are_kept, |test| async move {
+store_test!(plans_and_the_canary_are_kept, |test| async move {
     let plan = Plan {
         name: PlanName::parse("small").unwrap(),
         calls_per_month: Some(5),
@@ -307,15 +307,6 @@ store_test!(plans_failures_and_the_canary_are_kept, |test| async move {
     let plan = Plan { calls_per_month: None, ..plan };
     tx.save_plan(&plan).await.unwrap();
     assert_eq!(tx.find_plan(&plan.name).await.unwrap(), Some(plan));
-
-    assert_eq!(tx.add_sign_in_failure("account ada", Ms(0), Ms(10)).await.unwrap(), 1);
-    assert_eq!(tx.add_sign_in_failure("account ada", Ms(0), Ms(20)).await.unwrap(), 2);
-    assert_eq!(tx.sign_in_failures("account ada", Ms(20)).await.unwrap(), Some((2, Ms(20))));
-    assert_eq!(tx.sign_in_failures("account ada", Ms(21)).await.unwrap(), None);
-    assert_eq!(tx.add_sign_in_failure("account ada", Ms(21), Ms(30)).await.unwrap(), 1);
-    tx.clear_sign_in_failures("account ada").await.unwrap();
-    tx.add_sign_in_failure("address 192.0.2.1", Ms(0), Ms(10)).await.unwrap();
-    assert_eq!(tx.prune_sign_in_failures(Ms(11), 10).await.unwrap(), 1);
 
     assert_eq!(tx.vault_canary().await.unwrap(), None);
     assert!(tx.set_vault_canary(None, "first").await.unwrap());
