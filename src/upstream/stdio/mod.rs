@@ -181,7 +181,11 @@ impl StdioLink {
         }
         self.refuse_if_too_early()?;
         let deadline = Instant::now() + self.limits.start_timeout;
-        let outcome = self.shake_hands(deadline).await;
+        let outcome = self.shake_hands(deadline).await.map_err(|error| match error {
+            // No call was under way yet.
+            UpstreamError::Died { detail } => UpstreamError::Unreachable { detail },
+            other => other,
+        });
 
         let mut book = self.lock();
         book.since = self.clock.now();

@@ -50,6 +50,8 @@ pub(super) struct Process {
     stop: CancellationToken,
     ended: watch::Receiver<bool>,
     ring: Arc<Ring>,
+    /// How many lines earlier processes have written.
+    lines_before: u64,
 }
 
 #[derive(Default)]
@@ -99,6 +101,7 @@ impl Process {
             stop: CancellationToken::new(),
             ended,
             ring: Arc::clone(ring),
+            lines_before: ring.pushed(),
         });
         let errors = Arc::clone(ring);
         let keeper = Keeper {
@@ -415,8 +418,11 @@ impl Keeper {
             Some((_, Some(signal))) => format!("was ended by signal {signal}"),
             Some((status, None)) => format!("ended with {status}"),
         };
-        let words =
-            self.process.ring.last().map(|line| format!("; the last it said: {}", wire::clip(&line, 300)));
+        let words = self
+            .process
+            .ring
+            .last_words(self.process.lines_before)
+            .map(|line| format!("; the last it said: {}", wire::clip(&line, 300)));
         died(&format!("its process {how}{}", words.unwrap_or_default()))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -13,6 +13,9 @@ use crate::secret::Secret;
 /// The longest line kept, in characters.
 const LINE_CHARACTERS_MAX: usize = 1000;
 
+/// How many of the last lines may say why a process ended.
+const LAST_LINES: usize = 20;
+
 /// The shortest secret looked for: anything shorter occurs by chance.
 const SECRET_BYTES_MIN: usize = 6;
 
@@ -21,13 +24,20 @@ const SECRET_BYTES_MIN: usize = 6;
 pub(super) struct Ring {
     lines_max: usize,
     secrets: Vec<Secret>,
-    lines: Mutex<VecDeque<String>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    /// How many lines have been pushed since the beginning.
+    pushed: u64,
 }
 
 impl Ring {
     pub(super) fn new(lines_max: usize, secrets: impl Iterator<Item = Secret>) -> Self {
         let secrets = secrets.filter(|secret| secret.expose().len() >= SECRET_BYTES_MIN).collect();
-        Self { lines_max, secrets, lines: Mutex::default() }
+        Self { lines_max, secrets, kept: Mutex::default() }
     }
 
     pub(super) fn push(&self, line: &[u8]) {
@@ -40,20 +50,35 @@ impl Ring {
                 line = line.replace(secret.expose(), "***");
             }
         }
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() >= self.lines_max {
-            lines.pop_front();
+        let mut kept = self.lock();
+        if kept.lines.len() >= self.lines_max {
+            kept.lines.pop_front();
         }
-        lines.push_back(wire::clip(&line, LINE_CHARACTERS_MAX));
+        kept.lines.push_back(wire::clip(&line, LINE_CHARACTERS_MAX));
+        kept.pushed += 1;
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().lines.iter().cloned().collect()
     }
 
-    /// Returns the last line, which usually says why a process ended.
-    pub(super) fn last(&self) -> Option<String> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).back().cloned()
+    /// Returns how many lines there have been, to ask for those after it.
+    pub(super) fn pushed(&self) -> u64 {
+        self.lock().pushed
+    }
+
+    /// Returns the line that most likely says why a process ended, of those after the first so many
+    /// lines: the last that speaks of an error, or else the last.
+    pub(super) fn last_words(&self, after: u64) -> Option<String> {
+        let kept = self.lock();
+        let own = usize::try_from(kept.pushed.saturating_sub(after)).unwrap_or(usize::MAX);
+        let own = kept.lines.iter().rev().take(own.min(LAST_LINES));
+        let speaks_of_error = |line: &&String| line.to_ascii_lowercase().contains("error");
+        own.clone().find(speaks_of_error).or_else(|| own.clone().next()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads until the end; a line without end is cut into pieces.
@@ -84,7 +109,21 @@ mod tests {
         ring.fill(&b"one\ntwo\n\nusing s3cr3t-token\nlast without end"[..]).await;
 
         assert_eq!(ring.lines(), ["using ***", "last without end"]);
-        assert_eq!(ring.last().as_deref(), Some("last without end"));
+        assert_eq!(ring.last_words(0).as_deref(), Some("last without end"));
+    }
+
+    #[tokio::test]
+    async fn the_last_words_are_the_processs_own_and_rather_an_error() {
+        let ring = Ring::new(10, std::iter::empty());
+        ring.fill(&b"Error: of an earlier process"[..]).await;
+        let before = ring.pushed();
+        assert_eq!(ring.last_words(before), None);
+
+        ring.fill(&b"ready\n"[..]).await;
+        assert_eq!(ring.last_words(before).as_deref(), Some("ready"));
+
+        ring.fill(&b"Error: no such module\n\nNode.js v22\n"[..]).await;
+        assert_eq!(ring.last_words(before).as_deref(), Some("Error: no such module"));
     }
 
     #[tokio::test]
