@@ -27,7 +27,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,7 +40,7 @@ use crate::{
 /// How long an event may wait for its commit.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 /// How many events go into one commit.
-pub const BATCH_MAX: usize = 256;
+pub const BATCH_MAX: usize = 1024;
 /// How many events may wait.
 pub const QUEUE_MAX: usize = 8192;
 /// How many events a slow reader of the live tail may be behind before it misses some.
@@ -78,6 +78,8 @@ struct Inner {
     metrics: Metrics,
     queue: mpsc::Sender<Entry>,
     waiting: Mutex<mpsc::Receiver<Entry>>,
+    /// Ends the writer's wait for more events.
+    hurry: Notify,
     tail: broadcast::Sender<Arc<RunEvent>>,
     dropped: AtomicU64,
 }
@@ -96,6 +98,7 @@ impl Audit {
             metrics,
             queue,
             waiting: Mutex::new(waiting),
+            hurry: Notify::new(),
             tail: broadcast::channel(TAIL_MAX).0,
             dropped: AtomicU64::new(0),
         }))
@@ -120,6 +123,9 @@ impl Audit {
                 tracing::error!(dropped, "the audit queue is full: {dropped} events were lost");
             }
         }
+        if self.waiting() >= BATCH_MAX {
+            self.0.hurry.notify_one();
+        }
     }
 
     /// Returns how many events wait for their commit.
@@ -141,6 +147,7 @@ impl Audit {
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.0.queue.send(Entry::Flush(done)).await.is_ok() {
+            self.0.hurry.notify_one();
             // An error means the writer has ended, after writing what it had.
             let _ = wait.await;
         }
@@ -160,6 +167,7 @@ impl Audit {
 
     /// Commits what is recorded until `stop`, and then everything that still waits.
     pub async fn run(&self, stop: CancellationToken) {
-        writer::run(&self.0.store, &mut *self.0.waiting.lock().await, stop).await;
+        let Inner { store, waiting, hurry, .. } = &*self.0;
+        writer::run(store, &mut *waiting.lock().await, hurry, stop).await;
     }
 }

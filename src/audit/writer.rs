@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,37 +20,45 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 const LAST_TRIES: usize = 3;
 
 /// Commits what arrives until `stop`, and then everything that still waits.
-pub(super) async fn run(store: &Store, waiting: &mut mpsc::Receiver<Entry>, stop: CancellationToken) {
+pub(super) async fn run(
+    store: &Store,
+    waiting: &mut mpsc::Receiver<Entry>,
+    hurry: &Notify,
+    stop: CancellationToken,
+) {
+    let mut was_full = false;
     while let Some(Some(first)) = stop.run_until_cancelled(waiting.recv()).await {
-        let batch = gather(first, waiting, &stop).await;
+        // Behind a full batch more waits, and perhaps a flush.
+        if !was_full {
+            rest(hurry, &stop).await;
+        }
+        let batch = gather(first, waiting);
+        was_full = batch.len() == BATCH_MAX;
         write(store, batch, &stop).await;
     }
     waiting.close();
     while let Some(first) = waiting.recv().await {
-        let batch = gather(first, waiting, &stop).await;
+        let batch = gather(first, waiting);
         write(store, batch, &stop).await;
     }
 }
 
-/// Takes what belongs into one commit: all that arrives within the interval, up to the bound. A
-/// flush ends the wait at once.
-async fn gather(first: Entry, waiting: &mut mpsc::Receiver<Entry>, stop: &CancellationToken) -> Vec<Entry> {
-    let mut urgent = matches!(first, Entry::Flush(_)) || stop.is_cancelled();
+/// Lets a batch grow. The writer is not woken by every event: that would cost each call as much as
+/// its event's place in the batch does.
+async fn rest(hurry: &Notify, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(COMMIT_INTERVAL) => {}
+        () = hurry.notified() => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Takes what belongs into one commit: all that waits, up to the bound.
+fn gather(first: Entry, waiting: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
     let mut batch = vec![first];
-    let until = Instant::now() + COMMIT_INTERVAL;
-    while batch.len() < BATCH_MAX {
-        let next = if urgent {
-            waiting.try_recv().ok()
-        } else {
-            tokio::select! {
-                biased;
-                next = waiting.recv() => next,
-                () = tokio::time::sleep_until(until) => None,
-                () = stop.cancelled() => waiting.try_recv().ok(),
-            }
-        };
-        let Some(next) = next else { break };
-        urgent |= matches!(next, Entry::Flush(_));
+    while batch.len() < BATCH_MAX
+        && let Ok(next) = waiting.try_recv()
+    {
         batch.push(next);
     }
     batch

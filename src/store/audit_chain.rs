@@ -1,7 +1,10 @@
 //! Run events as they are recorded: chained by hash inside each organisation, each names the hash of
 //! the one before. Somebody who rewrites one event would have to rewrite all that follow.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use sha2::{Digest, Sha256};
 use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
@@ -9,11 +12,11 @@ use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 use crate::{
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
-    store::{Result, SystemTx, audit::EventRow, clean, on, read_hash},
+    store::{Result, SystemTx, audit::EventRow, clean, on, pieces, read_hash},
 };
 
-/// Rows of one statement: 25 parameters each, of 32 766 that SQLite takes.
-const BATCH: usize = 500;
+/// How many events are looked at together.
+const BATCH: usize = 1024;
 
 /// What the first event of a chain names as the hash before it.
 const FIRST_PREV: [u8; 32] = [0; 32];
@@ -85,41 +88,43 @@ impl SystemTx {
             return Ok(());
         }
 
-        on!(self, |c: Driver| {
-            let mut statement = QueryBuilder::<Driver>::new(
-                "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
-                    key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
-                    duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash) ",
-            );
-            statement.push_values(&links, |mut row, (seq, prev, hash, event)| {
-                row.push_bind(tenant)
-                    .push_bind(*seq)
-                    .push_bind(event.id)
-                    .push_bind(event.at)
-                    .push_bind(event.action.word())
-                    .push_bind(event.outcome.word())
-                    .push_bind(&event.reason)
-                    .push_bind(event.user)
-                    .push_bind(&event.principal)
-                    .push_bind(event.key)
-                    .push_bind(&event.address)
-                    .push_bind(&event.client)
-                    .push_bind(&event.revision)
-                    .push_bind(event.preset)
-                    .push_bind(&event.preset_slug)
-                    .push_bind(event.source)
-                    .push_bind(&event.source_name)
-                    .push_bind(&event.subject)
-                    .push_bind(event.duration_us)
-                    .push_bind(event.request_bytes)
-                    .push_bind(event.response_bytes)
-                    .push_bind(&event.argument_digest)
-                    .push_bind(&event.request_id)
-                    .push_bind(prev.as_slice())
-                    .push_bind(hash.as_slice());
-            });
-            statement.build().execute(c).await.map(drop)
-        })?;
+        for piece in pieces(&links) {
+            on!(self, |c: Driver| {
+                let mut statement = QueryBuilder::<Driver>::new(
+                    "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
+                        key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
+                        duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash) ",
+                );
+                statement.push_values(piece, |mut row, (seq, prev, hash, event)| {
+                    row.push_bind(tenant)
+                        .push_bind(*seq)
+                        .push_bind(event.id)
+                        .push_bind(event.at)
+                        .push_bind(event.action.word())
+                        .push_bind(event.outcome.word())
+                        .push_bind(&event.reason)
+                        .push_bind(event.user)
+                        .push_bind(&event.principal)
+                        .push_bind(event.key)
+                        .push_bind(&event.address)
+                        .push_bind(&event.client)
+                        .push_bind(&event.revision)
+                        .push_bind(event.preset)
+                        .push_bind(&event.preset_slug)
+                        .push_bind(event.source)
+                        .push_bind(&event.source_name)
+                        .push_bind(&event.subject)
+                        .push_bind(event.duration_us)
+                        .push_bind(event.request_bytes)
+                        .push_bind(event.response_bytes)
+                        .push_bind(&event.argument_digest)
+                        .push_bind(&event.request_id)
+                        .push_bind(prev.as_slice())
+                        .push_bind(hash.as_slice());
+                });
+                statement.build().execute(c).await.map(drop)
+            })?;
+        }
         on!(self, |c| {
             query("update audit_heads set seq = $2, hash = $3 where tenant_id = $1")
                 .bind(tenant)
@@ -239,26 +244,34 @@ impl SystemTx {
     }
 }
 
+/// The texts of an event that come from outside.
+macro_rules! texts {
+    ($event:ident $(, $mut:tt)?) => {
+        [
+            &$($mut)? $event.reason,
+            &$($mut)? $event.principal,
+            &$($mut)? $event.address,
+            &$($mut)? $event.client,
+            &$($mut)? $event.revision,
+            &$($mut)? $event.preset_slug,
+            &$($mut)? $event.source_name,
+            &$($mut)? $event.subject,
+            &$($mut)? $event.argument_digest,
+            &$($mut)? $event.request_id,
+        ]
+    };
+}
+
 /// Returns the event as both databases can keep it, which is what the hash is of.
-fn storable(event: &RunEvent) -> RunEvent {
-    let mut event = event.clone();
-    for text in [
-        &mut event.reason,
-        &mut event.principal,
-        &mut event.address,
-        &mut event.client,
-        &mut event.revision,
-        &mut event.preset_slug,
-        &mut event.source_name,
-        &mut event.subject,
-        &mut event.argument_digest,
-        &mut event.request_id,
-    ] {
-        if text.contains('\0') {
-            *text = clean(text).into_owned();
-        }
+fn storable(event: &RunEvent) -> Cow<'_, RunEvent> {
+    if !texts!(event).into_iter().any(|text| text.contains('\0')) {
+        return Cow::Borrowed(event);
     }
-    event
+    let mut event = event.clone();
+    for text in texts!(event, mut) {
+        *text = clean(text).into_owned();
+    }
+    Cow::Owned(event)
 }
 
 /// Hashes an event together with the hash before it. Every member is led by its length, so that no

@@ -11,12 +11,9 @@ use crate::{
     store::{
         Histogram, Result, SystemTx, clean,
         metrics::{BUCKET_COLUMNS, Counts, HOUR_MS, MINUTE_MS},
-        on,
+        on, pieces,
     },
 };
-
-/// Rows of one statement: 49 parameters each, of 32 766 that SQLite takes.
-const BATCH: usize = 200;
 
 /// What happened in one minute to one series, to be added to what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +79,7 @@ impl SystemTx {
         }
 
         let minutes: Vec<_> = minutes.into_iter().collect();
-        for batch in minutes.chunks(BATCH) {
+        for batch in pieces(&minutes) {
             on!(self, |c: Driver| {
                 let mut statement = QueryBuilder::<Driver>::new("insert into metrics_1m (tenant_id, at, ");
                 statement.push(&*COLUMNS).push(") ");
@@ -96,7 +93,7 @@ impl SystemTx {
         }
         for (table, rows) in [("metrics_1m_by", minutes_by), ("metrics_1h", hours_by)] {
             let rows: Vec<_> = rows.into_iter().collect();
-            for batch in rows.chunks(BATCH) {
+            for batch in pieces(&rows) {
                 on!(self, |c: Driver| {
                     let mut statement = QueryBuilder::<Driver>::new("insert into ");
                     statement.push(table).push(" (tenant_id, at, preset_id, source_id, tool, ");

@@ -270,6 +270,18 @@ fn read_hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32]> {
         .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no SHA-256", bytes.len()) })
 }
 
+/// Cuts the rows of an insert into pieces of a few sizes only, so that few different statements are
+/// prepared and kept. The largest binds less than the 32 766 parameters that SQLite takes.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    const SIZES: [usize; 3] = [128, 16, 1];
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
+
 /// Returns the text without NUL characters, which PostgreSQL cannot keep.
 fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
