@@ -19,7 +19,7 @@ store_test!(what_is_recorded_is_found_and_measured_after_a_flush, |test| async m
     audit.flush().await;
 
     let mut tx = test.store.read(tenant).await.expect("the store answers");
-    let filter = EventFilter { limit: 1000, ..EventFilter::default() };
+    let filter = EventFilter { limit: 2 * BATCH_MAX as i64, ..EventFilter::default() };
     let found = tx.list_events(&filter).await.expect("the events are read").len();
     let query = SeriesQuery {
         from: Ms(0),

@@ -2,8 +2,8 @@
 //!
 //! The source and the callers share a core, the gateway or nginx has another one to itself, and rounds of all
 //! alternate, so that a noisy minute falls on everybody. The figure to steer by is processor time per call: it hardly
-//! moves with the machine's noise, where rates do. The gateway runs with everything on: key, preset, quota, audit,
-//! metrics. Every answer is checked.
+//! moves with the machine's noise, where rates do. The gateway runs with everything on: key, preset, renamed
+//! tool, quota, audit, metrics. Every answer is checked, and so is that each call was one request to the source.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -304,7 +304,7 @@ users:
 sources:
   - {{ owner: ada, name: echo, kind: mcp_http, url: {source:?} }}
 presets:
-  - {{ owner: ada, slug: bench, visibility: private, tools: [{{ source: echo, allow: all }}] }}
+  - {{ owner: ada, slug: bench, visibility: private, tools: [{{ source: echo, allow: [say], rename: {{say: echo}} }}] }}
 keys:
   - {{ owner: ada, name: bench, secret_file: bench.key }}
 "

@@ -1,6 +1,6 @@
 //! The callers: a closed loop per connection, each answer read and compared.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::{Era, Order};
+use crate::{Era, Order, source};
 
 /// The size of the text that is sent and comes back.
 const PAYLOAD: usize = 1024;
@@ -53,15 +53,19 @@ pub(crate) async fn measure(order: Order) -> Result<Report> {
     let warm = begin + order.duration / 8;
     let end = warm + order.duration;
     let order = Rc::new(order);
+    let (arrived_before, made) = (source::arrived(), Rc::new(Cell::new(0)));
 
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..order.connections {
-        let (order, times) = (Rc::clone(&order), Rc::clone(&times));
-        callers.spawn_local(async move { call_until(&order, warm, end, &times).await });
+        let (order, times, made) = (Rc::clone(&order), Rc::clone(&times), Rc::clone(&made));
+        callers.spawn_local(async move { call_until(&order, warm, end, &times, &made).await });
     }
     while let Some(outcome) = callers.join_next().await {
         outcome??;
     }
+
+    let (made, arrived) = (made.get(), source::arrived() - arrived_before);
+    ensure!(made == arrived, "{made} calls became {arrived} at the source");
 
     let mut times = times.take();
     ensure!(!times.is_empty(), "no call was answered");
@@ -76,6 +80,7 @@ async fn call_until(
     warm: Instant,
     end: Instant,
     times: &RefCell<Vec<Duration>>,
+    made: &Cell<usize>,
 ) -> Result<()> {
     let mut caller = Caller::connect(order).await?;
     loop {
@@ -84,6 +89,7 @@ async fn call_until(
             return Ok(());
         }
         caller.call().await?;
+        made.set(made.get() + 1);
         if begin >= warm {
             times.borrow_mut().push(begin.elapsed());
         }

@@ -4,7 +4,8 @@
 //! `cargo xtask bench` starts it: it prints the source's port, then reads a line per measurement from standard input
 //! (`era url key connections milliseconds`) and answers each with a line of JSON.
 //!
-//! It never takes an answer on trust: a wrong id or text, or any status but 200, ends the measurement.
+//! It never takes an answer on trust: a wrong id or text, any status but 200, or a call that did not arrive at the
+//! source exactly once ends the measurement.
 
 #![expect(clippy::disallowed_methods, reason = "connecting is what is measured")]
 

@@ -1,5 +1,7 @@
-//! The source: an MCP server of both eras with one tool, `echo`, that answers with what it was given.
+//! The source: an MCP server of both eras with one tool, `say`, that answers with what it was given. It answers to
+//! the name `echo` as well, which callers use who come without a gateway in between.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -24,6 +26,7 @@ struct Message<'a> {
 
 #[derive(Deserialize)]
 struct Call<'a> {
+    name: &'a str,
     #[serde(borrow)]
     arguments: Arguments<'a>,
 }
@@ -34,7 +37,17 @@ struct Arguments<'a> {
     text: &'a RawValue,
 }
 
-const TOOL: &str = r#"{"name":"echo","description":"Answers with what it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}"#;
+thread_local! {
+    /// How many calls have arrived.
+    static ARRIVED: Cell<usize> = const { Cell::new(0) };
+}
+
+const TOOL: &str = r#"{"name":"say","description":"Answers with what it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}"#;
+
+/// Returns how many calls have arrived since the start.
+pub(crate) fn arrived() -> usize {
+    ARRIVED.get()
+}
 
 /// Answers every connection until the process ends.
 pub(crate) async fn serve(listener: TcpListener) {
@@ -64,11 +77,14 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let complete = if modern { r#""resultType":"complete","# } else { "" };
     let result = match message.method {
         "tools/call" => match serde_json::from_str::<Call>(params) {
-            Ok(call) => format!(
-                r#"{{{complete}"content":[{{"type":"text","text":{}}}],"isError":false}}"#,
-                call.arguments.text.get()
-            ),
-            Err(_) => return Ok(status(StatusCode::BAD_REQUEST)),
+            Ok(call) if matches!(call.name, "say" | "echo") => {
+                ARRIVED.set(arrived() + 1);
+                format!(
+                    r#"{{{complete}"content":[{{"type":"text","text":{}}}],"isError":false}}"#,
+                    call.arguments.text.get()
+                )
+            }
+            _ => return Ok(status(StatusCode::BAD_REQUEST)),
         },
         "tools/list" if modern => format!(r#"{{{complete}"tools":[{TOOL}],"ttlMs":60000,"cacheScope":"public"}}"#),
         "tools/list" => format!(r#"{{"tools":[{TOOL}]}}"#),
