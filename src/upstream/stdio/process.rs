@@ -277,7 +277,8 @@ fn spawn(
     let mut child = match &guard {
         Some(guard) => {
             let mut child = tokio::process::Command::new(guard);
-            child.args(guard::arguments(limits.process_grace)).arg(program);
+            // What process lists show.
+            child.arg0("doorward").args(guard::arguments(limits.process_grace)).arg(program);
             child
         }
         None => tokio::process::Command::new(program),
