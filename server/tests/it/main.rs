@@ -7,6 +7,7 @@ mod api;
 mod apply;
 mod config;
 mod connect;
+mod events;
 mod house;
 mod http;
 mod program;
