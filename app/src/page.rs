@@ -26,6 +26,8 @@ pub(crate) enum Place {
     Audit,
     Admin,
     Account,
+    /// None of them.
+    Nowhere,
 }
 
 impl Place {
@@ -42,6 +44,7 @@ impl Place {
             Self::Audit => "/audit",
             Self::Admin => "/admin",
             Self::Account => "/account",
+            Self::Nowhere => "/",
         }
     }
 
@@ -55,6 +58,7 @@ impl Place {
             Self::Audit => "Audit",
             Self::Admin => "Admin",
             Self::Account => "Account",
+            Self::Nowhere => "",
         }
     }
 
@@ -68,6 +72,7 @@ impl Place {
             Self::Audit => Icon::Audit,
             Self::Admin => Icon::Admin,
             Self::Account => Icon::Account,
+            Self::Nowhere => Icon::Home,
         }
     }
 }
@@ -180,7 +185,7 @@ where
 pub(crate) fn nowhere() -> AnyView {
     Suspend::new(async move {
         match session::find().await {
-            Ok(Some(member)) => framed(Place::Account, &member, None, excuse(&Trouble::NotFound)).into_any(),
+            Ok(Some(member)) => framed(Place::Nowhere, &member, None, excuse(&Trouble::NotFound)).into_any(),
             Ok(None) => alone(&Trouble::NotFound),
             Err(trouble) => alone(&trouble),
         }
@@ -268,7 +273,7 @@ fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: P
                 </details>
             </header>
             <main id="content" class="min-w-0 px-4 py-6 sm:px-6 lg:px-10 lg:py-8" tabindex="-1">
-                <div class="mx-auto grid max-w-6xl gap-6">
+                <div class="mx-auto grid max-w-6xl grid-cols-1 gap-6">
                     <div class="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
                         <div class="min-w-0">
                             {above.map(|(path, label)| view! {

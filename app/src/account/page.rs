@@ -27,10 +27,10 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let usage = console.quota.usage(member.user).await?;
     let sessions = console.identity.sessions(member).await?;
     let body = view! {
-        <div class="grid items-start gap-6 lg:grid-cols-2">
+        <div class="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
             {about(user, usage)}
             {password(visit.form(PASSWORD_FORM))}
-            <div class="grid gap-3 lg:col-span-2">{browsers(member, sessions)}</div>
+            <div class="grid min-w-0 grid-cols-1 gap-3 lg:col-span-2">{browsers(member, sessions)}</div>
         </div>
     };
     Ok(Page::new("Your account", body).lead("What you may use, your password, and where you are signed in."))
@@ -80,7 +80,7 @@ fn password(form: Form) -> impl IntoView {
                     name="new"
                     kind="password"
                     label="The new one"
-                    hint="Twelve characters or more."
+                    hint="Ten characters or more."
                     autocomplete="new-password"
                 />
                 <Field form=form name="again" kind="password" label="The new one again" autocomplete="new-password"/>
@@ -93,7 +93,7 @@ fn password(form: Form) -> impl IntoView {
 fn browsers(member: &Member, sessions: Vec<BrowserSession>) -> impl IntoView + use<> {
     let columns = vec![
         Column::text("Browser"),
-        Column::text("Address"),
+        Column::text("Address").wide(),
         Column::text("Last seen"),
         Column::actions("End it"),
     ];
@@ -110,7 +110,7 @@ fn browsers(member: &Member, sessions: Vec<BrowserSession>) -> impl IntoView + u
                             {browser.clone()} {is_this.then(|| view! { <Badge tone=Tone::Plain word="This one"/> })}
                         </span>
                     </td>
-                    <td class="font-mono text-[13px]">{session.address}</td>
+                    <td class="hidden font-mono text-[13px] sm:table-cell">{session.address}</td>
                     <td class="text-muted"><Ago at=session.seen_at/></td>
                     <td class="number">
                         <PostButton

@@ -32,10 +32,10 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
     let users = console().identity.users(&permit).await?;
     let columns = vec![
         Column::text("Handle"),
-        Column::text("Role"),
-        Column::text("Plan"),
+        Column::text("Role").wide(),
+        Column::text("Plan").wide(),
         Column::text("State"),
-        Column::text("Since"),
+        Column::text("Since").wide(),
     ];
     let rows = users.into_iter().map(row).collect_view();
     let body = view! {
@@ -55,10 +55,10 @@ fn row(user: User) -> impl IntoView {
                 <a class="font-medium hover:underline" href=format!("/admin/users/{}", user.id)>{user.handle.to_string()}</a>
                 <p class="text-[13px] text-muted">{user.email.to_string()}</p>
             </td>
-            <td>{role_words(user.role)}</td>
-            <td>{user.plan.to_string()}</td>
+            <td class="hidden sm:table-cell">{role_words(user.role)}</td>
+            <td class="hidden sm:table-cell">{user.plan.to_string()}</td>
             <td>{state_badge(user.enabled)}</td>
-            <td class="text-muted"><Ago at=user.created_at/></td>
+            <td class="hidden text-muted sm:table-cell"><Ago at=user.created_at/></td>
         </tr>
     }
 }
@@ -125,7 +125,7 @@ async fn add(visit: Visit) -> Result<Page, Trouble> {
                 name="password"
                 kind="password"
                 label="First password"
-                hint="Twelve characters or more. They can change it once they are in."
+                hint="Ten characters or more. They can change it once they are in."
                 autocomplete="new-password"
             />
             <Choice form=form.clone() name="role" label="Role" first="member" picks=role_picks()/>
@@ -169,7 +169,7 @@ async fn one(visit: Visit, id: String) -> Result<Page, Trouble> {
     };
     let title = user.handle.to_string();
     let body = view! {
-        <div class="grid items-start gap-6 lg:grid-cols-2">
+        <div class="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
             {change(visit.form(EDIT_USER_FORM), &user, &plans)}
             <div class="grid gap-6">
                 <Panel title="This month">
@@ -216,7 +216,7 @@ fn reset(form: Form, id: UserId) -> impl IntoView {
                     name="password"
                     kind="password"
                     label="Password"
-                    hint="Twelve characters or more."
+                    hint="Ten characters or more."
                     autocomplete="new-password"
                 />
                 <div><button class="button" type="submit">"Set the password"</button></div>

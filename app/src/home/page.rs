@@ -58,11 +58,11 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
         .map_or_else(|| "/presets".to_owned(), |summary| format!("/presets/{}/connect", summary.preset.id));
     let attention = items(&sources, &presets, &keys, &usage, now);
     let body = view! {
-        <div class="grid gap-6">
+        <div class="grid grid-cols-1 gap-6">
             {needs_attention(attention, progress)}
             {(!progress.is_done()).then(|| view! { <Checklist progress=progress connect=connect/> })}
             {progress.call.then(|| figures(&day, &week, usage))}
-            {progress.source.then(|| recent_calls(calls))}
+            {(progress.preset || progress.call).then(|| recent_calls(calls))}
         </div>
     };
     Ok(Page::new("Home", body))
@@ -167,7 +167,7 @@ fn recent_calls(calls: Vec<RunEvent>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="grid gap-3">
+        <section class="grid grid-cols-1 gap-3">
             <div class="flex items-baseline justify-between gap-3">
                 <h2>"Recent calls"</h2>
                 <a class="link text-[13px]" href="/audit">"The whole audit log"</a>

@@ -69,7 +69,7 @@ fn draw(form: Form, token: String) -> impl IntoView {
                 name="password"
                 kind="password"
                 label="Password"
-                hint="Twelve characters or more. A few words in a row do well."
+                hint="Ten characters or more. A few words in a row do well."
                 autocomplete="new-password"
             />
             <button class="button button-primary" type="submit">"Create the owner account"</button>

@@ -10,7 +10,7 @@ use doorward::{
 use leptos::{prelude::*, server_fn::ServerFn};
 use url::Url;
 
-use super::{command, credential::TypedAuth, view::report};
+use super::{command, credential::AuthFields, view::report};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
@@ -49,18 +49,11 @@ pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
 
 /// Adds a source by its address.
 #[server(prefix = "/do", endpoint = "sources/add")]
-#[expect(clippy::too_many_arguments, reason = "they are the fields of the form")]
 pub async fn add_http_source(
     url: String,
     name: String,
-    #[server(default)] auth: String,
-    #[server(default)] token: String,
-    #[server(default)] user: String,
-    #[server(default)] password: String,
-    #[server(default)] header: String,
-    #[server(default)] value: String,
+    #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
-    let auth = typed_auth(auth, token, user, password, header, value);
     let form = auth.keep(Form::new(ADD_FORM).keep("url", &url).keep("name", name.trim()));
     let outcome = async {
         let name = source_name(&name)?;
@@ -111,21 +104,14 @@ async fn add(new: NewSource) -> Result<Onward, Mistake> {
 
 /// Edits a source that is reached by address.
 #[server(prefix = "/do", endpoint = "sources/edit")]
-#[expect(clippy::too_many_arguments, reason = "they are the fields of the form")]
 pub async fn edit_http_source(
     id: String,
     version: i64,
     name: String,
     url: String,
     era: String,
-    #[server(default)] auth: String,
-    #[server(default)] token: String,
-    #[server(default)] user: String,
-    #[server(default)] password: String,
-    #[server(default)] header: String,
-    #[server(default)] value: String,
+    #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
-    let auth = typed_auth(auth, token, user, password, header, value);
     let form =
         auth.keep(Form::new(EDIT_FORM).keep("name", name.trim()).keep("url", url.trim()).keep("era", &era));
     let outcome = async {
@@ -236,7 +222,7 @@ pub async fn remove_source(id: String, confirm: String) -> Result<(), ServerFnEr
         let id = source_id(&id)?;
         let source = sources.find(&member, id).await.map_err(mistake)?.ok_or(Trouble::NotFound)?;
         if confirm.trim() != source.name.as_str() {
-            return Err(Mistake::field("confirm", format!("type {} exactly", source.name)));
+            return Err(Mistake::field("confirm", format!("type “{}” exactly", source.name)));
         }
         let removed = sources.remove(&member, id).await.map_err(mistake)?;
         let lost = removed.presets.len();
@@ -294,24 +280,6 @@ fn variables(text: &str) -> Result<Vec<(String, Option<Secret>)>, Mistake> {
 
 fn era_setting(word: &str) -> Result<EraSetting, Mistake> {
     EraSetting::from_word(word).ok_or_else(|| Mistake::field("era", "choose one of the list"))
-}
-
-fn typed_auth(
-    kind: String,
-    token: String,
-    user: String,
-    password: String,
-    header: String,
-    value: String,
-) -> TypedAuth {
-    TypedAuth {
-        kind,
-        token: Secret::new(token),
-        user,
-        password: Secret::new(password),
-        header: header.trim().to_owned(),
-        value: Secret::new(value),
-    }
 }
 
 fn edit_path(id: &str) -> String {

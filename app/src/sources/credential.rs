@@ -1,40 +1,52 @@
 //! The part of a form that asks how Doorward shows itself to a source.
 
+use std::fmt;
+
 use doorward::{model::Auth, secret::Secret};
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     form::{Form, Mistake},
     ui::Field,
 };
 
-/// A credential as typed.
-#[derive(Default)]
-pub(super) struct TypedAuth {
-    pub kind: String,
-    pub token: Secret,
-    pub user: String,
-    pub password: Secret,
-    pub header: String,
-    pub value: Secret,
+/// A credential as typed: the fields of the form, of which only those of the kind chosen mean
+/// anything.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuthFields {
+    auth: String,
+    token: String,
+    user: String,
+    password: String,
+    header: String,
+    value: String,
 }
 
-impl TypedAuth {
+impl fmt::Debug for AuthFields {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthFields").field("auth", &self.auth).finish_non_exhaustive()
+    }
+}
+
+impl AuthFields {
     /// Returns what is meant; `None` = the one that is kept already.
     pub(super) fn read(self) -> Result<Option<Auth>, Mistake> {
-        match self.kind.as_str() {
-            "keep" => Ok(None),
-            "none" | "" => Ok(Some(Auth::None)),
-            "bearer" => Ok(Some(Auth::Bearer(self.token))),
-            "basic" => Ok(Some(Auth::Basic { user: self.user, password: self.password })),
-            "header" => Ok(Some(Auth::Header { name: self.header, value: self.value })),
-            _ => Err(Mistake::field("auth", "choose one of the credentials")),
-        }
+        let auth = match self.auth.as_str() {
+            "keep" => return Ok(None),
+            "none" | "" => Auth::None,
+            "bearer" => Auth::Bearer(Secret::new(self.token)),
+            "basic" => Auth::Basic { user: self.user, password: Secret::new(self.password) },
+            "header" => Auth::Header { name: self.header.trim().to_owned(), value: Secret::new(self.value) },
+            _ => return Err(Mistake::field("auth", "choose one of the credentials")),
+        };
+        Ok(Some(auth))
     }
 
     /// Keeps what is not secret in the form.
     pub(super) fn keep(&self, form: Form) -> Form {
-        form.keep("auth", &self.kind).keep("user", &self.user).keep("header", &self.header)
+        form.keep("auth", &self.auth).keep("user", &self.user).keep("header", &self.header)
     }
 }
 

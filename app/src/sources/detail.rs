@@ -247,7 +247,7 @@ fn edit(form: Form, source: Source) -> AnyView {
                     <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
                     <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
                     <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
-                    <CredentialChoice form=form first="keep" kept=Some(auth_words(&source.auth_kind))/>
+                    {credential_choice(form, &source.auth_kind)}
                     {save}
                 </form>
             }
@@ -270,6 +270,13 @@ fn edit(form: Form, source: Source) -> AnyView {
             }
             .into_any()
         }
+    }
+}
+
+fn credential_choice(form: Form, kind: &str) -> impl IntoView + use<> {
+    match kind {
+        "none" => view! { <CredentialChoice form=form first="none" kept=None/> },
+        kind => view! { <CredentialChoice form=form first="keep" kept=Some(auth_words(kind))/> },
     }
 }
 

@@ -3,7 +3,7 @@
 use doorward::sources::SourceSummary;
 use leptos::prelude::*;
 
-use super::view::{era_words, health_badge, held_badge, kind_words, place};
+use super::view::{era_words, health_badge, held_badge, kind_icon, kind_words, place};
 use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
@@ -40,9 +40,9 @@ fn draw(sources: Vec<SourceSummary>) -> AnyView {
     let columns = vec![
         Column::text("Name"),
         Column::text("State"),
-        Column::number("Tools"),
-        Column::text("Protocol"),
-        Column::text("Last seen"),
+        Column::number("Tools").wide(),
+        Column::text("Protocol").wide(),
+        Column::text("Last seen").wide(),
     ];
     let rows = sources.into_iter().map(row).collect_view();
     view! { <Table caption="Data sources" columns=columns>{rows}</Table> }.into_any()
@@ -54,7 +54,7 @@ fn row(summary: SourceSummary) -> impl IntoView {
     let shows_why = source.enabled && !why.is_empty();
     view! {
         <tr>
-            <td class="max-w-80">
+            <td class="max-w-48 sm:max-w-80">
                 <a class="font-medium hover:underline" href=format!("/sources/{}", source.id)>{source.name.to_string()}</a>
                 <p class="truncate text-[13px] text-muted" title=place(&source.reach)>{place(&source.reach)}</p>
             </td>
@@ -62,12 +62,15 @@ fn row(summary: SourceSummary) -> impl IntoView {
                 <span class="flex flex-wrap gap-1.5">{health_badge(&source)} {held_badge(tools)}</span>
                 {shows_why.then(|| view! { <p class="mt-1 line-clamp-2 text-[13px] text-muted">{why}</p> })}
             </td>
-            <td class="number">{tools.accepted + tools.held()}</td>
-            <td>
-                <p class="whitespace-nowrap">{kind_words(source.reach.kind())}</p>
+            <td class="number hidden sm:table-cell">{tools.accepted + tools.held()}</td>
+            <td class="hidden sm:table-cell">
+                <p class="flex items-center gap-1.5 whitespace-nowrap">
+                    {kind_icon(source.reach.kind()).sized(tw!("size-4 text-subtle"))}
+                    {kind_words(source.reach.kind())}
+                </p>
                 <p class="whitespace-nowrap text-[13px] text-muted">{era_words(source.verdict.as_ref())}</p>
             </td>
-            <td class="text-muted">
+            <td class="hidden text-muted sm:table-cell">
                 {match source.health.at {
                     Some(at) => view! { <Ago at=at/> }.into_any(),
                     None => "never".into_any(),

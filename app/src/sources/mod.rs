@@ -13,4 +13,3 @@ mod view;
 pub(crate) use detail::{delete_page, edit_page, overview_page, process_page, tools_page};
 pub(crate) use list::page as list_page;
 pub(crate) use new::page as new_page;
-pub(crate) use view::health_badge;

@@ -9,7 +9,7 @@ use super::{
     api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM},
     credential::CredentialChoice,
     report::Steps,
-    view::{era_words, report},
+    view::{era_words, report, suggested_name},
 };
 use crate::{
     context::console,
@@ -61,7 +61,12 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
     let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
     let found = console().sources.detect(&visit.member, &parsed).await;
     let rest = match found {
-        Ok(detected) => found_there(adding.unwrap_or_else(|| Form::new(ADD_FORM)), detected).into_any(),
+        Ok(detected) => {
+            let sources = console().sources.list(&visit.member).await?;
+            let taken: Vec<_> = sources.iter().map(|summary| summary.source.name.as_str()).collect();
+            let name = suggested_name(&detected, &taken);
+            found_there(adding.unwrap_or_else(|| Form::new(ADD_FORM)), detected, name).into_any()
+        }
         Err(
             error @ (doorward::sources::SourceError::Store(_) | doorward::sources::SourceError::Denied(_)),
         ) => {
@@ -80,7 +85,7 @@ fn look(form: Form, url: String) -> impl IntoView {
     view! {
         <form class="grid gap-4" method="post" action=LOOK>
             <FormMistake form=form.clone()/>
-            <div class="grid items-end gap-3 sm:grid-cols-[1fr_auto]">
+            <div class="grid items-start gap-3 sm:grid-cols-[minmax(0,1fr)_auto]">
                 <Field
                     form=form
                     name="url"
@@ -91,7 +96,7 @@ fn look(form: Form, url: String) -> impl IntoView {
                     mono=true
                     autofocus=!looked
                 />
-                <button class=if looked { "button" } else { "button button-primary" } type="submit">
+                <button class=if looked { "button sm:mt-6" } else { "button button-primary sm:mt-6" } type="submit">
                     {Icon::Search.draw()} {if looked { "Look again" } else { "Look what is there" }}
                 </button>
             </div>
@@ -100,8 +105,8 @@ fn look(form: Form, url: String) -> impl IntoView {
 }
 
 /// The second step: what is there, and how to show oneself to it.
-fn found_there(form: Form, detected: Detected) -> impl IntoView {
-    let Detected { url, name, verdict, needs_credential, tools, report: probe } = detected;
+fn found_there(form: Form, detected: Detected, name: String) -> impl IntoView {
+    let Detected { url, verdict, needs_credential, tools, report: probe, .. } = detected;
     let steps = report(&probe);
     let failure = probe.failure().map(str::to_owned);
     let answered = verdict.is_some() || needs_credential.is_some();
@@ -159,14 +164,16 @@ fn found_there(form: Form, detected: Detected) -> impl IntoView {
                         form=form.clone()
                         name="name"
                         label="Name"
-                        first=name.to_string()
+                        first=name
                         hint="Yours alone. Lower-case letters, digits and -."
                         pattern="[a-z0-9]([a-z0-9\\-]*[a-z0-9])?"
                         mono=true
                     />
                     <CredentialChoice form=form first=first_auth kept=None/>
                     <div>
-                        <button class="button button-primary" type="submit">"Add and test"</button>
+                        <button class=if answered { "button button-primary" } else { "button" } type="submit">
+                            {if answered { "Add and test" } else { "Keep it anyway" }}
+                        </button>
                     </div>
                 </div>
             </Panel>

@@ -1,11 +1,12 @@
 //! Sources in the words and shapes of the pages.
 
 use doorward::{
-    model::{Era, EraVerdict, HealthState, Reach, Source, SourceKind, ToolState},
-    sources::ToolCounts,
+    model::{Era, EraVerdict, HealthState, Reach, Source, SourceKind, SourceName, ToolState},
+    sources::{Detected, ToolCounts},
     upstream::{ProbeReport, StepOutcome},
 };
 use leptos::prelude::*;
+use url::Host;
 
 use crate::{
     form::{Report, ReportStep},
@@ -16,7 +17,7 @@ use crate::{
 const DETAIL_MAX: usize = 180;
 
 /// Says in one badge whether a source can be used.
-pub(crate) fn health_badge(source: &Source) -> impl IntoView + use<> {
+pub(super) fn health_badge(source: &Source) -> impl IntoView + use<> {
     if !source.enabled {
         return view! { <Badge tone=Tone::Off word="Off"/> };
     }
@@ -58,6 +59,14 @@ pub(super) fn kind_words(kind: SourceKind) -> &'static str {
     }
 }
 
+/// Returns the drawing of the kind.
+pub(super) fn kind_icon(kind: SourceKind) -> Icon {
+    match kind {
+        SourceKind::McpHttp => Icon::Globe,
+        SourceKind::McpStdio => Icon::Terminal,
+    }
+}
+
 /// Returns what people call the credential kept.
 pub(super) fn auth_words(kind: &str) -> &'static str {
     match kind {
@@ -75,6 +84,26 @@ pub(super) fn era_words(verdict: Option<&EraVerdict>) -> String {
         Some(EraVerdict { era: Era::Modern, revision, .. }) => format!("{revision}, stateless"),
         Some(EraVerdict { era: Era::Legacy, revision, .. }) => format!("{revision}, with sessions"),
     }
+}
+
+/// Returns a name to begin with: the one made from the host, or, where the host is a bare address, one
+/// made from what the server calls itself. The person sees it before it is kept.
+pub(super) fn suggested_name(detected: &Detected, taken: &[&str]) -> String {
+    let is_bare = !matches!(detected.url.host(), Some(Host::Domain(name)) if name != "localhost");
+    let server = detected.verdict.as_ref().map(|verdict| verdict.server.as_str()).unwrap_or_default();
+    match name_of_server(server) {
+        Some(name) if is_bare && !taken.contains(&name.as_str()) => name,
+        _ => detected.name.to_string(),
+    }
+}
+
+/// Returns the last part of what a server calls itself, as in `everything` for
+/// `mcp-servers/everything 2.0.0`, if it makes a name.
+fn name_of_server(server: &str) -> Option<String> {
+    let word = server.split_whitespace().next()?.rsplit('/').next()?.to_lowercase();
+    let plain: String =
+        word.chars().map(|c| if matches!(c, 'a'..='z' | '0'..='9') { c } else { '-' }).take(40).collect();
+    SourceName::parse(plain.trim_matches('-')).ok().map(|name| name.to_string())
 }
 
 /// Turns what a probe found into what a page shows.
@@ -95,4 +124,18 @@ pub(super) fn report(probe: &ProbeReport) -> Report {
         .collect();
     let challenge = probe.needs_credential.as_deref().unwrap_or_default();
     Report { steps, challenge: challenge.chars().take(DETAIL_MAX).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_s_own_name_makes_a_name_or_nothing() {
+        assert_eq!(name_of_server("mcp-servers/everything 2.0.0").as_deref(), Some("everything"));
+        assert_eq!(name_of_server("My_Server").as_deref(), Some("my-server"));
+        assert_eq!(name_of_server("FastMCP").as_deref(), Some("fastmcp"));
+        assert_eq!(name_of_server("… 1"), None);
+        assert_eq!(name_of_server(""), None);
+    }
 }

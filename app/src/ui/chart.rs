@@ -157,58 +157,6 @@ pub(crate) fn TimeSeries(
     }
 }
 
-/// One bar of a comparison.
-#[derive(Clone, Debug)]
-pub(crate) struct Bar {
-    /// What it belongs to.
-    pub name: String,
-    /// Where its name leads; `None` = nowhere.
-    pub path: Option<String>,
-    /// Its length.
-    pub value: f64,
-    /// The part of it that is errors.
-    pub errors: f64,
-    /// The number beside it.
-    pub text: String,
-}
-
-/// Horizontal bars, longest first as given, with their numbers.
-#[component]
-pub(crate) fn Bars(
-    /// What is compared, for screen readers.
-    #[prop(into)]
-    title: String,
-    /// The bars.
-    bars: Vec<Bar>,
-) -> impl IntoView {
-    let longest = bars.iter().fold(0.0, |a: f64, bar| a.max(bar.value)).max(1.0);
-    let rows = bars
-        .into_iter()
-        .map(|bar| {
-            let whole = 100.0 * bar.value / longest;
-            let errors = 100.0 * bar.errors / longest;
-            let name = match bar.path {
-                Some(path) => view! { <a class="hover:underline" href=path>{bar.name}</a> }.into_any(),
-                None => bar.name.into_any(),
-            };
-            view! {
-                <li class="grid gap-1">
-                    <div class="flex items-baseline justify-between gap-3">
-                        <span class="min-w-0 truncate">{name}</span>
-                        <span class="whitespace-nowrap text-muted">{bar.text}</span>
-                    </div>
-                    <svg class="h-1.5 w-full" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
-                        <rect class="fill-sunken" width="100" height="6"/>
-                        <rect class="chart-bar" width=whole height="6"/>
-                        <rect class="chart-bar chart-bar-2" x=whole - errors width=errors height="6"/>
-                    </svg>
-                </li>
-            }
-        })
-        .collect_view();
-    view! { <ul class="grid gap-3" aria-label=title>{rows}</ul> }
-}
-
 /// A small line without axes, beside a number that says the rest.
 #[component]
 pub(crate) fn Sparkline(

@@ -63,7 +63,7 @@ pub(crate) fn ConfirmByName(
             {hidden}
             <FormMistake form=form.clone()/>
             <div class="grid gap-2">{children()}</div>
-            <Field form=form name="confirm" label=format!("Type {name} to confirm") mono=true/>
+            <Field form=form name="confirm" label=format!("Type “{name}” to confirm") mono=true/>
             <div>
                 <button type="submit" class="button button-danger">{Icon::Trash.draw()} {verb}</button>
             </div>

@@ -51,6 +51,8 @@ pub(crate) fn Field(
     let mistake = form.mistake(name).map(str::to_owned);
     // A password is never shown again, not even to whoever typed it.
     let value = (kind != "password").then(|| form.value_or(name, &first));
+    // After a refusal the keyboard begins where the mistake is.
+    let begins_here = if form.is_refused() { mistake.is_some() } else { autofocus };
     let id = id_of(&form, name);
     let described = described_by(&id, &hint, mistake.is_some());
     let class = if mono { tw!("font-mono") } else { "" };
@@ -69,7 +71,7 @@ pub(crate) fn Field(
                 placeholder=(!placeholder.is_empty()).then_some(placeholder)
                 pattern=pattern
                 required=!optional
-                autofocus=autofocus
+                autofocus=begins_here
                 minlength=minlength
                 spellcheck="false"
                 aria-invalid=mistake.is_some().then_some("true")
@@ -248,46 +250,6 @@ pub(crate) fn Choice(
             <div class="grid gap-2">{rows}</div>
             <Below id=id hint=String::new() mistake=mistake/>
         </fieldset>
-    }
-}
-
-/// A box to tick.
-#[component]
-pub(crate) fn Check(
-    /// The form it belongs to.
-    form: Form,
-    /// Its name in the form; the value sent is `on`.
-    name: &'static str,
-    /// Its label.
-    #[prop(into)]
-    label: String,
-    /// Whether it is ticked at first.
-    #[prop(optional)]
-    first: bool,
-    /// What it means.
-    #[prop(optional, into)]
-    hint: String,
-) -> impl IntoView {
-    let mistake = form.mistake(name).map(str::to_owned);
-    let checked = form.value(name).map_or(first, |value| value == "on");
-    let id = id_of(&form, name);
-    let described = described_by(&id, &hint, mistake.is_some());
-    view! {
-        <div class="field">
-            <label class="flex items-start gap-2.5">
-                <input
-                    class="mt-0.5"
-                    id=id.clone()
-                    type="checkbox"
-                    name=name
-                    value="on"
-                    checked=checked
-                    aria-describedby=described
-                />
-                <span>{label}</span>
-            </label>
-            <div class="pl-6.5"><Below id=id hint=hint mistake=mistake/></div>
-        </div>
     }
 }
 

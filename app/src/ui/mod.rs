@@ -21,14 +21,14 @@ mod tabs;
 mod time;
 
 pub(crate) use badge::{Badge, Tone};
-pub(crate) use chart::{Bar, Bars, Series, Sparkline, TimeSeries};
+pub(crate) use chart::{Series, Sparkline, TimeSeries};
 pub(crate) use confirm::{ConfirmByName, PostButton};
 pub(crate) use empty::Empty;
-pub(crate) use field::{Check, Choice, Field, FormMistake, Pick, Select, TextArea};
+pub(crate) use field::{Choice, Field, FormMistake, Pick, Select, TextArea};
 pub(crate) use icon::Icon;
 pub(crate) use meter::Meter;
 pub(crate) use notice::Notice;
-pub(crate) use number::{bytes, count, duration_ms, duration_us, per_cent};
+pub(crate) use number::{bytes, count, duration_us, per_cent};
 pub(crate) use pages::Pages;
 pub(crate) use panel::{Fact, Facts, Figure, Panel};
 pub(crate) use snippet::{Copyable, Snippet};

@@ -29,7 +29,7 @@ pub(crate) fn duration_us(us: i64) -> String {
 }
 
 /// Writes a duration in milliseconds, as in `12 ms`, `1.2 s`, `3 min` or `2 h`.
-pub(crate) fn duration_ms(ms: i64) -> String {
+fn duration_ms(ms: i64) -> String {
     match ms {
         ..1_000 => format!("{ms}\u{202f}ms"),
         1_000..60_000 => format!("{:.1}\u{202f}s", ms as f64 / 1e3),

@@ -37,7 +37,7 @@ pub(crate) fn Facts(
     /// The facts.
     children: Children,
 ) -> impl IntoView {
-    view! { <dl class="grid gap-x-6 gap-y-2 sm:grid-cols-[10rem_1fr]">{children()}</dl> }
+    view! { <dl class="grid gap-x-6 gap-y-0.5 sm:grid-cols-[10rem_minmax(0,1fr)] sm:gap-y-2">{children()}</dl> }
 }
 
 /// One fact.
@@ -51,7 +51,7 @@ pub(crate) fn Fact(
 ) -> impl IntoView {
     view! {
         <dt class="text-muted">{term}</dt>
-        <dd class="mb-1 min-w-0 sm:mb-0">{children()}</dd>
+        <dd class="mb-2 min-w-0 last:mb-0 sm:mb-0">{children()}</dd>
     }
 }
 

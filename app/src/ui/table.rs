@@ -8,22 +8,29 @@ pub(crate) struct Column {
     head: String,
     number: bool,
     hidden: bool,
+    wide: bool,
 }
 
 impl Column {
     /// A column of text.
     pub(crate) fn text(head: &str) -> Self {
-        Self { head: head.to_owned(), number: false, hidden: false }
+        Self { head: head.to_owned(), number: false, hidden: false, wide: false }
     }
 
     /// A column of numbers, set to the right.
     pub(crate) fn number(head: &str) -> Self {
-        Self { head: head.to_owned(), number: true, hidden: false }
+        Self { head: head.to_owned(), number: true, hidden: false, wide: false }
     }
 
     /// A column of buttons, whose head only screen readers meet.
     pub(crate) fn actions(head: &str) -> Self {
-        Self { head: head.to_owned(), number: true, hidden: true }
+        Self { head: head.to_owned(), number: true, hidden: true, wide: false }
+    }
+
+    /// Leaves it out on narrow screens; its cells have the classes `hidden sm:table-cell` too.
+    pub(crate) fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 }
 
@@ -41,7 +48,12 @@ pub(crate) fn Table(
     let heads = columns
         .into_iter()
         .map(|column| {
-            let class = if column.number { "number" } else { "" };
+            let class = match (column.number, column.wide) {
+                (false, false) => "",
+                (true, false) => tw!("number"),
+                (false, true) => tw!("hidden sm:table-cell"),
+                (true, true) => tw!("number hidden sm:table-cell"),
+            };
             let inner = if column.hidden {
                 view! { <span class="sr-only">{column.head}</span> }.into_any()
             } else {
