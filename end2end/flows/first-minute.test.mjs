@@ -141,6 +141,19 @@ flow('First minute', prepare, {
     await look('connected')
   },
 
+  'the playground calls a tool with a form made of its schema': async ({ page, look }) => {
+    await page.getByRole('link', { name: 'Playground' }).click()
+    await page.getByRole('navigation', { name: 'Tools' }).getByRole('link', { name: 'add_note' }).click()
+    await page.getByLabel('title').fill('greeting')
+    await page.getByLabel('text', { exact: true }).fill('hello there')
+    await look('playground')
+    await page.getByRole('button', { name: 'Call the tool' }).click()
+    await page.getByText('kept greeting').first().waitFor()
+    await look('playground-answer')
+    await page.getByText('Show the raw answer').click()
+    await page.getByText('"resultType"').first().waitFor()
+  },
+
   'the call stands on the pages': async ({ page, look }) => {
     await until('the call to be kept', async () => {
       await page.goto('/audit?action=tool_call')

@@ -54,9 +54,10 @@ flow('Sign in', prepare, {
 
     await page.goto('/account')
     await look('account')
-    await page.getByLabel('Current password').fill(OWNER.password)
-    await page.getByLabel('New password').first().fill('a better horse battery staple')
-    await page.getByRole('button', { name: /change.*password/i }).click()
+    await page.getByLabel('The one you have').fill(OWNER.password)
+    await page.getByLabel('The new one', { exact: true }).fill('a better horse battery staple')
+    await page.getByLabel('The new one again').fill('a better horse battery staple')
+    await page.getByRole('button', { name: 'Change the password' }).click()
     await page.getByRole('status').waitFor()
 
     await other.page.goto('/')
@@ -64,6 +65,20 @@ flow('Sign in', prepare, {
     await other.close()
     await page.goto('/')
     assert.equal(new URL(page.url()).pathname, '/')
+  },
+
+  'another browser is signed out from the list': async ({ page, look, browser, javaScript, world }) => {
+    const other = await open(browser, { javaScript, baseURL: world.url, name: 'other' })
+    await signIn(other.page, { ...OWNER, password: 'a better horse battery staple' })
+    await other.page.waitForURL((url) => url.pathname === '/')
+    await page.goto('/account')
+    await look('two-sessions')
+    const row = page.getByRole('row').filter({ hasText: 'Chrome' }).filter({ hasNotText: 'This one' })
+    await row.getByRole('button').click()
+    await row.waitFor({ state: 'detached' })
+    await other.page.goto('/')
+    await other.page.waitForURL(/\/sign-in/)
+    await other.close()
   },
 
   'members see no administration': async ({ page, allow }) => {

@@ -86,7 +86,18 @@ flow('Sources', prepare, {
     await page.getByRole('button', { name: 'Add and test' }).click()
     await page.waitForURL(/\/sources\/[\w-]{20,}/)
     await look('process-added')
+    const source = page.url()
     await page.getByRole('link', { name: 'Process', exact: true }).click()
+    await page.getByText('Not running; the next call starts it').waitFor()
+
+    await page.goto('/presets/new?source=everything')
+    await page.getByRole('button', { name: 'Make the preset' }).click()
+    await page.getByRole('link', { name: 'Playground' }).click()
+    await page.getByRole('navigation', { name: 'Tools' }).getByRole('link', { name: 'echo' }).click()
+    await page.getByLabel('message', { exact: true }).fill('hello')
+    await page.getByRole('button', { name: 'Call the tool' }).click()
+    await page.getByText('Echo: hello').first().waitFor()
+    await page.goto(`${source}/process`)
     await page.getByText(/Running as process \d+/).waitFor()
     await look('process-running')
   },
@@ -95,7 +106,7 @@ flow('Sources', prepare, {
     await page.goto('/sources')
     await page.getByRole('link', { name: 'notes', exact: true }).click()
     await page.getByRole('button', { name: 'Test now' }).click()
-    await page.getByText(/list/i).first().waitFor()
+    await page.getByText('Every step worked').waitFor()
     await look('tested')
   },
 
