@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply::Rooms,
-    config::Settings,
+    config::{Settings, search_path},
     layers::{Doorkeeper, Names, Peer, client_address},
     routes::assets,
 };
@@ -135,6 +135,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         Some(key) => KeySource::Settings(key.clone()),
         None => KeySource::File(settings.vault_key_path()),
     };
+    let upstream = UpstreamLimits::default();
     EngineSettings {
         database,
         vault_key,
@@ -148,7 +149,8 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             processes_max: as_usize(settings.stdio_processes_max),
             process_idle: Duration::from_secs(settings.stdio_idle_secs),
             working_dirs: settings.data_dir.join("work"),
-            ..UpstreamLimits::default()
+            program_path: search_path().unwrap_or(upstream.program_path),
+            ..upstream
         },
         identity: IdentitySettings::default(),
         sources: SourceSettings::default(),

@@ -60,6 +60,11 @@ pub fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Returns where this program's own environment looks for programs; `None` if it does not say.
+pub fn search_path() -> Option<OsString> {
+    std::env::var_os("PATH").filter(|path| !path.is_empty())
+}
+
 /// Returns one variable of this process; `None` if it is absent or empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(text).filter(|value| !value.is_empty())

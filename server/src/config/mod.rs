@@ -22,7 +22,7 @@ use url::Url;
 
 pub use check::{LOOPBACK_AND_PRIVATE, OpenDoor};
 pub use error::{ConfigError, ConfigErrors};
-pub use layer::{Origin, environment, variable};
+pub use layer::{Origin, environment, search_path, variable};
 pub use show::{effective, sample, table};
 pub use value::{List, LogFormat, MetricsListen, Value};
 

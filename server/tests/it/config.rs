@@ -140,8 +140,5 @@ fn write(folder: &Path, name: &str, content: &str) -> PathBuf {
 fn the_readme_lists_every_setting_as_it_is() {
     let readme = include_str!("../../../README.md");
 
-    assert!(
-        readme.contains(&table()),
-        "put the output of `doorward config table` into README.md"
-    );
+    assert!(readme.contains(&table()), "put the output of `doorward config table` into README.md");
 }
