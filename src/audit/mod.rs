@@ -43,6 +43,9 @@ pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 pub const BATCH_MAX: usize = 1024;
 /// How many events may wait.
 pub const QUEUE_MAX: usize = 8192;
+/// The longest text of an event kept, in bytes. Callers choose some of them, such as the name of a
+/// tool that does not exist, and neither memory nor an index of the database has room for all.
+const TEXT_BYTES_MAX: usize = 512;
 /// How many events a slow reader of the live tail may be behind before it misses some.
 const TAIL_MAX: usize = 256;
 /// How many events one page of a search holds at most.
@@ -112,7 +115,7 @@ impl Audit {
 
     /// Takes an event. Never waits; an event that finds no room is counted and logged.
     pub fn record(&self, event: RunEvent) {
-        let event = Arc::new(event);
+        let event = Arc::new(bounded(event));
         self.0.metrics.observe(&event);
         if self.0.tail.receiver_count() > 0 {
             let _ = self.0.tail.send(Arc::clone(&event));
@@ -170,4 +173,22 @@ impl Audit {
         let Inner { store, waiting, hurry, .. } = &*self.0;
         writer::run(store, &mut *waiting.lock().await, hurry, stop).await;
     }
+}
+
+/// Cuts the texts of an event to what is kept.
+fn bounded(mut event: RunEvent) -> RunEvent {
+    for text in [
+        &mut event.reason,
+        &mut event.principal,
+        &mut event.client,
+        &mut event.revision,
+        &mut event.source_name,
+        &mut event.subject,
+    ] {
+        if text.len() > TEXT_BYTES_MAX {
+            // A copy, since a shortened text would keep the room of the long one.
+            *text = text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned();
+        }
+    }
+    event
 }

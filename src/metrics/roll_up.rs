@@ -11,6 +11,10 @@ use crate::{
 /// A minute, in milliseconds.
 const MINUTE_MS: i64 = 60_000;
 
+/// What calls of tools that are not in their preset are counted under: their names are whatever the
+/// caller invents, and each would be a row of its own for good.
+const NO_SUCH_TOOL: &str = "(no such tool)";
+
 /// What tells one row from another: organisation, minute, preset, source, tool.
 type Series<'a> = (TenantId, i64, Option<PresetId>, Option<SourceId>, &'a str);
 
@@ -19,20 +23,21 @@ pub fn roll_up(events: &[RunEvent]) -> Vec<MetricRow> {
     let mut rows: HashMap<Series<'_>, MetricRow> = HashMap::new();
     for event in events.iter().filter(|event| event.action == Action::ToolCall) {
         let minute = event.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
-        let row = rows
-            .entry((event.tenant, minute, event.preset, event.source, &event.subject))
-            .or_insert_with(|| MetricRow {
+        let tool = if event.source.is_some() { event.subject.as_str() } else { NO_SUCH_TOOL };
+        let row = rows.entry((event.tenant, minute, event.preset, event.source, tool)).or_insert_with(|| {
+            MetricRow {
                 tenant: event.tenant,
                 at: Ms(minute),
                 preset: event.preset,
                 source: event.source,
-                tool: event.subject.clone(),
+                tool: tool.to_owned(),
                 calls: 0,
                 errors: 0,
                 duration_us_sum: 0,
                 duration_us_max: 0,
                 histogram: Histogram::default(),
-            });
+            }
+        });
         row.calls += 1;
         row.errors += i64::from(event.outcome.is_error());
         row.duration_us_sum += event.duration_us;
@@ -65,6 +70,19 @@ mod tests {
             .map(|row| (row.at.0, row.calls, row.errors, row.duration_us_sum, row.duration_us_max))
             .collect();
         assert_eq!(numbers, [(60_000, 2, 1, 40, 30), (120_000, 1, 0, 5, 5)]);
+    }
+
+    #[test]
+    fn tools_that_callers_invent_are_one_row() {
+        let tenant = TenantId::new();
+        let invented = |name: &str| RunEvent { subject: name.into(), ..RunEvent::example(tenant) };
+
+        let rows = roll_up(&[invented("a"), invented("b")]);
+
+        assert_eq!(
+            rows.iter().map(|row| (row.tool.as_str(), row.calls)).collect::<Vec<_>>(),
+            [(NO_SUCH_TOOL, 2)]
+        );
     }
 
     fn event(tenant: TenantId, at: i64, action: Action, outcome: Outcome, duration_us: i64) -> RunEvent {

@@ -52,7 +52,7 @@ impl Proxy {
         };
         let Some(route) = guest.table.route(&tool) else {
             ledger.close(Outcome::Caller, "there is no such tool in the preset");
-            return invalid(id, format!("there is no tool `{}`", tool.escape_debug()));
+            return invalid(id, format!("there is no tool `{}`", words::shown(&tool)));
         };
         ledger.routed(route);
         if revision.era() == Era::Modern

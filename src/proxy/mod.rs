@@ -273,7 +273,7 @@ impl Proxy {
                 self.call(guest, message, id, revision, &client, None).await
             }
             Some(Method::Initialize | Method::Ping) | None => {
-                let text = format!("this revision has no method `{}`", name.escape_debug());
+                let text = format!("this revision has no method `{}`", words::shown(name));
                 body::protocol_error(StatusCode::NOT_FOUND, Some(id), codes::METHOD_NOT_FOUND, text)
             }
         }
@@ -299,7 +299,7 @@ impl Proxy {
                 self.call(guest, message, id, session.revision, &session.client, Some(&session)).await
             }
             Some(Method::Initialize | Method::Discover) | None => {
-                let text = format!("there is no method `{}` here", name.escape_debug());
+                let text = format!("there is no method `{}` here", words::shown(name));
                 body::protocol_error(StatusCode::OK, Some(id), codes::METHOD_NOT_FOUND, text)
             }
         }

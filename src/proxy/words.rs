@@ -3,6 +3,17 @@
 
 use crate::{model::SourceName, quota::QuotaError, sources::SourceError, upstream::UpstreamError};
 
+/// The longest part of a name without a thing that is quoted back, in bytes.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// Returns a name that a caller made up as it is quoted back: without what could be taken for
+/// something else, and no longer than names are.
+pub(super) fn shown(name: &str) -> String {
+    let end = name.floor_char_boundary(SHOWN_BYTES_MAX);
+    let dots = if end < name.len() { "…" } else { "" };
+    format!("{}{dots}", name[..end].escape_debug())
+}
+
 /// Says why a source did not answer.
 pub(super) fn upstream(source: &SourceName, error: &UpstreamError) -> String {
     let what = match error {

@@ -23,7 +23,20 @@ use super::{
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Applies a document whose files have been read, or says what applying it would do.
+///
+/// It is gone through once without doing anything, so that a mistake at its end is found before
+/// what stands at its beginning is done.
 pub async fn apply(
+    rooms: &Rooms,
+    authority: &Authority,
+    document: &Document,
+    dry_run: bool,
+) -> Result<Plan, ApplyError> {
+    let plan = go_through(rooms, authority, document, true).await?;
+    if dry_run { Ok(plan) } else { go_through(rooms, authority, document, false).await }
+}
+
+async fn go_through(
     rooms: &Rooms,
     authority: &Authority,
     document: &Document,

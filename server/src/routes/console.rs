@@ -5,13 +5,21 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use leptos::config::LeptosOptions;
+use http::StatusCode;
+use leptos::{config::LeptosOptions, server_fn::error::SERVER_FN_ERROR_HEADER};
 use leptos_axum::{LeptosRoutes as _, generate_route_list, render_app_async_with_context};
 
-use crate::{layers::Peer, state::AppState};
+use crate::{
+    layers::{BODY_BYTES_MAX, Peer},
+    respond::{Problem, ProblemKind, refuse},
+    state::AppState,
+};
+
+/// The most that is read of why a form could not be, in bytes.
+const REASON_BYTES_MAX: usize = 16 * 1024;
 
 /// Adds the console to the routes.
 pub(super) fn add(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
@@ -26,6 +34,35 @@ pub(super) fn add(routes: Router<AppState>, state: &AppState) -> Router<AppState
         )
         .fallback(nowhere)
         .layer(from_fn_with_state(state.clone(), caller_address))
+        .layer(from_fn(unreadable_form))
+}
+
+/// Says of a form that could not be read that it could not be read. The functions behind forms
+/// never fail once they have read it, and what they say otherwise is that the program did.
+async fn unreadable_form(request: Request, next: Next) -> Response {
+    let headers = request.uri().path().starts_with("/do/").then(|| request.headers().clone());
+    let response = next.run(request).await;
+    let Some(headers) = headers else { return response };
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR
+        || !response.headers().contains_key(SERVER_FN_ERROR_HEADER)
+    {
+        return response;
+    }
+    let reason = axum::body::to_bytes(response.into_body(), REASON_BYTES_MAX).await.unwrap_or_default();
+    let reason = String::from_utf8_lossy(&reason);
+    let problem = match reason.split_once('|') {
+        _ if reason.contains("length limit exceeded") => {
+            Problem::new(ProblemKind::TooLarge, format!("{BODY_BYTES_MAX} bytes are the most"))
+        }
+        Some(("Deserialization" | "Args" | "MissingArg", _)) => {
+            Problem::new(ProblemKind::BadRequest, "this is not what the form of that page sends")
+        }
+        _ => {
+            tracing::error!("a form failed: {reason}");
+            Problem::new(ProblemKind::Internal, "the log has more under this request's id")
+        }
+    };
+    refuse(&headers, &problem)
 }
 
 /// Tells the console where the request comes from: only the server knows the proxies it believes.

@@ -1,5 +1,7 @@
 //! A preset's address: the thin way between HTTP and the engine's `proxy`.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Extension, Path, Request, State},
@@ -60,7 +62,7 @@ pub(super) async fn answer(
             proxy.answer(request).await
         }
         Err(Unread::TooLarge) => proxy.too_large(),
-        // The caller went away in the middle; nobody reads this.
+        // The caller went away in the middle, or takes for ever.
         Err(Unread::Broken) => {
             return Problem::new(ProblemKind::BadRequest, "the body broke off").to_response();
         }
@@ -72,16 +74,19 @@ pub(super) async fn answer(
     response
 }
 
+/// How long a caller may take to send a body, so that bodies which never end hold no memory.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
 enum Unread {
     TooLarge,
     Broken,
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
-    match Limited::new(body, limit).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Err(_) => Err(Unread::Broken),
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(Unread::Broken),
     }
 }
 

@@ -5,10 +5,16 @@
 mod access;
 mod api;
 mod apply;
+mod bad_input;
+mod call;
 mod config;
 mod connect;
 mod events;
 mod house;
 mod http;
 mod program;
+mod running;
+mod scripted;
+mod trouble;
+mod trouble_postgres;
 mod world;

@@ -19,7 +19,7 @@ use std::{
 
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, getpgrp, getpid, getppid, kill_process,
-    kill_process_group, pidfd_open, set_child_subreaper, waitpid,
+    kill_process_group, pidfd_open, set_child_subreaper, wait,
 };
 use tokio::{
     io::unix::AsyncFd,
@@ -199,7 +199,8 @@ impl Remains {
     /// Buries what has ended; returns whether anything is left.
     fn reap(&mut self) -> bool {
         loop {
-            match waitpid(None, WaitOptions::NOHANG) {
+            // Any child, not only those of this group: some have left it.
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => self.note(pid, status),
                 Ok(None) => return true,
                 Err(_) => return false,
@@ -215,7 +216,7 @@ impl Remains {
                 let _ = kill_process(pid, Signal::KILL);
             }
             // Waits for one: each has been killed, so that none keeps it waiting.
-            match waitpid(None, WaitOptions::empty()) {
+            match wait(WaitOptions::empty()) {
                 Ok(Some((pid, status))) => self.note(pid, status),
                 Ok(None) => {}
                 Err(_) => return,

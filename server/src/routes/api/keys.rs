@@ -107,6 +107,12 @@ pub(in crate::routes) async fn create(
     Body(body): Body<NewKeyBody>,
 ) -> Result<Response, Problem> {
     let engine = state.engine();
+    if let Some(presets) = &body.presets {
+        let known = engine.presets.list(&member).await?;
+        if let Some(id) = presets.iter().find(|id| !known.iter().any(|item| item.preset.id == **id)) {
+            return Err(Problem::new(ProblemKind::Unprocessable, format!("there is no preset {id}")));
+        }
+    }
     let new = NewKey {
         name: body.name,
         scope: body.presets.map_or(KeyScope::Everything, KeyScope::Presets),
