@@ -74,9 +74,9 @@ flow('First minute', prepare, {
   'its tools are chosen into a preset': async ({ page, look, javaScript }) => {
     await page.getByRole('link', { name: 'Choose tools' }).click()
     await page.getByLabel('Slug').fill('first')
-    await page.getByLabel('Title').fill('First preset')
+    await page.getByLabel(/^Title/).fill('First preset')
     const finder = page.getByLabel('Find a tool')
-    assert.equal(await finder.isVisible(), javaScript)
+    if (!javaScript) assert.equal(await finder.isVisible(), false)
     if (javaScript) {
       await finder.fill('sum')
       await page.getByText('count_slowly').first().waitFor({ state: 'hidden' })

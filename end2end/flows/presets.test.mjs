@@ -118,7 +118,7 @@ flow('Presets', prepare, {
   },
 
   'it is deleted by its name': async ({ page, look, world }) => {
-    await page.getByLabel('Type notes to confirm').fill('notes')
+    await page.getByLabel(/^Type .notes. to confirm/).fill('notes')
     await page.getByRole('button', { name: 'Delete the preset' }).click()
     await page.waitForURL(/\/presets$/)
     await look('list')

@@ -123,10 +123,10 @@ flow('Sources', prepare, {
 
     await page.getByRole('link', { name: 'Delete' }).click()
     await look('delete')
-    await page.getByLabel(/Type notebook/).fill('notes')
+    await page.getByLabel(/^Type .notebook. to confirm/).fill('notes')
     await page.getByRole('button', { name: 'Delete this data source' }).click()
     await page.locator('[aria-invalid=true]').waitFor()
-    await page.getByLabel(/Type notebook/).fill('notebook')
+    await page.getByLabel(/^Type .notebook. to confirm/).fill('notebook')
     await page.getByRole('button', { name: 'Delete this data source' }).click()
     await page.waitForURL(/\/sources$/)
     assert.equal(await page.getByRole('link', { name: 'notebook', exact: true }).count(), 0)
