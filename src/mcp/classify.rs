@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::{
     mcp::{
-        Message, Raw, Revision,
+        Message, Method, Raw, Revision,
         error::{ErrorObject, codes},
         headers, lists, write,
     },
@@ -145,7 +145,7 @@ fn modern<'a>(
         agree(id, &headers::METHOD, method.as_deref(), message.method.as_deref())?;
     }
     let name = header(headers, &headers::NAME, id)?;
-    if let Some(member) = named_member(message.method.as_deref()) {
+    if let Some(member) = message.method.as_deref().and_then(Method::parse).and_then(Method::name_member) {
         let expected = match &message.params {
             Some(params) if member == "name" => params.name,
             Some(params) => params.member(member),
@@ -158,16 +158,6 @@ fn modern<'a>(
         agree(id, &headers::NAME, name.as_deref(), Some(&expected))?;
     }
     Ok(Inbound { era: Era::Modern, revision: Some(revision), message })
-}
-
-/// Returns the member of `params` that `Mcp-Name` mirrors.
-fn named_member(method: Option<&str>) -> Option<&'static str> {
-    match method? {
-        "tools/call" | "prompts/get" => Some("name"),
-        "resources/read" => Some("uri"),
-        "tasks/get" | "tasks/update" | "tasks/cancel" => Some("taskId"),
-        _ => None,
-    }
 }
 
 fn agree(

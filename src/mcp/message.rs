@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 use crate::mcp::{
-    Raw,
+    Capabilities, LogLevel, Raw,
     error::{ErrorObject, codes},
     scan::{ScanError, Scanner},
 };
@@ -71,6 +71,10 @@ pub struct Params<'a> {
     pub meta: Option<Meta<'a>>,
     /// The member `task` of revision 2025-11-25.
     pub task: Option<Raw<'a>>,
+    /// What the caller answers to questions of the round before.
+    pub input_responses: Option<Raw<'a>>,
+    /// What the round before wanted handed back: a JSON string, as written.
+    pub request_state: Option<Raw<'a>>,
 }
 
 impl<'a> Params<'a> {
@@ -82,6 +86,73 @@ impl<'a> Params<'a> {
     /// Returns any member.
     pub fn member(&self, name: &str) -> Option<Raw<'a>> {
         self.raw.member(name)
+    }
+
+    /// Returns the resource meant.
+    pub fn uri(&self) -> Option<Cow<'a, str>> {
+        self.member("uri")?.as_str()
+    }
+
+    /// Returns the place in a list, a string if the caller keeps to the protocol. The empty string is
+    /// a cursor, too.
+    pub fn cursor(&self) -> Option<Raw<'a>> {
+        self.member("cursor")
+    }
+
+    /// Returns the task meant.
+    pub fn task_id(&self) -> Option<Cow<'a, str>> {
+        self.member("taskId")?.as_str()
+    }
+
+    /// Returns what a listen stream shall tell.
+    pub fn notifications(&self) -> Option<Raw<'a>> {
+        self.member("notifications")
+    }
+
+    /// Returns the prompt or resource template whose argument is completed.
+    pub fn reference(&self) -> Option<Reference<'a>> {
+        Reference::read(self.member("ref")?)
+    }
+
+    /// Returns the level of `logging/setLevel`.
+    pub fn level(&self) -> Option<LogLevel> {
+        LogLevel::parse(&self.member("level")?.as_str()?)
+    }
+
+    /// Returns what the caller of `initialize` can be asked.
+    pub fn capabilities(&self) -> Option<Raw<'a>> {
+        self.member("capabilities")
+    }
+
+    /// Returns the request that a cancellation gives up, with the type of its id.
+    pub fn request_id(&self) -> Option<Raw<'a>> {
+        self.member("requestId").filter(|id| id.is_string() || id.is_integer())
+    }
+
+    /// Returns the token that progress is reported under, with its type.
+    pub fn progress_token(&self) -> Option<Raw<'a>> {
+        self.member("progressToken").filter(|token| token.is_string() || token.is_integer())
+    }
+}
+
+/// What `completion/complete` is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// The prompt of this name.
+    Prompt(Cow<'a, str>),
+    /// The resource template of this pattern.
+    Template(Cow<'a, str>),
+}
+
+impl<'a> Reference<'a> {
+    /// Reads the member `ref`; `None` if it is neither.
+    pub fn read(reference: Raw<'a>) -> Option<Self> {
+        let text = |name| reference.member(name)?.as_str();
+        match &*text("type")? {
+            "ref/prompt" => text("name").map(Self::Prompt),
+            "ref/resource" => text("uri").map(Self::Template),
+            _ => None,
+        }
     }
 }
 
@@ -100,6 +171,18 @@ pub struct Meta<'a> {
     pub log_level: Option<Raw<'a>>,
     /// The token that progress is reported under.
     pub progress_token: Option<Raw<'a>>,
+}
+
+impl Meta<'_> {
+    /// Returns what the caller of this request can be asked.
+    pub fn capabilities(&self) -> Capabilities {
+        self.client_capabilities.map(Capabilities::read).unwrap_or_default()
+    }
+
+    /// Returns the least level of log messages wanted for this request.
+    pub fn level(&self) -> Option<LogLevel> {
+        LogLevel::parse(&self.log_level?.as_str()?)
+    }
 }
 
 impl<'a> Message<'a> {
@@ -180,7 +263,15 @@ impl<'a> Message<'a> {
 }
 
 fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
-    let mut params = Params { raw: Raw::NULL, name: None, arguments: None, meta: None, task: None };
+    let mut params = Params {
+        raw: Raw::NULL,
+        name: None,
+        arguments: None,
+        meta: None,
+        task: None,
+        input_responses: None,
+        request_state: None,
+    };
     if scanner.peek() != Some(b'{') {
         params.raw = scanner.value()?;
         return Ok(params);
@@ -191,6 +282,8 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Params<'a>, ScanError> {
             "arguments" => params.arguments = Some(scanner.value()?),
             "_meta" => params.meta = Some(meta(scanner)?),
             "task" => params.task = Some(scanner.value()?),
+            "inputResponses" => params.input_responses = Some(scanner.value()?),
+            "requestState" => params.request_state = Some(scanner.value()?),
             _ => drop(scanner.value()?),
         }
         Ok(())

@@ -8,28 +8,40 @@
 //! a function in [`translate`]. One more revision: a variant of [`Revision`]; the compiler then
 //! asks at every place where it matters.
 
+pub mod capabilities;
 mod classify;
 pub mod edit;
 pub mod error;
 pub mod headers;
+mod level;
+pub mod listen;
 mod lists;
 mod message;
 mod method;
+mod offer;
 mod raw;
 mod revision;
 mod scan;
+pub mod sealed;
 pub mod sse;
 #[cfg(test)]
 mod tests;
 mod tool;
+pub mod trace;
 pub mod translate;
 pub mod write;
 
+pub use capabilities::Capabilities;
 pub use classify::{Inbound, Rejection, classify};
 pub use error::{ErrorObject, codes};
-pub use lists::{LIST_TTL_MS, ServerCard, discover_result, initialize_result, list_page, supported_versions};
-pub use message::{META_PREFIX, Message, Meta, Params, ParseError};
+pub use level::LogLevel;
+pub use lists::{
+    CacheScope, LIST_TTL_MS, ListKind, ServerCard, SourcePage, discover_result, initialize_result, list_page,
+    source_page, supported_versions,
+};
+pub use message::{META_PREFIX, Message, Meta, Params, ParseError, Reference};
 pub use method::{Method, notifications};
+pub use offer::ServerCapabilities;
 pub use raw::{Elements, Member, Members, Raw};
 pub use revision::Revision;
 pub use scan::{DEPTH_MAX, MEMBERS_MAX, ScanError};

@@ -167,7 +167,10 @@ fn page(tools: &[Route], era: Era, range: Range<usize>) -> ListPage {
         _ => None,
     };
     let definitions: Vec<&[u8]> = tools[range].iter().map(|tool| &**tool.definition(era)).collect();
-    ListPage { result: mcp::list_page(era, &definitions, next_cursor.as_deref()), next_cursor }
+    ListPage {
+        result: mcp::list_page(mcp::ListKind::Tools, era, &definitions, next_cursor.as_deref()),
+        next_cursor,
+    }
 }
 
 /// What every cursor begins with, so that text which happens to be base64 is not taken for one.

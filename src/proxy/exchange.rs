@@ -170,8 +170,13 @@ impl Call {
                         outcome: Outcome::ToolError,
                         reason: "the tool answered with an error".to_owned(),
                     },
-                    CallEnd::Other(kind) => {
-                        let kind = kind.escape_debug();
+                    end @ (CallEnd::InputRequired | CallEnd::Task | CallEnd::Other(_)) => {
+                        let kind = match &end {
+                            CallEnd::Other(kind) => kind.as_str(),
+                            CallEnd::Task => "task",
+                            CallEnd::InputRequired | CallEnd::Complete { .. } => "input_required",
+                        }
+                        .escape_debug();
                         let text = format!(
                             "The tool asked for more than arguments (`{kind}`), which this gateway does not \
                              pass on. Nothing was returned."

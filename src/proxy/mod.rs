@@ -32,7 +32,7 @@ use crate::{
     clock::Clock,
     identity::{Identity, KeyError},
     mcp::{
-        self, Inbound, Message, Method, Raw, Revision, ServerCard, codes,
+        self, Inbound, Message, Method, Raw, Revision, ServerCapabilities, ServerCard, codes,
         headers::{self, Accepts},
         notifications,
     },
@@ -272,7 +272,7 @@ impl Proxy {
                 let client = client_name(message.meta().and_then(|meta| meta.client_info));
                 self.call(guest, message, id, revision, &client, None).await
             }
-            Some(Method::Initialize | Method::Ping) | None => {
+            Some(_) | None => {
                 let text = format!("this revision has no method `{}`", words::shown(name));
                 body::protocol_error(StatusCode::NOT_FOUND, Some(id), codes::METHOD_NOT_FOUND, text)
             }
@@ -298,7 +298,7 @@ impl Proxy {
             Some(Method::ToolsCall) => {
                 self.call(guest, message, id, session.revision, &session.client, Some(&session)).await
             }
-            Some(Method::Initialize | Method::Discover) | None => {
+            Some(_) | None => {
                 let text = format!("there is no method `{}` here", words::shown(name));
                 body::protocol_error(StatusCode::OK, Some(id), codes::METHOD_NOT_FOUND, text)
             }
@@ -403,11 +403,16 @@ fn bearer(header: &http::HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
+/// What presets publish.
+static OFFERED: std::sync::LazyLock<ServerCapabilities> =
+    std::sync::LazyLock::new(|| ServerCapabilities { tools: true, ..ServerCapabilities::default() });
+
 fn card(table: &RouteTable) -> ServerCard<'_> {
     ServerCard {
         title: &table.preset.title,
         instructions: &table.preset.description,
         version: env!("CARGO_PKG_VERSION"),
+        capabilities: &OFFERED,
     }
 }
 

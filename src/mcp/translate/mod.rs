@@ -1,6 +1,12 @@
 //! Where the eras meet: results and errors of a source of one era, for a caller of another.
 //!
 //! Inside Doorward messages have the shapes of 2026-07-28. What needs no change keeps its bytes.
+//!
+//! Tool calls are here, everything else that is relayed in [`relay`], what a source asks in
+//! [`question`].
+
+mod question;
+mod relay;
 
 use std::borrow::Cow;
 
@@ -11,9 +17,16 @@ use crate::{
     model::Era,
 };
 
+pub use question::{
+    Ask, Entry, InputRequired, QUESTIONS_MAX, Question, QuestionError, answer_for_retry, answer_for_source,
+    answers, entry, input_required_result, relayed_params, retry_params, url_entries, with_state,
+    without_round,
+};
+pub use relay::{UNKNOWN_TTL_MS, result_end};
+
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
-/// How a tool call ended at its source.
+/// How a request ended at its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallEnd {
     /// With a result.
@@ -23,8 +36,11 @@ pub enum CallEnd {
         /// Whether the tool says that it failed.
         is_error: bool,
     },
-    /// With a request for more, or with something this revision does not know: the type of the
-    /// result.
+    /// With questions; [`InputRequired`] reads them.
+    InputRequired,
+    /// With a task to be asked for later: a result of the tasks extension.
+    Task,
+    /// With something this revision does not know: the type of the result.
     Other(String),
 }
 
@@ -56,6 +72,12 @@ impl<'a> Survey<'a> {
         survey
     }
 
+    /// Returns the type of a result that is not complete, as JSON. A legacy source means something of
+    /// its own by that member, if it has it.
+    fn asked(&self, source: Revision) -> Option<&'a [u8]> {
+        self.result_type.filter(|said| *said != b"\"complete\"" && source.era() == Era::Modern)
+    }
+
     /// Says whether legacy callers can read the structured content as it is.
     fn structured_suits_legacy(&self, wraps_output: bool) -> bool {
         self.structured.is_none_or(|structured| structured.starts_with(b"{") && !wraps_output)
@@ -75,15 +97,12 @@ pub fn call_end(
     wraps_output: bool,
 ) -> CallEnd {
     let survey = Survey::of(result);
-    let said = survey.result_type.filter(|said| *said != b"\"complete\"");
-    // A legacy source means something of its own by that member, if it has it.
-    if let Some(said) = said.filter(|_| source.era() == Era::Modern) {
-        let kind = std::str::from_utf8(said).ok().and_then(|said| Raw::checked(said).as_str());
-        return CallEnd::Other(kind.unwrap_or_default().into_owned());
+    if let Some(kind) = survey.asked(source) {
+        return kind_of(kind, true);
     }
     let answer = match caller.era() {
-        Era::Modern if said.is_some() => {
-            edited(id, result, |result| edit::set_member(result, "resultType", "\"complete\""))
+        Era::Modern if survey.result_type.is_some_and(|said| said != b"\"complete\"") => {
+            edited(id, result, |result| edit::set_member(result, "resultType", "\"complete\"").into())
         }
         Era::Modern if survey.result_type.is_some() => write::response(id, result),
         Era::Modern => {
@@ -96,14 +115,24 @@ pub fn call_end(
             if is_clean && survey.structured_suits_legacy(wraps_output) {
                 write::response(id, result)
             } else {
-                edited(id, result, |result| for_legacy(source, result, wraps_output))
+                edited(id, result, |result| for_legacy(source, result, wraps_output).into())
             }
         }
     };
     CallEnd::Complete { answer, is_error: survey.is_error }
 }
 
-fn edited(id: Raw<'_>, result: &[u8], edit: impl FnOnce(Raw<'_>) -> String) -> Bytes {
+/// Returns what a type of result that is not `complete` means.
+fn kind_of(said: &[u8], may_ask: bool) -> CallEnd {
+    let kind = std::str::from_utf8(said).ok().and_then(|said| Raw::checked(said).as_str());
+    match kind.as_deref().unwrap_or_default() {
+        "input_required" if may_ask => CallEnd::InputRequired,
+        "task" if may_ask => CallEnd::Task,
+        kind => CallEnd::Other(kind.to_owned()),
+    }
+}
+
+fn edited<'a>(id: Raw<'_>, result: &'a [u8], edit: impl FnOnce(Raw<'a>) -> Cow<'a, str>) -> Bytes {
     match std::str::from_utf8(result) {
         Ok(text) => write::response(id, edit(Raw::checked(text)).as_bytes()),
         // What is no text was never checked; nothing in it can be edited.
@@ -288,9 +317,14 @@ mod tests {
     fn only_modern_sources_can_ask_for_more() {
         let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
 
+        assert_eq!(call_end(LEGACY, MODERN, Raw::NULL, asks, false), CallEnd::InputRequired);
         assert_eq!(
-            call_end(LEGACY, MODERN, Raw::NULL, asks, false),
-            CallEnd::Other("input_required".to_owned())
+            call_end(MODERN, MODERN, Raw::NULL, br#"{"resultType":"task","taskId":"t"}"#, false),
+            CallEnd::Task
+        );
+        assert_eq!(
+            call_end(MODERN, MODERN, Raw::NULL, br#"{"resultType":"poem"}"#, false),
+            CallEnd::Other("poem".to_owned())
         );
         assert_eq!(
             call(MODERN, LEGACY, r#"{"resultType":"input_required"}"#, false),

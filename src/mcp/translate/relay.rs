@@ -1,0 +1,137 @@
+//! Results of everything but tool calls: reading, filling in, completing, and extension methods.
+
+use std::borrow::Cow;
+
+use super::{CallEnd, Survey, edited, kind_of, without_server_info};
+use crate::{
+    mcp::{CacheScope, Method, Raw, Revision, edit, write},
+    model::Era,
+};
+
+/// How long a result may be kept whose source does not say, in milliseconds: not at all.
+pub const UNKNOWN_TTL_MS: u64 = 0;
+
+/// Returns the answer to a request that is no tool call as the caller's era has it. `scope` is the
+/// widest that callers may be told: what a source calls public is still private if Doorward chose it
+/// for one principal.
+pub fn result_end(
+    method: Method,
+    caller: Revision,
+    source: Revision,
+    id: Raw<'_>,
+    result: &[u8],
+    scope: CacheScope,
+) -> CallEnd {
+    let survey = Survey::of(result);
+    if let Some(kind) = survey.asked(source) {
+        return kind_of(kind, method.may_ask());
+    }
+    let answer = match caller.era() {
+        Era::Modern => edited(id, result, |result| for_modern(method, source, result, scope)),
+        Era::Legacy => edited(id, result, |result| for_legacy(method, source, result)),
+    };
+    CallEnd::Complete { answer, is_error: false }
+}
+
+fn for_modern<'a>(method: Method, source: Revision, result: Raw<'a>, scope: CacheScope) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(result.get());
+    let mut set = |name: &str, value: &str| {
+        let member = Raw::checked(&text).member(name).map(Raw::get);
+        if member != Some(value) {
+            text = Cow::Owned(edit::set_member(Raw::checked(&text), name, value));
+        }
+    };
+    set("resultType", "\"complete\"");
+    if method.is_cacheable() {
+        // A legacy source that has such members means something of its own by them.
+        let said = |name| result.member(name).filter(|_| source.era() == Era::Modern);
+        let ttl = said("ttlMs").filter(|ttl| ttl.get().parse::<u64>().is_ok());
+        set("ttlMs", ttl.map_or(UNKNOWN_TTL_MS.to_string().as_str(), Raw::get));
+        let is_public = said("cacheScope").is_some_and(|scope| scope.as_str().as_deref() == Some("public"));
+        let scope = if is_public { scope } else { CacheScope::Private };
+        set("cacheScope", &write::quoted(scope.as_str()));
+    }
+    text
+}
+
+fn for_legacy<'a>(method: Method, source: Revision, result: Raw<'a>) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(result.get());
+    if source.era() == Era::Legacy {
+        return text;
+    }
+    let gone: &[&str] =
+        if method.is_cacheable() { &["resultType", "ttlMs", "cacheScope"] } else { &["resultType"] };
+    if result.members().any(|member| gone.iter().any(|name| member.is(name))) {
+        text = Cow::Owned(edit::remove_members(result, gone));
+    }
+    without_server_info(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODERN: Revision = Revision::V2026_07_28;
+    const LEGACY: Revision = Revision::V2025_11_25;
+
+    fn end(method: Method, caller: Revision, source: Revision, result: &str, scope: CacheScope) -> String {
+        let id = Raw::parse("1").expect("JSON");
+        let end = result_end(method, caller, source, id, result.as_bytes(), scope);
+        let CallEnd::Complete { answer, .. } = end else { panic!("it is complete: {end:?}") };
+        let answer = String::from_utf8(answer.to_vec()).expect("text");
+        let inner = answer.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).expect("an envelope");
+        inner.strip_suffix('}').expect("an envelope").to_owned()
+    }
+
+    #[test]
+    fn a_resource_says_how_long_it_may_be_kept_and_by_whom() {
+        let read = |caller, source, result, scope| end(Method::ResourcesRead, caller, source, result, scope);
+        let legacy = r#"{"contents":[ ],"x":1.0}"#;
+        let public = r#"{"contents":[],"resultType":"complete","ttlMs":5,"cacheScope":"public"}"#;
+
+        assert_eq!(
+            read(MODERN, LEGACY, legacy, CacheScope::Public),
+            r#"{"contents":[ ],"x":1.0,"resultType":"complete","ttlMs":0,"cacheScope":"private"}"#
+        );
+        assert_eq!(read(LEGACY, LEGACY, legacy, CacheScope::Private), legacy);
+        assert_eq!(read(MODERN, MODERN, public, CacheScope::Public), public);
+        assert_eq!(
+            read(MODERN, MODERN, public, CacheScope::Private),
+            r#"{"contents":[],"resultType":"complete","ttlMs":5,"cacheScope":"private"}"#
+        );
+        assert_eq!(read(LEGACY, MODERN, public, CacheScope::Public), r#"{"contents":[]}"#);
+        assert_eq!(
+            read(MODERN, MODERN, r#"{"resultType":"complete","ttlMs":-1,"contents":[]}"#, CacheScope::Public),
+            r#"{"resultType":"complete","ttlMs":0,"contents":[],"cacheScope":"private"}"#
+        );
+    }
+
+    #[test]
+    fn prompts_and_completions_only_say_that_they_are_complete() {
+        let prompt = r#"{"messages":[],"ttlMs":"mine"}"#;
+        assert_eq!(
+            end(Method::PromptsGet, MODERN, LEGACY, prompt, CacheScope::Private),
+            r#"{"messages":[],"ttlMs":"mine","resultType":"complete"}"#
+        );
+        assert_eq!(
+            end(
+                Method::Complete,
+                LEGACY,
+                MODERN,
+                r#"{"resultType":"complete","completion":{"values":["a"]},"_meta":{"io.modelcontextprotocol/serverInfo":{}}}"#,
+                CacheScope::Private
+            ),
+            r#"{"completion":{"values":["a"]}}"#
+        );
+    }
+
+    #[test]
+    fn only_what_may_ask_asks() {
+        let id = Raw::parse("1").expect("JSON");
+        let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
+        let end = |method| result_end(method, MODERN, MODERN, id, asks, CacheScope::Private);
+
+        assert_eq!(end(Method::PromptsGet), CallEnd::InputRequired);
+        assert_eq!(end(Method::Complete), CallEnd::Other("input_required".to_owned()));
+    }
+}
