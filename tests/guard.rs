@@ -225,6 +225,7 @@ fn serve(folder: &Path) {
             progress: false,
             log_level: None,
             timeout: PATIENCE,
+            partition: None,
         };
         match upstreams.link(&target).call(call).await {
             Ok(_) => println!("ready"),

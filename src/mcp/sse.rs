@@ -1,5 +1,7 @@
 //! Server-sent events, as far as MCP uses them.
 
+use std::time::Duration;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 use thiserror::Error;
@@ -42,6 +44,8 @@ pub struct Decoder {
     event: Option<String>,
     id: Option<String>,
     data: Data,
+    last_id: Option<String>,
+    retry: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +97,19 @@ impl Decoder {
             event: None,
             id: None,
             data: Data::None,
+            last_id: None,
+            retry: None,
         }
+    }
+
+    /// Returns the id to go on after when the stream breaks off; `None` if the sender gives none.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
+    }
+
+    /// Returns how long the sender wants to be left alone after the stream has ended.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// Takes bytes as they arrived.
@@ -110,6 +126,9 @@ impl Decoder {
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, TooLarge> {
         while let Some(line) = self.line() {
             if line.is_empty() {
+                if let Some(id) = &self.id {
+                    self.last_id = Some(id.clone()).filter(|id| !id.is_empty());
+                }
                 let event = SseEvent {
                     event: self.event.take(),
                     id: self.id.take(),
@@ -169,7 +188,16 @@ impl Decoder {
         match &line[..colon] {
             b"data" => self.data.push(value),
             b"event" => self.event = Some(String::from_utf8_lossy(&value).into_owned()),
+            // The standard leaves out ids that no header could carry back.
+            b"id" if value.contains(&0) => {}
             b"id" => self.id = Some(String::from_utf8_lossy(&value).into_owned()),
+            b"retry" => {
+                let text =
+                    std::str::from_utf8(&value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+                if let Some(ms) = text.and_then(|text| text.parse().ok()) {
+                    self.retry = Some(Duration::from_millis(ms));
+                }
+            }
             _ => {}
         }
     }
@@ -223,6 +251,23 @@ mod tests {
         for cut in 1..text.len() {
             assert_eq!(decode(&[&text[..cut], &text[cut..]]), whole, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn the_place_to_go_on_from_is_known_without_any_data() {
+        let mut decoder = Decoder::new(1000);
+        decoder.push(b"id: 7\nretry: 250\n\nid: 8\ndata: x\n").expect("small");
+
+        assert_eq!(decoder.next_event(), Ok(None));
+        assert_eq!((decoder.last_id(), decoder.retry()), (Some("7"), Some(Duration::from_millis(250))));
+
+        decoder.push(b"\nretry: soon\ndata: y\n\n").expect("small");
+        while decoder.next_event().expect("small").is_some() {}
+        assert_eq!((decoder.last_id(), decoder.retry()), (Some("8"), Some(Duration::from_millis(250))));
+
+        decoder.push(b"id\ndata: z\n\n").expect("small");
+        while decoder.next_event().expect("small").is_some() {}
+        assert_eq!(decoder.last_id(), None);
     }
 
     #[test]

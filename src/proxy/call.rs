@@ -171,6 +171,7 @@ impl Proxy {
             progress: asker.progress_token.is_some(),
             log_level: asker.log_level.map(|level| LEVELS[level].to_owned()),
             timeout: self.call_timeout(),
+            partition: None,
         }
     }
 

@@ -256,6 +256,8 @@ impl Exchange {
                         return self.into_stream(sse::encode(&message));
                     }
                 }
+                // Calls say that nobody can be asked, so that no question comes.
+                Step::Event(Ok(Event::Question { .. } | Event::Withdrawn { .. })) => {}
                 Step::Event(Ok(Event::Reply(reply))) => return self.end(Ok(reply)),
                 Step::Event(Err(error)) => return self.end(Err(error)),
                 Step::Silence if may_stream => {
@@ -341,10 +343,11 @@ async fn pump(mut call: Call, mut running: Running, caller: mpsc::Sender<Bytes>)
                     None => continue,
                 }
             }
+            Step::Event(Ok(Event::Question { .. } | Event::Withdrawn { .. })) => continue,
             Step::Event(end) => {
                 let end = end.map(|event| match event {
                     Event::Reply(reply) => reply,
-                    Event::Notification { .. } => unreachable!("the arm before takes notifications"),
+                    _ => unreachable!("the arms before take everything that is no end"),
                 });
                 (call.note)(end.as_ref().map(|_| ()));
                 let ending = call.ending(end);

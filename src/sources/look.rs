@@ -18,7 +18,7 @@ use crate::{
         link, may_manage, may_reach,
         trail::{REFRESH, TEST},
     },
-    upstream::{LinkState, ProbeReport, Target, UpstreamError},
+    upstream::{LinkState, ListKind, ProbeReport, Target, UpstreamError},
 };
 
 impl Sources {
@@ -163,8 +163,8 @@ impl Sources {
         }
         let target = self.read_target(source).await?;
         let link = self.0.upstreams.link(&target);
-        match link.list_tools().await {
-            Ok(listing) => self.keep(source, &listing.tools, link.verdict()).await,
+        match link.list(ListKind::Tools).await {
+            Ok(listing) => self.keep(source, &listing.items, link.verdict()).await,
             Err(error) => {
                 self.keep_health(source.tenant, source.id, failing(error.to_string(), self.0.clock.now()))
                     .await?;

@@ -1,13 +1,13 @@
 //! What travels over a link: a call and its answer.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
     mcp::Revision,
-    upstream::{UpstreamError, http::HttpStream, stdio::StdioStream},
+    upstream::{UpstreamError, http::HttpStream, mux::MuxStream},
 };
 
 /// One request to a source.
@@ -28,7 +28,35 @@ pub struct Call {
     pub log_level: Option<String>,
     /// How long the whole call may take, its stream included.
     pub timeout: Duration,
+    /// Who may be asked; set when anybody can be, so that nothing that a legacy source remembers of
+    /// one principal reaches another.
+    pub partition: Option<Partition>,
 }
+
+/// Names those who may share what a legacy source remembers: a session there, or a process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Partition(Arc<str>);
+
+impl Partition {
+    /// Names a part by any key that is the same for those who may share, and for nobody else.
+    pub fn new(key: impl Into<Arc<str>>) -> Self {
+        Self(key.into())
+    }
+}
+
+/// Names a question of a source, as the source itself does: a number or a text, as written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct QuestionId(pub(super) Bytes);
+
+impl QuestionId {
+    /// Returns the id as JSON, as the source wrote it.
+    pub fn as_json(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What a source is told that asks somebody who does not listen.
+const REFUSAL: &[u8] = br#"{"code":-32601,"message":"nobody is there to be asked"}"#;
 
 /// How a source answers: at once, or in pieces.
 #[derive(Debug)]
@@ -40,14 +68,18 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Waits for the final answer; notifications before it are dropped.
+    /// Waits for the final answer; notifications before it are dropped, and questions refused.
     pub async fn finish(self) -> Result<Reply, UpstreamError> {
         match self {
             Self::Complete(reply) => Ok(reply),
             Self::Stream(mut stream) => loop {
                 match stream.next().await {
                     Some(Ok(Event::Reply(reply))) => return Ok(reply),
-                    Some(Ok(Event::Notification { .. })) => {}
+                    Some(Ok(Event::Notification { .. } | Event::Withdrawn { .. })) => {}
+                    Some(Ok(Event::Question { id, .. })) => {
+                        let refusal = ReplyBody::Error(Bytes::from_static(REFUSAL));
+                        stream.reply(&id, refusal).await?;
+                    }
                     Some(Err(error)) => return Err(error),
                     None => {
                         return Err(UpstreamError::Died {
@@ -89,6 +121,21 @@ pub enum Event {
         /// The parameters, `{}` when there are none.
         params: Bytes,
     },
+    /// A question that a legacy source asks the caller in the middle of the call. It waits until
+    /// [`EventStream::reply`] answers it; other pieces may come meanwhile.
+    Question {
+        /// Names it in the answer.
+        id: QuestionId,
+        /// The method, as in `elicitation/create`.
+        method: String,
+        /// The parameters, `{}` when there are none.
+        params: Bytes,
+    },
+    /// The source does not want the answer to a question any more.
+    Withdrawn {
+        /// The question.
+        id: QuestionId,
+    },
     /// The final answer; nothing follows it.
     Reply(Reply),
 }
@@ -100,7 +147,7 @@ pub struct EventStream(Pieces);
 
 enum Pieces {
     Http(Box<HttpStream>),
-    Stdio(Box<StdioStream>),
+    Mux(Box<MuxStream>),
 }
 
 impl EventStream {
@@ -108,15 +155,26 @@ impl EventStream {
         Self(Pieces::Http(Box::new(stream)))
     }
 
-    pub(super) fn stdio(stream: StdioStream) -> Self {
-        Self(Pieces::Stdio(Box::new(stream)))
+    pub(super) fn mux(stream: MuxStream) -> Self {
+        Self(Pieces::Mux(Box::new(stream)))
     }
 
     /// Returns the next piece, `None` after the last. An error is the last piece.
     pub async fn next(&mut self) -> Option<Result<Event, UpstreamError>> {
         match &mut self.0 {
             Pieces::Http(stream) => stream.next().await,
-            Pieces::Stdio(stream) => stream.next().await,
+            Pieces::Mux(stream) => stream.next().await,
+        }
+    }
+}
+
+impl EventStream {
+    /// Answers a question that this stream has told; at most once each. Fails if there is no such
+    /// question, or no way to the source any more.
+    pub async fn reply(&mut self, id: &QuestionId, body: ReplyBody) -> Result<(), UpstreamError> {
+        match &mut self.0 {
+            Pieces::Http(stream) => stream.reply(id, &body).await,
+            Pieces::Mux(stream) => stream.reply(id, &body).await,
         }
     }
 }
@@ -125,13 +183,4 @@ impl fmt::Debug for EventStream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("EventStream")
     }
-}
-
-/// What a source offers.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// Its tools, each byte for byte as the source sent it.
-    pub tools: Vec<Box<serde_json::value::RawValue>>,
-    /// The revision the source speaks.
-    pub revision: Revision,
 }

@@ -4,9 +4,11 @@
 //! about the era (a missing credential, a failing server, no connection) never becomes a verdict;
 //! the transports sort that out before they ask here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{ReplyBody, UpstreamError, wire};
+use super::{Offer, ReplyBody, UpstreamError, wire};
 use crate::mcp::{Raw, Revision, error::codes};
 
 /// The parameters of `initialize`.
@@ -23,6 +25,8 @@ pub(super) struct Speech {
     pub(super) revision: Revision,
     /// What the server calls itself, as `name version`.
     pub(super) server: String,
+    /// What it offers.
+    pub(super) offer: Arc<Offer>,
 }
 
 /// Reads the answer to `server/discover`; `None` = legacy.
@@ -35,14 +39,14 @@ pub(super) fn discovered(answer: &ReplyBody) -> Option<Speech> {
                 .member("_meta")
                 .and_then(|meta| meta.member("io.modelcontextprotocol/serverInfo"))
                 .or_else(|| result.member("serverInfo"));
-            lists_latest(versions).then(|| speech(info))
+            lists_latest(versions).then(|| speech(info, answer))
         }
         ReplyBody::Error(error) => {
             // A server that refuses the version but names it as one it serves is a modern one.
             let error = Raw::parse_bytes(error).ok()?;
             let code: i64 = error.member("code")?.get().parse().ok()?;
             let versions = error.member("data")?.member("supported")?;
-            (code == codes::UNSUPPORTED_VERSION && lists_latest(versions)).then(|| speech(None))
+            (code == codes::UNSUPPORTED_VERSION && lists_latest(versions)).then(|| speech(None, answer))
         }
     }
 }
@@ -51,8 +55,9 @@ fn lists_latest(versions: Raw<'_>) -> bool {
     versions.elements().any(|version| version.as_str().as_deref() == Some(Revision::LATEST.as_str()))
 }
 
-fn speech(info: Option<Raw<'_>>) -> Speech {
-    Speech { revision: Revision::LATEST, server: server_name(info) }
+fn speech(info: Option<Raw<'_>>, answer: &ReplyBody) -> Speech {
+    let offer = Arc::new(Offer::read(answer));
+    Speech { revision: Revision::LATEST, server: server_name(info), offer }
 }
 
 fn server_name(info: Option<Raw<'_>>) -> String {
@@ -80,7 +85,8 @@ pub(super) fn initialized(answer: &ReplyBody) -> Result<Speech, UpstreamError> {
         let version = wire::clip(&version, 40);
         return Err(broken(format!("it wants to speak revision `{version}`, which Doorward does not know")));
     };
-    Ok(Speech { revision, server: server_name(result.member("serverInfo")) })
+    let offer = Arc::new(Offer::read(answer));
+    Ok(Speech { revision, server: server_name(result.member("serverInfo")), offer })
 }
 
 /// Says whether an error answer to a modern request shows that the source is not modern after all.
@@ -154,10 +160,8 @@ mod tests {
         let ok = result(
             r#"{"protocolVersion":"2025-06-18","serverInfo":{"name":"everything"},"capabilities":{}}"#,
         );
-        assert_eq!(
-            initialized(&ok).unwrap(),
-            Speech { revision: Revision::V2025_06_18, server: "everything".to_owned() }
-        );
+        let speech = initialized(&ok).unwrap();
+        assert_eq!((speech.revision, speech.server.as_str()), (Revision::V2025_06_18, "everything"));
 
         for answer in [
             result("{}"),

@@ -3,13 +3,11 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{
-    Answer, Call, LinkStatus, Listing, ReplyBody, Target, UpstreamError, UpstreamLimits, http::HttpLink,
-    stdio::StdioLink, wire,
+    Answer, Call, LinkStatus, ListKind, Listing, Offer, ReplyBody, Target, UpstreamError, UpstreamLimits,
+    Watch, WatchFilter, http::HttpLink, offer, stdio::StdioLink, wire,
 };
 use crate::{
     clock::Clock,
@@ -27,14 +25,6 @@ pub struct Link {
 enum Transport {
     Http(Arc<HttpLink>),
     Stdio(Arc<StdioLink>),
-}
-
-/// One page of a source's tools.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
-    tools: Vec<Box<RawValue>>,
-    next_cursor: Option<String>,
 }
 
 impl Link {
@@ -68,53 +58,74 @@ impl Link {
         }
     }
 
-    /// Lists every tool the source offers, page after page. A source without tools has none.
-    pub async fn list_tools(&self) -> Result<Listing, UpstreamError> {
-        let mut tools = Vec::new();
+    /// Lists everything of one kind that the source offers, page after page. A source that does not
+    /// know the method has none.
+    pub async fn list(&self, kind: ListKind) -> Result<Listing, UpstreamError> {
+        let method = kind.method();
+        let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..self.limits.list_pages_max {
-            let reply = self.call(self.list_call(cursor.as_deref())).await?.finish().await?;
+            let reply = self.call(self.list_call(kind, cursor.as_deref())).await?.finish().await?;
             let result = match &reply.body {
                 ReplyBody::Result(result) => result,
                 ReplyBody::Error(error) => match wire::error_words(error) {
-                    (codes::METHOD_NOT_FOUND, _) if tools.is_empty() => {
-                        return Ok(Listing { tools, revision: reply.revision });
+                    (codes::METHOD_NOT_FOUND, _) if items.is_empty() => {
+                        return Ok(Listing { items, revision: reply.revision });
                     }
                     (code, message) => {
-                        return Err(broken(format!("it refused `tools/list` with {code}: {message}")));
+                        return Err(broken(format!("it refused `{method}` with {code}: {message}")));
                     }
                 },
             };
-            let page: Page = serde_json::from_slice(result)
-                .map_err(|error| broken(format!("its answer to `tools/list` cannot be read: {error}")))?;
-            tools.extend(page.tools);
-            if tools.len() > self.limits.tools_max {
-                return Err(broken(format!("it offers more than {} tools", self.limits.tools_max)));
+            let page = offer::page(kind, result)?;
+            items.extend(page.items);
+            if items.len() > self.limits.list_items_max {
+                let max = self.limits.list_items_max;
+                return Err(broken(format!("its list of {} has more than {max} entries", kind.member())));
             }
-            match page.next_cursor {
-                None => return Ok(Listing { tools, revision: reply.revision }),
+            match page.next {
+                None => return Ok(Listing { items, revision: reply.revision }),
                 next if next == cursor => {
-                    return Err(broken("its list of tools leads back to the same page".to_owned()));
+                    return Err(broken(format!("its list of {} leads back to the same page", kind.member())));
                 }
                 next => cursor = next,
             }
         }
-        Err(broken(format!("its list of tools has more than {} pages", self.limits.list_pages_max)))
+        let max = self.limits.list_pages_max;
+        Err(broken(format!("its list of {} has more than {max} pages", kind.member())))
     }
 
-    fn list_call(&self, cursor: Option<&str>) -> Call {
+    /// Returns what the source says of itself, asked for where that has not been done yet.
+    pub async fn offer(&self) -> Result<Arc<Offer>, UpstreamError> {
+        match &self.transport {
+            Transport::Http(link) => link.offer(Instant::now() + self.limits.handshake_timeout).await,
+            Transport::Stdio(link) => link.offer(Instant::now() + self.limits.start_timeout).await,
+        }
+    }
+
+    /// Tells of changes at the source until the returned part is dropped. All who watch share one
+    /// stream there, which is opened for the first and comes back by itself when it is lost.
+    pub fn watch(&self, filter: WatchFilter) -> Watch {
+        match &self.transport {
+            Transport::Http(link) => link.watch(filter),
+            Transport::Stdio(link) => link.watch(filter),
+        }
+    }
+
+    fn list_call(&self, kind: ListKind, cursor: Option<&str>) -> Call {
         let params = cursor.map_or_else(
             || Bytes::from_static(b"{}"),
             |cursor| Bytes::from(serde_json::json!({ "cursor": cursor }).to_string()),
         );
         Call {
-            method: "tools/list",
+            method: kind.method(),
             params,
             name: None,
             param_headers: Vec::new(),
             progress: false,
             log_level: None,
             timeout: self.limits.list_timeout,
+            partition: None,
         }
     }
 
@@ -138,6 +149,14 @@ impl Link {
         match &self.transport {
             Transport::Http(_) => {}
             Transport::Stdio(link) => link.end_if_idle(),
+        }
+    }
+
+    /// Lets everybody who watches know that there is another link.
+    pub(super) fn end_watches(&self) {
+        match &self.transport {
+            Transport::Http(link) => link.end_watches(),
+            Transport::Stdio(link) => link.end_watches(),
         }
     }
 

@@ -12,10 +12,13 @@ mod era;
 mod error;
 mod http;
 mod link;
+mod mux;
+mod offer;
 mod probe;
 pub mod stdio;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod wire;
 
 use std::{
@@ -34,10 +37,12 @@ use crate::{
     model::{Credential, EraSetting, EraVerdict, Reach, SourceId},
 };
 
-pub use call::{Answer, Call, Event, EventStream, Listing, Reply, ReplyBody};
+pub use call::{Answer, Call, Event, EventStream, Partition, QuestionId, Reply, ReplyBody};
 pub use error::UpstreamError;
 pub use link::Link;
+pub use offer::{ListKind, Listing, Offer};
 pub use probe::{ProbeReport, Step, StepOutcome};
+pub use watch::{Notice, Watch, WatchFilter};
 
 /// The bounds of links.
 #[derive(Clone, Debug)]
@@ -49,12 +54,17 @@ pub struct UpstreamLimits {
     /// How long a process may be silent about `server/discover` before it is asked to initialize
     /// instead: some legacy servers never answer what they do not know.
     pub silence_timeout: Duration,
-    /// How long listing one page of tools may take.
+    /// How long listing one page may take.
     pub list_timeout: Duration,
-    /// How many pages of tools are read.
+    /// How many pages of one list are read.
     pub list_pages_max: usize,
-    /// How many tools of one source are read.
-    pub tools_max: usize,
+    /// How many entries of one list of a source are read.
+    pub list_items_max: usize,
+    /// The first wait before the stream of changes at a source is opened again after it was lost;
+    /// doubled each time.
+    pub watch_pause: Duration,
+    /// The longest wait before the stream of changes at a source is opened again.
+    pub watch_pause_max: Duration,
     /// The largest answer, or line of a process, in bytes.
     pub answer_bytes_max: usize,
     /// How many failures to connect in a row make a link answer without trying.
@@ -90,7 +100,9 @@ impl Default for UpstreamLimits {
             silence_timeout: Duration::from_secs(5),
             list_timeout: Duration::from_secs(30),
             list_pages_max: 64,
-            tools_max: 4096,
+            list_items_max: 4096,
+            watch_pause: Duration::from_secs(1),
+            watch_pause_max: Duration::from_secs(60),
             answer_bytes_max: 16 * 1024 * 1024,
             breaker_failures: 3,
             breaker_pause: Duration::from_secs(2),
@@ -213,6 +225,7 @@ impl Upstreams {
         let link = Arc::new(self.open(target));
         let held = Held { version: target.version, link: Arc::clone(&link) };
         if let Some(replaced) = links.insert(target.source, held) {
+            replaced.link.end_watches();
             in_background(async move {
                 // Those who hold it finish what they have begun.
                 let _ = tokio::time::timeout(REPLACED_GRACE, replaced.link.drained()).await;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{Link, UpstreamError};
+use super::{Link, ListKind, UpstreamError};
 use crate::{
     egress::Egress,
     model::{EraVerdict, Reach},
@@ -86,8 +86,8 @@ pub(super) async fn run(egress: &Egress, reach: &Reach, link: &Link) -> ProbeRep
     report.verdict = link.verdict().filter(|_| report.failure().is_none());
     let listing = report
         .step_with("Tools", async {
-            let listing = link.list_tools().await?;
-            let words = match listing.tools.len() {
+            let listing = link.list(ListKind::Tools).await?;
+            let words = match listing.items.len() {
                 0 => "none offered".to_owned(),
                 1 => "1 tool".to_owned(),
                 count => format!("{count} tools"),
@@ -95,7 +95,7 @@ pub(super) async fn run(egress: &Egress, reach: &Reach, link: &Link) -> ProbeRep
             Ok((words, listing))
         })
         .await;
-    report.tools = listing.map(|listing| listing.tools).unwrap_or_default();
+    report.tools = listing.map(|listing| listing.items).unwrap_or_default();
     report
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{ReplyBody, UpstreamError};
+use super::{QuestionId, ReplyBody, UpstreamError};
 use crate::{
     mcp::{Message, Raw, Revision, edit, error, write},
     model::Era,
@@ -120,6 +120,33 @@ pub(super) fn refuse(id: &[u8], method: &str) -> Bytes {
     error::render(Some(id), error::codes::METHOD_NOT_FOUND, "this client takes no requests", None)
 }
 
+/// Writes the answer to a question of a source's.
+pub(super) fn answer(id: &QuestionId, body: &ReplyBody) -> Bytes {
+    let (name, value) = match body {
+        ReplyBody::Result(result) => (&br#","result":"#[..], result),
+        ReplyBody::Error(error) => (&br#","error":"#[..], error),
+    };
+    let mut out = Vec::with_capacity(48 + id.0.len() + value.len());
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(&id.0);
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+    out.push(b'}');
+    out.into()
+}
+
+/// Writes the answer to a question that nobody is there to answer any more.
+pub(super) fn nobody_there(id: &QuestionId) -> Bytes {
+    let error = Bytes::from_static(br#"{"code":-32603,"message":"the caller went away"}"#);
+    answer(id, &ReplyBody::Error(error))
+}
+
+/// Returns the question that a cancellation of the source's names.
+pub(super) fn withdrawn(params: &[u8]) -> Option<QuestionId> {
+    let id = Raw::parse_bytes(params).ok()?.member("requestId")?;
+    Some(QuestionId(Bytes::copy_from_slice(id.as_bytes())))
+}
+
 /// Writes the notice that a request is given up.
 pub(super) fn cancelled(id: u64) -> Bytes {
     let params = format!(r#"{{"requestId":{id},"reason":"the caller went away"}}"#);
@@ -143,6 +170,8 @@ pub(super) enum Incoming {
         id: Bytes,
         /// The method.
         method: String,
+        /// The parameters, `{}` when there are none.
+        params: Bytes,
     },
     /// A notification.
     Notification {
@@ -165,12 +194,10 @@ pub(super) fn read(bytes: &Bytes) -> Result<Incoming, UpstreamError> {
         return Ok(Incoming::Answer { id: message.id.and_then(own_id), body });
     }
     let method = message.method.unwrap_or_default().into_owned();
+    let params = message.params.map_or(Bytes::from_static(b"{}"), |params| share(params.raw));
     Ok(match message.id {
-        Some(id) => Incoming::Request { id: share(id), method },
-        None => {
-            let params = message.params.map(|params| share(params.raw));
-            Incoming::Notification { method, params: params.unwrap_or(Bytes::from_static(b"{}")) }
-        }
+        Some(id) => Incoming::Request { id: share(id), method, params },
+        None => Incoming::Notification { method, params },
     })
 }
 
@@ -192,6 +219,11 @@ pub(super) fn error_words(error: &[u8]) -> (i64, String) {
     let code = error.member("code").and_then(|code| code.get().parse().ok()).unwrap_or(0);
     let message = error.member("message").and_then(Raw::as_str).unwrap_or_default();
     (code, clip(&message, 200))
+}
+
+/// Returns at most so many characters, without control characters other than line feeds and tabs.
+pub(super) fn clip_lines(text: &str, characters_max: usize) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).take(characters_max).collect()
 }
 
 /// Returns at most so many characters, without control characters.

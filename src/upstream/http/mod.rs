@@ -1,8 +1,9 @@
-//! Streamable HTTP, both eras: one request per call over pooled connections.
-//!
-//! Never opens a stream of its own (GET): nothing that a source sends outside a call is used.
+//! Streamable HTTP, both eras: one request per call over pooled connections, and a stream beside
+//! them only while somebody wants to hear of changes.
 
+mod aside;
 mod credential;
+mod listen;
 mod post;
 mod session;
 mod stream;
@@ -18,8 +19,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{
-    Answer, Call, Event, LinkState, LinkStatus, ReplyBody, Target, UpstreamError, UpstreamLimits,
-    breaker::Breaker, era, wire,
+    Answer, Call, Event, LinkState, LinkStatus, Offer, QuestionId, ReplyBody, Target, UpstreamError,
+    UpstreamLimits, breaker::Breaker, era, watch::Hub, wire,
 };
 use crate::{
     clock::{Clock, Ms},
@@ -50,6 +51,10 @@ pub(super) struct HttpLink {
     handshake: tokio::sync::Mutex<()>,
     breaker: Breaker,
     ids: AtomicU64,
+    /// What the source has said of itself; `None` before it was asked.
+    offered: ArcSwapOption<Offer>,
+    /// Who wants to hear of changes.
+    hub: Arc<Hub>,
     since: Mutex<Ms>,
 }
 
@@ -81,6 +86,8 @@ impl HttpLink {
             handshake: tokio::sync::Mutex::default(),
             breaker: Breaker::new(limits.breaker_failures, limits.breaker_pause),
             ids: AtomicU64::new(1),
+            offered: ArcSwapOption::empty(),
+            hub: Hub::new(),
             since: Mutex::new(clock.now()),
         })
     }
@@ -122,6 +129,7 @@ impl HttpLink {
             name: call.name.as_deref(),
             param_headers: &call.param_headers,
             progress: call.progress,
+            asks: call.partition.is_some(),
             deadline,
             timeout: call.timeout,
         };
@@ -156,6 +164,24 @@ impl HttpLink {
     /// Finds out the era, and opens a session where there are sessions.
     pub(super) async fn open(self: &Arc<Self>, deadline: Instant) -> Result<(), UpstreamError> {
         self.session(deadline).await.map(drop)
+    }
+
+    /// Returns what the source says of itself.
+    pub(super) async fn offer(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Offer>, UpstreamError> {
+        let session = self.session(deadline).await?;
+        if let Some(offer) = self.offered.load_full() {
+            return Ok(offer);
+        }
+        // What an earlier probe found is believed without asking, so it has to be asked for now.
+        if session.era() == Era::Modern {
+            self.discover(deadline).await?;
+        }
+        Ok(self.offered.load_full().unwrap_or_default())
+    }
+
+    /// Says whether these are the terms that calls are sent on.
+    fn is_current(&self, session: &Arc<Session>) -> bool {
+        self.session.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, session))
     }
 
     fn next_id(&self) -> u64 {

@@ -30,6 +30,8 @@ pub(super) struct Question<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) param_headers: &'a [(HeaderName, HeaderValue)],
     pub(super) progress: bool,
+    /// Whether the caller can be asked.
+    pub(super) asks: bool,
     pub(super) deadline: Instant,
     /// The whole time the call was given, for the error's text.
     pub(super) timeout: Duration,
@@ -163,7 +165,7 @@ impl HttpLink {
     }
 }
 
-fn request(uri: &Uri, session: &Session, question: &Question<'_>) -> Request<Full<Bytes>> {
+pub(super) fn request(uri: &Uri, session: &Session, question: &Question<'_>) -> Request<Full<Bytes>> {
     let mut headers = session.headers.clone();
     if session.era() == Era::Modern {
         headers.insert(headers::METHOD, HeaderValue::from_static(question.method));
@@ -186,7 +188,7 @@ pub(super) fn assemble(method: Method, uri: &Uri, headers: HeaderMap, body: Byte
 }
 
 /// Returns the error that a status means whatever the body says.
-fn refusal(status: StatusCode, headers: &HeaderMap) -> Option<UpstreamError> {
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Option<UpstreamError> {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             let challenge = headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
@@ -202,7 +204,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> Option<UpstreamError> {
     }
 }
 
-fn is_events(headers: &HeaderMap) -> bool {
+pub(super) fn is_events(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream"))

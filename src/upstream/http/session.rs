@@ -68,6 +68,7 @@ impl HttpLink {
         *self.lock_known() = Some(session.verdict.clone());
         *self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = self.clock.now();
         self.session.store(Some(Arc::clone(&session)));
+        self.hub.ring();
         Ok(session)
     }
 
@@ -108,7 +109,10 @@ impl HttpLink {
     }
 
     /// Asks as a modern client; `None` = the source is not modern.
-    async fn discover(self: &Arc<Self>, deadline: Instant) -> Result<Option<Session>, UpstreamError> {
+    pub(super) async fn discover(
+        self: &Arc<Self>,
+        deadline: Instant,
+    ) -> Result<Option<Session>, UpstreamError> {
         let session = Arc::new(self.modern(self.verdict_of(Revision::LATEST, String::new()))?);
         let finished = self.ask(&session, "server/discover", b"{}", deadline).await?;
         let Finished::Reply { body, .. } = finished else {
@@ -117,6 +121,7 @@ impl HttpLink {
         let Some(speech) = era::discovered(&body) else {
             return Ok(None);
         };
+        self.offered.store(Some(speech.offer));
         self.modern(self.verdict_of(speech.revision, speech.server)).map(Some)
     }
 
@@ -131,6 +136,7 @@ impl HttpLink {
             Finished::Foreign { what } => return Err(UpstreamError::NotMcp { answer: what }),
         };
         let speech = era::initialized(&body)?;
+        self.offered.store(Some(Arc::clone(&speech.offer)));
         let mut headers = self.headers.clone()?;
         headers.insert(headers::PROTOCOL_VERSION, HeaderValue::from_static(speech.revision.as_str()));
         if let Some(id) = session_id {
@@ -165,6 +171,7 @@ impl HttpLink {
             name: None,
             param_headers: &[],
             progress: false,
+            asks: false,
             deadline,
             timeout: self.limits.handshake_timeout,
         };
@@ -202,6 +209,7 @@ impl HttpLink {
 
     /// Gives up the terms, and the session at the source with them.
     pub(in crate::upstream) async fn close(&self) {
+        self.hub.end();
         if let Some(session) = self.session.swap(None)
             && session.has_id()
         {

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    Answer, Era, Event, HttpLink, Session, UpstreamError,
+    Answer, Era, Event, HttpLink, QuestionId, ReplyBody, Session, UpstreamError,
     post::{Question, reply},
     wire,
 };
@@ -21,7 +21,7 @@ use crate::{
 const REQUESTS_MAX: u32 = 32;
 
 /// How long telling a source something may take that nobody waits for.
-const TELL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pieces of one answer.
 pub(in crate::upstream) struct HttpStream {
@@ -29,6 +29,10 @@ pub(in crate::upstream) struct HttpStream {
     body: Incoming,
     decoder: Decoder,
     progress: bool,
+    /// Whether the caller can be asked.
+    asks: bool,
+    /// The questions that wait for an answer.
+    asked: Vec<QuestionId>,
     deadline: Instant,
     timeout: Duration,
     /// A piece that was read early.
@@ -45,6 +49,8 @@ impl HttpStream {
             body,
             decoder,
             progress: question.progress,
+            asks: question.asks,
+            asked: Vec::new(),
             deadline: question.deadline,
             timeout: question.timeout,
             waiting: None,
@@ -63,7 +69,7 @@ impl HttpStream {
         }
         let outcome = self.read().await;
         match &outcome {
-            Ok(Event::Notification { .. }) => {}
+            Ok(Event::Notification { .. } | Event::Question { .. } | Event::Withdrawn { .. }) => {}
             Ok(Event::Reply(_)) => {
                 self.done = true;
                 self.cancel.disarm();
@@ -104,29 +110,64 @@ impl HttpStream {
                 Some(reply(body, &self.cancel.session))
             }
             wire::Incoming::Answer { .. } => None,
-            wire::Incoming::Request { id, method } => {
-                self.refuse(&id, &method);
-                None
-            }
+            wire::Incoming::Request { id, method, params } => self.question(id, method, params),
             wire::Incoming::Notification { method, params } => {
                 let wanted = match method.as_str() {
                     "notifications/progress" => self.progress && wire::progress_token(&params) == Some(id),
                     "notifications/message" => true,
-                    _ => false,
+                    "notifications/cancelled" => return Ok(self.withdraw(&params)),
+                    _ => {
+                        self.cancel.link.hub.publish_message(&method, &params);
+                        false
+                    }
                 };
                 wanted.then_some(Event::Notification { method, params })
             }
         })
     }
 
-    /// Answers a request of the source's own. Doorward declares no capability, so that only `ping`
-    /// is due.
-    fn refuse(&mut self, id: &Bytes, method: &str) {
+    /// Tells a question of the source's, if anybody can answer it; refuses it otherwise.
+    fn question(&mut self, id: Bytes, method: String, params: Bytes) -> Option<Event> {
         self.requests += 1;
         if self.requests > REQUESTS_MAX {
-            return;
+            return None;
         }
-        self.cancel.tell(wire::refuse(id, method), None);
+        if !self.asks || method == "ping" {
+            self.cancel.tell(wire::refuse(&id, &method), None);
+            return None;
+        }
+        let id = QuestionId(id);
+        self.asked.push(id.clone());
+        Some(Event::Question { id, method, params })
+    }
+
+    fn withdraw(&mut self, params: &Bytes) -> Option<Event> {
+        let id = wire::withdrawn(params)?;
+        self.take_asked(&id).then_some(Event::Withdrawn { id })
+    }
+
+    fn take_asked(&mut self, id: &QuestionId) -> bool {
+        let before = self.asked.len();
+        self.asked.retain(|asked| asked != id);
+        self.asked.len() < before
+    }
+
+    /// Answers a question.
+    pub(in crate::upstream) async fn reply(
+        &mut self,
+        id: &QuestionId,
+        body: &ReplyBody,
+    ) -> Result<(), UpstreamError> {
+        if !self.take_asked(id) {
+            return Err(died("the question is not waiting for an answer any more".to_owned()));
+        }
+        let deadline = self.deadline.min(Instant::now() + TELL_TIMEOUT);
+        let message = wire::answer(id, body);
+        let status = self.cancel.link.tell(&self.cancel.session, message, None, deadline).await?;
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(died(format!("it answered the answer to its question with {status}"))),
+        }
     }
 }
 

@@ -6,10 +6,10 @@
 //! the server's environment on.
 
 mod guard;
+mod listen;
 mod process;
 mod program;
 mod ring;
-mod stream;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
@@ -19,8 +19,10 @@ use std::{
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Answer, Call, LinkState, LinkStatus, Reply, ReplyBody, Target, UpstreamError, UpstreamLimits,
+    Answer, Call, LinkState, LinkStatus, Offer, Reply, ReplyBody, Target, UpstreamError, UpstreamLimits,
     era::{self, Speech},
+    mux::{Question, ask},
+    watch::Hub,
 };
 use crate::{
     clock::{Clock, Ms},
@@ -29,11 +31,9 @@ use crate::{
 };
 
 pub use guard::{GUARD_WORD, guard_main, guard_requested};
-use process::Process;
+use process::{Process, Voice};
 pub(super) use program::Command;
 use ring::Ring;
-pub(super) use stream::StdioStream;
-use stream::{Question, ask};
 
 /// One source that is a process, running or not.
 pub(super) struct StdioLink {
@@ -44,6 +44,8 @@ pub(super) struct StdioLink {
     slots: Arc<Semaphore>,
     setting: EraSetting,
     ring: Arc<Ring>,
+    /// Who wants to hear of changes.
+    hub: Arc<Hub>,
     /// Held by the one who starts the process.
     starting: tokio::sync::Mutex<()>,
     book: Mutex<Book>,
@@ -68,6 +70,7 @@ struct Book {
 struct Running {
     process: Arc<Process>,
     revision: Revision,
+    offer: Arc<Offer>,
 }
 
 /// Removes the working folders that servers which were killed have left behind.
@@ -91,6 +94,7 @@ impl StdioLink {
             slots: Arc::clone(slots),
             setting: target.era,
             ring: Arc::new(ring),
+            hub: Hub::new(),
             starting: tokio::sync::Mutex::default(),
             book: Mutex::new(Book {
                 running: None,
@@ -116,11 +120,13 @@ impl StdioLink {
             params: &call.params,
             progress: call.progress,
             log_level: call.log_level.as_deref(),
+            asks: call.partition.is_some(),
+            is_call: true,
             cancels: true,
             deadline,
             timeout: call.timeout,
         };
-        let answer = ask(&running.process, question).await?;
+        let answer = ask(&running.process.mux, question).await?;
         running.process.useful.store(true, Ordering::Relaxed);
         running.process.touch(self.clock.now());
         Ok(answer)
@@ -129,6 +135,11 @@ impl StdioLink {
     /// Starts the process if none runs, and shakes hands.
     pub(super) async fn open(self: &Arc<Self>, deadline: Instant) -> Result<(), UpstreamError> {
         self.running(deadline, self.limits.start_timeout).await.map(drop)
+    }
+
+    /// Returns what the source says of itself.
+    pub(super) async fn offer(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Offer>, UpstreamError> {
+        Ok(self.running(deadline, self.limits.start_timeout).await?.offer)
     }
 
     /// Returns the program's file.
@@ -203,6 +214,7 @@ impl StdioLink {
                 });
                 book.running = Some(running.clone());
                 book.last_error = None;
+                self.hub.ring();
                 tracing::info!(pid = running.process.pid, "started the process of a source");
                 Ok(running)
             }
@@ -276,7 +288,8 @@ impl StdioLink {
         let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| UpstreamError::Busy {
             what: format!("{} processes, which is as many as may run", self.limits.processes_max),
         })?;
-        Process::start(&self.command, &self.limits, &self.ring, permit, self.clock.now())
+        let voice = Voice { hub: Arc::clone(&self.hub), asks: false };
+        Process::start(&self.command, &self.limits, &self.ring, permit, voice, self.clock.now())
     }
 
     /// Asks a process as a modern client. One that is not modern is thrown away: some legacy servers
@@ -312,7 +325,11 @@ impl StdioLink {
         match speech {
             Some(speech) => {
                 leash.release();
-                let running = Running { process: Arc::clone(&process), revision: speech.revision };
+                let running = Running {
+                    process: Arc::clone(&process),
+                    revision: speech.revision,
+                    offer: Arc::clone(&speech.offer),
+                };
                 Ok(Some((running, speech)))
             }
             None => {
@@ -328,9 +345,9 @@ impl StdioLink {
         let params = era::INITIALIZE.as_bytes();
         let body = self.question(&process, Revision::LATEST_LEGACY, "initialize", params, deadline).await?;
         let speech = era::initialized(&body)?;
-        process.send(write::notification("notifications/initialized", b"")).await?;
+        process.mux.send(write::notification("notifications/initialized", b"")).await?;
         leash.release();
-        Ok((Running { process, revision: speech.revision }, speech))
+        Ok((Running { process, revision: speech.revision, offer: Arc::clone(&speech.offer) }, speech))
     }
 
     async fn question(
@@ -347,11 +364,13 @@ impl StdioLink {
             params,
             progress: false,
             log_level: None,
+            asks: false,
+            is_call: true,
             cancels: false,
             deadline,
             timeout: self.limits.start_timeout,
         };
-        let Reply { body, .. } = ask(process, question).await?.finish().await?;
+        let Reply { body, .. } = ask(&process.mux, question).await?.finish().await?;
         Ok(body)
     }
 
@@ -383,6 +402,7 @@ impl StdioLink {
         let now = self.clock.now();
         if let Some(running) = &book.running
             && running.process.is_idle(now, self.limits.process_idle)
+            && !self.hub.is_watched()
         {
             running.process.stop();
             book.running = None;
@@ -395,12 +415,13 @@ impl StdioLink {
     pub(super) async fn drained(&self) {
         let running = self.lock().running.clone();
         if let Some(running) = running {
-            running.process.drained().await;
+            running.process.mux.drained().await;
         }
     }
 
     /// Ends the process for good, and waits until it has ended.
     pub(super) async fn close(&self) {
+        self.hub.end();
         let running = {
             let mut book = self.lock();
             book.closed = true;

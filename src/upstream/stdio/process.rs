@@ -1,11 +1,10 @@
 //! One running process: its three pipes, its waiters and its end.
 
 use std::{
-    collections::HashMap,
     process::{ExitStatus, Stdio},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -15,24 +14,23 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStdin, ChildStdout},
-    sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{GuardProgram, ReplyBody, UpstreamError, UpstreamLimits, wire},
+    super::{
+        GuardProgram, UpstreamError, UpstreamLimits,
+        mux::{Mux, OUTBOX_MAX},
+        watch::Hub,
+        wire,
+    },
     guard,
     program::{Command, Folder},
     ring::Ring,
 };
 use crate::clock::Ms;
-
-/// How many messages wait for a process that does not read.
-const OUTBOX_MAX: usize = 256;
-
-/// How many notifications of one call wait for a caller who does not read; more are dropped.
-pub(super) const NOTES_MAX: usize = 64;
 
 /// How long the last answers of a process that has ended may take to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -40,10 +38,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// One running process.
 pub(super) struct Process {
     pub(super) pid: u32,
-    outbox: mpsc::Sender<Bytes>,
-    pending: Mutex<Pending>,
-    drained: Notify,
-    ids: AtomicU64,
+    /// Everything said over its pipes.
+    pub(super) mux: Arc<Mux>,
     last_used: AtomicI64,
     /// Set once it has answered a request after the handshake.
     pub(super) useful: AtomicBool,
@@ -54,18 +50,12 @@ pub(super) struct Process {
     lines_before: u64,
 }
 
-#[derive(Default)]
-struct Pending {
-    waiters: HashMap<u64, Waiter>,
-    /// Why nobody can wait any more.
-    dead: Option<UpstreamError>,
-}
-
-/// Somebody who waits for an answer.
-pub(super) struct Waiter {
-    pub(super) reply: oneshot::Sender<Result<ReplyBody, UpstreamError>>,
-    /// Where notifications go; `None` = they are not wanted.
-    pub(super) notes: Option<mpsc::Sender<(String, Bytes)>>,
+/// How a process is spoken with.
+pub(super) struct Voice {
+    /// Who wants to hear of changes.
+    pub(super) hub: Arc<Hub>,
+    /// Whether it is told that it may ask.
+    pub(super) asks: bool,
 }
 
 impl Process {
@@ -75,6 +65,7 @@ impl Process {
         limits: &UpstreamLimits,
         ring: &Arc<Ring>,
         permit: OwnedSemaphorePermit,
+        voice: Voice,
         now: Ms,
     ) -> Result<Arc<Self>, UpstreamError> {
         let program = command.find(&limits.program_path)?;
@@ -92,10 +83,7 @@ impl Process {
         let (end, ended) = watch::channel(false);
         let process = Arc::new(Self {
             pid,
-            outbox,
-            pending: Mutex::default(),
-            drained: Notify::new(),
-            ids: AtomicU64::new(1),
+            mux: Arc::new(Mux::new(outbox, voice.hub, voice.asks)),
             last_used: AtomicI64::new(now.0),
             useful: AtomicBool::new(false),
             stop: CancellationToken::new(),
@@ -123,56 +111,17 @@ impl Process {
         Ok(process)
     }
 
-    pub(super) fn next_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Notes somebody who waits for the answer to a request that is about to be sent.
-    pub(super) fn expect(&self, id: u64, waiter: Waiter) -> Result<(), UpstreamError> {
-        let mut pending = self.lock();
-        if let Some(error) = &pending.dead {
-            return Err(error.clone());
-        }
-        pending.waiters.insert(id, waiter);
-        Ok(())
-    }
-
-    /// Forgets somebody; a late answer is dropped. Returns whether the answer was still due.
-    pub(super) fn forget(&self, id: u64) -> bool {
-        let mut pending = self.lock();
-        let was_due = pending.waiters.remove(&id).is_some();
-        if pending.waiters.is_empty() {
-            self.drained.notify_waiters();
-        }
-        was_due
-    }
-
-    /// Sends one message, and waits while the process does not read.
-    pub(super) async fn send(&self, message: Bytes) -> Result<(), UpstreamError> {
-        match self.outbox.send(message).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.death().unwrap_or_else(|| died("its process takes no more input"))),
-        }
-    }
-
-    /// Sends one message if there is room.
-    pub(super) fn send_soon(&self, message: Bytes) {
-        if self.outbox.try_send(message).is_err() {
-            tracing::debug!("a process does not read; a message nobody waits for was dropped");
-        }
-    }
-
     pub(super) fn touch(&self, now: Ms) {
         self.last_used.fetch_max(now.0, Ordering::Relaxed);
     }
 
     pub(super) fn is_idle(&self, now: Ms, after: Duration) -> bool {
-        now.since(Ms(self.last_used.load(Ordering::Relaxed))) >= after && self.lock().waiters.is_empty()
+        now.since(Ms(self.last_used.load(Ordering::Relaxed))) >= after && self.mux.is_quiet()
     }
 
     /// Returns why it ended; `None` while it runs.
     pub(super) fn death(&self) -> Option<UpstreamError> {
-        self.lock().dead.clone()
+        self.mux.death()
     }
 
     /// Ends it. Returns at once; see [`Process::ended`].
@@ -186,74 +135,11 @@ impl Process {
         let _ = self.ended.clone().wait_for(|ended| *ended).await;
     }
 
-    /// Waits until nobody waits for an answer.
-    pub(super) async fn drained(&self) {
-        loop {
-            let drained = self.drained.notified();
-            if self.lock().waiters.is_empty() {
-                return;
-            }
-            drained.await;
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes one line of standard output.
     fn take(&self, line: &Bytes) {
-        match wire::read(line) {
-            Ok(wire::Incoming::Answer { id, body }) => self.deliver(id, body),
-            Ok(wire::Incoming::Request { id, method }) => self.send_soon(wire::refuse(&id, &method)),
-            Ok(wire::Incoming::Notification { method, params }) => self.note(method, params),
+        if self.mux.take(line).is_err() {
             // Programs print greetings where only messages belong; the owner may want to see them.
-            Err(_) => self.ring.push(&[b"(stdout) ", &line[..]].concat()),
-        }
-    }
-
-    fn deliver(&self, id: Option<u64>, body: ReplyBody) {
-        let mut pending = self.lock();
-        // An error about a message that could not be read has no id. With one request under way
-        // there is no doubt which one is meant.
-        let only = || (pending.waiters.len() == 1).then(|| pending.waiters.keys().next().copied()).flatten();
-        let Some(waiter) = id.or_else(only).and_then(|id| pending.waiters.remove(&id)) else {
-            return;
-        };
-        if pending.waiters.is_empty() {
-            self.drained.notify_waiters();
-        }
-        drop(pending);
-        // Whoever stopped waiting in this instant does not want it.
-        let _ = waiter.reply.send(Ok(body));
-    }
-
-    fn note(&self, method: String, params: Bytes) {
-        let pending = self.lock();
-        let waiter = match method.as_str() {
-            "notifications/progress" => {
-                wire::progress_token(&params).and_then(|token| pending.waiters.get(&token))
-            }
-            // A log message names no request: it is passed on only when it can belong to one alone,
-            // so that no caller sees another's.
-            "notifications/message" if pending.waiters.len() == 1 => pending.waiters.values().next(),
-            _ => None,
-        };
-        if let Some(notes) = waiter.and_then(|waiter| waiter.notes.as_ref()) {
-            // A caller who does not read loses notifications, never the answer.
-            let _ = notes.try_send((method, params));
-        }
-    }
-
-    fn die(&self, error: UpstreamError) {
-        let waiters = {
-            let mut pending = self.lock();
-            pending.dead.get_or_insert_with(|| error.clone());
-            std::mem::take(&mut pending.waiters)
-        };
-        self.drained.notify_waiters();
-        for waiter in waiters.into_values() {
-            let _ = waiter.reply.send(Err(error.clone()));
+            self.ring.push(&[b"(stdout) ", &line[..]].concat());
         }
     }
 }
@@ -371,7 +257,7 @@ impl Keeper {
             silence = &mut self.reader => match silence {
                 Ok(Silence::LineTooLong) => {
                     let error = UpstreamError::TooLarge { limit_bytes: self.line_bytes_max };
-                    self.process.die(error.clone());
+                    self.process.mux.die(error.clone());
                     self.end().await;
                     error
                 }
@@ -386,7 +272,7 @@ impl Keeper {
             }
         };
         self.clean_up().await;
-        self.process.die(error);
+        self.process.mux.die(error);
     }
 
     /// Asks the process to end, more firmly each time.

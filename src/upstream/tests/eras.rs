@@ -16,7 +16,7 @@ use crate::{
     mcp::Revision,
     model::{Auth, Era, EraSetting, EraVerdict},
     secret::Secret,
-    upstream::{Answer, Call, LinkState, ReplyBody, Target, UpstreamError},
+    upstream::{Answer, Call, LinkState, ListKind, ReplyBody, Target, UpstreamError},
 };
 
 #[tokio::test]
@@ -255,9 +255,9 @@ async fn a_thousand_calls_at_once_get_their_own_answers() {
 async fn tools_are_listed_page_after_page() {
     let source = Scripted::start(|seen| async move { paged(&seen) }).await;
 
-    let listing = source.link().list_tools().await.unwrap();
+    let listing = source.link().list(ListKind::Tools).await.unwrap();
 
-    let tools: Vec<&str> = listing.tools.iter().map(|tool| tool.get()).collect();
+    let tools: Vec<&str> = listing.items.iter().map(|tool| tool.get()).collect();
     assert_eq!(tools, [r#"{"name":"a"}"#, r#"{"name":"b"}"#, r#"{"name":"c"}"#]);
     assert_eq!(listing.revision, Revision::LATEST);
 }
@@ -292,7 +292,7 @@ async fn a_list_without_end_is_given_up() {
     .await;
 
     for source in [endless, looping] {
-        let outcome = source.link().list_tools().await;
+        let outcome = source.link().list(ListKind::Tools).await;
         assert!(matches!(outcome, Err(UpstreamError::Protocol { .. })), "{outcome:?}");
     }
 }
@@ -301,7 +301,7 @@ async fn a_list_without_end_is_given_up() {
 async fn a_source_without_tools_has_none() {
     let source = Scripted::modern().await;
 
-    assert_eq!(source.link().list_tools().await.unwrap().tools.len(), 0);
+    assert_eq!(source.link().list(ListKind::Tools).await.unwrap().items.len(), 0);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ fn echo(arguments: &str) -> Call {
         progress: false,
         log_level: None,
         timeout: Duration::from_secs(20),
+        partition: None,
     }
 }
 
@@ -50,6 +51,10 @@ async fn pieces(answer: Result<Answer, UpstreamError>) -> Vec<String> {
             Ok(Event::Notification { method, params }) => {
                 format!("{method} {}", String::from_utf8_lossy(&params))
             }
+            Ok(Event::Question { id, method, .. }) => {
+                format!("{method} {}", String::from_utf8_lossy(id.as_json()))
+            }
+            Ok(Event::Withdrawn { id }) => format!("withdrawn {}", String::from_utf8_lossy(id.as_json())),
             Ok(Event::Reply(_)) => "reply".to_owned(),
             Err(error) => format!("error: {error}"),
         });
