@@ -12,6 +12,7 @@ use doorward::{
     changes::{Change, Changes},
     clock::{Clock, Ms},
     egress::{Egress, EgressLimits, EgressPolicy},
+    mcp::ListKind,
     metrics::Metrics,
     model::{
         BrowserSessionId, Credential, Email, Era, EraSetting, Handle, InstanceRole, Member, OrgRole,
@@ -60,14 +61,14 @@ fn a_link_is_found(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [Era::Modern, Era::Legacy])]
 fn the_first_page_is_ready(bencher: Bencher<'_, '_>, era: Era) {
     let table = scene().table();
-    bencher.bench(|| table.page(black_box(era), None));
+    bencher.bench(|| table.page(ListKind::Tools, black_box(era), None));
 }
 
 #[divan::bench]
 fn the_second_page_is_ready(bencher: Bencher<'_, '_>) {
     let table = scene().table();
-    let cursor = table.page(Era::Modern, None).and_then(|page| page.next_cursor);
-    bencher.bench(|| table.page(Era::Modern, black_box(cursor.as_deref())));
+    let cursor = table.page(ListKind::Tools, Era::Modern, None).and_then(|page| page.next_cursor);
+    bencher.bench(|| table.page(ListKind::Tools, Era::Modern, black_box(cursor.as_deref())));
 }
 
 #[divan::bench(sample_count = 20)]
@@ -150,7 +151,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
         description: String::new(),
         visibility: Visibility::Private,
         anonymous: false,
-        selections: vec![Selection { source, all: true, tools: Vec::new() }],
+        selections: vec![Selection::all_tools(source)],
     };
     presets.add(&ada, new).await?;
     let table = presets.route_table("ada", "ops").await?;

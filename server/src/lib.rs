@@ -14,3 +14,4 @@ pub mod respond;
 pub mod routes;
 pub mod serve;
 pub mod state;
+pub mod take;

@@ -7,6 +7,7 @@ mod event;
 mod id;
 mod key;
 mod name;
+mod offer;
 mod plan;
 mod preset;
 mod principal;
@@ -18,14 +19,15 @@ pub use event::{Action, Outcome, RunEvent};
 pub use id::{ApiKeyId, BrowserSessionId, EventId, PresetId, SourceId, TenantId, UserId};
 pub use key::{ApiKey, KeyScope};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};
+pub use offer::{ResourceKind, SourceOffer, SourceResource};
 pub use plan::Plan;
-pub use preset::{Preset, PresetStatus, PresetTool, Selection, Visibility};
+pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
 pub use principal::{Member, Principal, Via};
 pub use source::{
     Auth, Credential, Era, EraSetting, EraVerdict, Health, HealthState, Reach, Source, SourceKind,
     SourceTransport,
 };
-pub use tool::{SourceTool, ToolHash, ToolState};
+pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
 pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
 
 /// Writes and reads an enum without fields as one lower-case word, in Rust, JSON and SQL alike.

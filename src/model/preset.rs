@@ -64,9 +64,18 @@ pub struct Selection {
     pub all: bool,
     /// What is said of single tools.
     pub tools: Vec<PresetTool>,
+    /// Which resources and resource templates are taken, by URI or template.
+    pub resources: Take,
+    /// Which prompts are taken, by name; only accepted ones are published.
+    pub prompts: Take,
 }
 
 impl Selection {
+    /// Takes every tool of a source, and nothing else.
+    pub fn all_tools(source: SourceId) -> Self {
+        Self { source, all: true, tools: Vec::new(), resources: Take::None, prompts: Take::None }
+    }
+
     /// Returns what is said of a tool, by the name the source knows it by; `None` if nothing is.
     pub fn tool(&self, name: &str) -> Option<&PresetTool> {
         self.tools.iter().find(|tool| tool.name == name)
@@ -75,6 +84,46 @@ impl Selection {
     /// Says whether a tool is taken, if its owner has accepted it.
     pub fn takes(&self, name: &str) -> bool {
         self.tool(name).map_or(self.all, |tool| tool.enabled)
+    }
+}
+
+/// What is taken of what a source offers beside its tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Take {
+    /// Nothing.
+    #[default]
+    None,
+    /// Everything, also what comes later.
+    All,
+    /// These.
+    Only(Vec<String>),
+}
+
+impl Take {
+    /// Says whether this one is taken.
+    pub fn takes(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|taken| taken == name),
+        }
+    }
+
+    /// Returns those taken by name; none if nothing or everything is.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::None | Self::All => &[],
+            Self::Only(names) => names,
+        }
+    }
+
+    /// Returns the word it is stored as.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::All => "all",
+            Self::Only(_) => "only",
+        }
     }
 }
 

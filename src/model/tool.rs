@@ -66,3 +66,6 @@ pub struct SourceTool {
     /// When it was last listed by the source.
     pub seen_at: Ms,
 }
+
+/// A prompt of a source. It is pinned and held as a tool is, so it has the same parts.
+pub type SourcePrompt = SourceTool;

@@ -6,20 +6,37 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    model::{PresetTool, Selection, Source, SourceTool, ToolState},
+    model::{
+        PresetTool, Selection, Source, SourceId, SourceOffer, SourcePrompt, SourceResource, SourceTool,
+        ToolState,
+    },
     presets::{
         Collision,
         names::{folded, suggest},
     },
 };
 
-/// A source with its tools.
+/// A source with what it offers.
 #[derive(Clone, Debug)]
 pub(super) struct Stock {
     /// The source.
     pub source: Source,
     /// Its tools by name.
     pub tools: Vec<SourceTool>,
+    /// Its prompts by name.
+    pub prompts: Vec<SourcePrompt>,
+    /// Its resources and resource templates.
+    pub resources: Vec<SourceResource>,
+    /// What it says of itself; `None` until that was seen.
+    pub offer: Option<SourceOffer>,
+}
+
+impl Stock {
+    /// A source of which only the tools matter.
+    #[cfg(test)]
+    pub(super) fn of_tools(source: Source, tools: Vec<SourceTool>) -> Self {
+        Self { source, tools, prompts: Vec::new(), resources: Vec::new(), offer: None }
+    }
 }
 
 /// What a preset says of one tool it takes.
@@ -50,6 +67,17 @@ impl<'a> Chosen<'a> {
     }
 }
 
+/// One prompt that a preset takes.
+#[derive(Clone, Debug)]
+pub(super) struct ChosenPrompt<'a> {
+    /// The name callers see.
+    pub name: String,
+    /// The source.
+    pub source: &'a Source,
+    /// The prompt.
+    pub prompt: &'a SourcePrompt,
+}
+
 /// What a preset is made of.
 #[derive(Debug, Default)]
 pub(super) struct Composition<'a> {
@@ -59,6 +87,10 @@ pub(super) struct Composition<'a> {
     pub held: Vec<Chosen<'a>>,
     /// What is not published because its name belongs to another tool.
     pub collisions: Vec<Collision>,
+    /// The prompts callers see, by exposed name. No two names are equal without regard to case.
+    pub prompts: Vec<ChosenPrompt<'a>>,
+    /// The prompts that are taken and held until the owner looks, by source and name.
+    pub held_prompts: Vec<(SourceId, &'a SourcePrompt)>,
 }
 
 /// Puts together what selections take from sources.
@@ -111,9 +143,45 @@ pub(super) fn compose<'a>(selections: &'a [Selection], stocks: &'a [Stock]) -> C
             suggestion,
         });
     }
+    (composition.prompts, composition.held_prompts) = compose_prompts(selections, &stocks);
     composition.published.sort_by(|a, b| a.name().cmp(b.name()));
     composition.held.sort_by(|a, b| a.name().cmp(b.name()));
     composition
+}
+
+type Prompts<'a> = (Vec<ChosenPrompt<'a>>, Vec<(SourceId, &'a SourcePrompt)>);
+
+/// Puts prompts together. Where two want one name, the one whose source was there first keeps it,
+/// and the other gets its source's before its own: prompts are taken as a whole, so nobody is there
+/// to be asked for another.
+fn compose_prompts<'a>(selections: &'a [Selection], stocks: &HashMap<SourceId, &'a Stock>) -> Prompts<'a> {
+    let (mut taken, mut held) = (Vec::new(), Vec::new());
+    for selection in selections {
+        let Some(stock) = stocks.get(&selection.source) else { continue };
+        for prompt in stock.prompts.iter().filter(|prompt| selection.prompts.takes(&prompt.name)) {
+            match prompt.state {
+                ToolState::Accepted => taken.push((&stock.source, prompt)),
+                ToolState::New | ToolState::Changed => held.push((stock.source.id, prompt)),
+                ToolState::Gone => {}
+            }
+        }
+    }
+    taken.sort_by_key(|(source, prompt)| (source.id, &prompt.name));
+    let mut names = HashSet::new();
+    let (first, later): (Vec<_>, Vec<_>) =
+        taken.into_iter().partition(|(_, prompt)| names.insert(folded(&prompt.name)));
+    let plain = first
+        .into_iter()
+        .map(|(source, prompt)| ChosenPrompt { name: prompt.name.clone(), source, prompt })
+        .collect::<Vec<_>>();
+    let renamed = later.into_iter().map(|(source, prompt)| {
+        let name = suggest(source.name.as_str(), &prompt.name, &names);
+        names.insert(folded(&name));
+        ChosenPrompt { name, source, prompt }
+    });
+    let mut published: Vec<_> = plain.into_iter().chain(renamed).collect();
+    published.sort_by(|a, b| a.name.cmp(&b.name));
+    (published, held)
 }
 
 #[cfg(test)]

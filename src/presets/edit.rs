@@ -6,7 +6,7 @@ use crate::{
     changes::Change,
     model::{Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
     policy::{self, ManagePermit},
-    presets::{NewPreset, PresetChange, PresetError, Presets, Result, check, compose::Stock},
+    presets::{NewPreset, PresetChange, PresetError, Presets, Result, check, stock},
     sources::{Subject, last_editor},
     store::{StoreError, Tx},
 };
@@ -199,7 +199,7 @@ async fn check_selections(
         if is_new && matches!(source.reach, Reach::McpStdio { .. }) {
             policy::may_use_process(member)?;
         }
-        stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+        stocks.push(stock(tx, source).await?);
     }
     check::selections(selections, &stocks)?;
     Ok(())

@@ -14,9 +14,13 @@ mod check;
 mod compose;
 mod edit;
 mod error;
+mod lists;
+mod mentions;
 mod names;
 mod show;
 mod table;
+mod template;
+mod uris;
 mod view;
 
 use std::sync::Arc;
@@ -24,16 +28,18 @@ use std::sync::Arc;
 use crate::{
     changes::Changes,
     clock::Clock,
-    model::{Handle, Slug},
+    model::{Handle, Slug, Source},
     presets::{cache::Tables, compose::Stock},
     sources::Sources,
-    store::Store,
+    store::{Store, Tx},
 };
 
 pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
+pub use lists::ListPage;
 pub use names::NameFlag;
-pub use table::{ListPage, Route, RouteTable};
+pub use table::{PromptRoute, Route, RouteTable};
+pub use uris::ResourceRoute;
 pub use view::{
     Collision, EditorSource, EditorTool, Exposed, NewPreset, PresetChange, PresetEditor, PresetSummary,
     Preview, SourceBrief,
@@ -82,7 +88,7 @@ impl Presets {
         let mut stocks = Vec::with_capacity(selections.len());
         for selection in &selections {
             if let Some(source) = tx.find_source(selection.source).await? {
-                stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+                stocks.push(stock(&mut tx, source).await?);
             }
         }
         drop(tx);
@@ -92,6 +98,17 @@ impl Presets {
         let table = tokio::task::spawn_blocking(build).await;
         Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
     }
+}
+
+/// Reads everything a source offers.
+async fn stock(tx: &mut Tx, source: Source) -> Result<Stock> {
+    Ok(Stock {
+        tools: tx.list_source_tools(source.id).await?,
+        prompts: tx.list_source_prompts(source.id).await?,
+        resources: tx.list_source_resources(source.id).await?,
+        offer: tx.source_offer(source.id).await?,
+        source,
+    })
 }
 
 #[cfg(test)]

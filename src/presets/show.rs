@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Ms,
     model::{
-        Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId, SourceTool, TenantId,
-        ToolHash, ToolState,
+        Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId, SourceResource, SourceTool,
+        TenantId, ToolHash, ToolState,
     },
     policy,
     presets::{
@@ -16,6 +16,7 @@ use crate::{
         Result, SourceBrief,
         compose::{Chosen, Composition, Stock, compose},
         names::flags,
+        stock,
     },
     sources::{Definition, text, visible},
     store::Tx,
@@ -29,7 +30,7 @@ impl Presets {
         let mut summaries = Vec::new();
         for preset in tx.list_presets().await? {
             let selections = tx.selections(preset.id).await?;
-            let Composition { published, held, collisions } = compose(&selections, &stocks);
+            let Composition { published, held, collisions, .. } = compose(&selections, &stocks);
             let takes =
                 |stock: &&Stock| selections.iter().any(|selection| selection.source == stock.source.id);
             summaries.push(PresetSummary {
@@ -107,17 +108,36 @@ impl Presets {
 async fn all_stocks(tx: &mut Tx) -> Result<Vec<Stock>> {
     let mut stocks = Vec::new();
     for source in tx.list_sources().await? {
-        stocks.push(Stock { tools: tx.list_source_tools(source.id).await?, source });
+        stocks.push(stock(tx, source).await?);
     }
     Ok(stocks)
 }
 
-/// Returns every source with its tools by name and state only, which is all that counting needs: the
-/// definitions of a whole organisation are megabytes.
+/// Returns every source with names and states only of what it offers, which is all that counting
+/// needs: the definitions of a whole organisation are megabytes.
 async fn outlines(tx: &mut Tx) -> Result<Vec<Stock>> {
-    let mut tools: HashMap<SourceId, Vec<SourceTool>> = HashMap::new();
-    for (source, name, state) in tx.list_tool_states().await? {
-        tools.entry(source).or_default().push(SourceTool {
+    let mut tools = outlined(tx.list_tool_states().await?);
+    let mut prompts = outlined(tx.list_prompt_states().await?);
+    let mut resources: HashMap<SourceId, Vec<SourceResource>> = HashMap::new();
+    for (source, kind, uri) in tx.list_resource_uris().await? {
+        let definition = RawValue::NULL.to_owned();
+        resources.entry(source).or_default().push(SourceResource { source, kind, uri, definition });
+    }
+    let sources = tx.list_sources().await?.into_iter();
+    let stock = |source: Source| Stock {
+        tools: tools.remove(&source.id).unwrap_or_default(),
+        prompts: prompts.remove(&source.id).unwrap_or_default(),
+        resources: resources.remove(&source.id).unwrap_or_default(),
+        offer: None,
+        source,
+    };
+    Ok(sources.map(stock).collect())
+}
+
+fn outlined(states: Vec<(SourceId, String, ToolState)>) -> HashMap<SourceId, Vec<SourceTool>> {
+    let mut by_source: HashMap<SourceId, Vec<SourceTool>> = HashMap::new();
+    for (source, name, state) in states {
+        by_source.entry(source).or_default().push(SourceTool {
             source,
             name,
             definition: RawValue::NULL.to_owned(),
@@ -127,8 +147,7 @@ async fn outlines(tx: &mut Tx) -> Result<Vec<Stock>> {
             seen_at: Ms(0),
         });
     }
-    let sources = tx.list_sources().await?.into_iter();
-    Ok(sources.map(|source| Stock { tools: tools.remove(&source.id).unwrap_or_default(), source }).collect())
+    by_source
 }
 
 fn brief(source: &Source) -> SourceBrief {

@@ -286,7 +286,7 @@ async fn the_editor_shows_every_tool_with_its_state_and_flags() {
     let script = Script::new(&[("plain", "Plain."), ("dotted.name", "Dotted.")]).await;
     let source = world.add(&ada, "mail", &script).await.source.id;
     let selection =
-        Selection { all: false, tools: vec![tool("plain", true), tool("vanished", true)], source };
+        Selection { all: false, tools: vec![tool("plain", true), tool("vanished", true)], ..all(source) };
     let id = world.presets.add(&ada, new_preset("ops", vec![selection])).await.unwrap().id;
     script.lists(&[("plain", "Plain."), ("dotted.name", "Dotted."), ("new", "New.")]);
     world.sources.refresh(&ada, source).await.unwrap();
@@ -404,7 +404,7 @@ fn new_preset(name: &str, selections: Vec<Selection>) -> NewPreset {
 }
 
 fn all(source: SourceId) -> Selection {
-    Selection { source, all: true, tools: Vec::new() }
+    Selection::all_tools(source)
 }
 
 fn tool(name: &str, enabled: bool) -> PresetTool {

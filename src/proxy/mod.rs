@@ -32,7 +32,7 @@ use crate::{
     clock::Clock,
     identity::{Identity, KeyError},
     mcp::{
-        self, Inbound, Message, Method, Raw, Revision, ServerCapabilities, ServerCard, codes,
+        self, Inbound, ListKind, Message, Method, Raw, Revision, ServerCapabilities, ServerCard, codes,
         headers::{self, Accepts},
         notifications,
     },
@@ -374,8 +374,10 @@ impl Guest<'_> {
     fn tools(&self, message: &Message<'_>, id: Raw<'_>, era: Era) -> ProxyAnswer {
         let cursor = message.params.as_ref().and_then(|params| params.member("cursor"));
         let page = match cursor {
-            None => self.table.page(era, None),
-            Some(cursor) => cursor.as_str().and_then(|cursor| self.table.page(era, Some(&cursor))),
+            None => self.table.page(ListKind::Tools, era, None),
+            Some(cursor) => {
+                cursor.as_str().and_then(|cursor| self.table.page(ListKind::Tools, era, Some(&cursor)))
+            }
         };
         match page {
             Some(page) => self.result(id, &page.result),

@@ -1,19 +1,12 @@
-//! Presets and what they take from sources.
+//! Presets.
 
-use std::collections::HashMap;
-
-use sqlx::{FromRow, QueryBuilder, query, query_as};
+use sqlx::{FromRow, query, query_as};
 
 use crate::{
     clock::Ms,
-    model::{
-        Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId, TenantId, Visibility,
-    },
+    model::{Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
     store::{LIST_MAX, Pools, Result, Store, Tx, clean, on, read_word},
 };
-
-/// Rows of one statement: nine parameters each, of 32 766 that SQLite takes.
-const BATCH: usize = 500;
 
 #[derive(FromRow)]
 struct PresetRow {
@@ -46,22 +39,6 @@ impl PresetRow {
             updated_at: self.updated_at,
         })
     }
-}
-
-#[derive(FromRow)]
-struct SelectionRow {
-    source_id: SourceId,
-    all_tools: bool,
-}
-
-#[derive(FromRow)]
-struct SelectedToolRow {
-    source_id: SourceId,
-    name: String,
-    enabled: bool,
-    exposed_name: Option<String>,
-    exposed_description: Option<String>,
-    check_arguments: bool,
 }
 
 impl Store {
@@ -198,109 +175,6 @@ impl Tx {
                 .map(|done| done.rows_affected())
         })?;
         Ok(removed > 0)
-    }
-
-    /// Returns what a preset takes, in the order it was saved.
-    pub async fn selections(&mut self, preset: PresetId) -> Result<Vec<Selection>> {
-        let tenant = self.tenant;
-        let sources: Vec<SelectionRow> = on!(self, |c| {
-            query_as(
-                "select source_id, all_tools from preset_sources
-                 where tenant_id = $1 and preset_id = $2 order by position limit $3",
-            )
-            .bind(tenant)
-            .bind(preset)
-            .bind(LIST_MAX)
-            .fetch_all(c)
-            .await
-        })?;
-        let tools: Vec<SelectedToolRow> = on!(self, |c| {
-            query_as(
-                "select source_id, name, enabled, exposed_name, exposed_description, check_arguments
-                 from preset_tools where tenant_id = $1 and preset_id = $2 order by position limit $3",
-            )
-            .bind(tenant)
-            .bind(preset)
-            .bind(LIST_MAX)
-            .fetch_all(c)
-            .await
-        })?;
-
-        let mut by_source: HashMap<SourceId, Vec<PresetTool>> = HashMap::new();
-        for row in tools {
-            by_source.entry(row.source_id).or_default().push(PresetTool {
-                name: row.name,
-                enabled: row.enabled,
-                exposed_name: row.exposed_name,
-                exposed_description: row.exposed_description,
-                check_arguments: row.check_arguments,
-            });
-        }
-        Ok(sources
-            .into_iter()
-            .map(|row| Selection {
-                source: row.source_id,
-                all: row.all_tools,
-                tools: by_source.remove(&row.source_id).unwrap_or_default(),
-            })
-            .collect())
-    }
-
-    /// Replaces what a preset takes. A source or preset that is gone is `Dangling`, a source or
-    /// tool named twice a `Conflict`.
-    pub async fn set_selections(&mut self, preset: PresetId, selections: &[Selection]) -> Result<()> {
-        let tenant = self.tenant;
-        on!(self, |c| {
-            query("delete from preset_sources where tenant_id = $1 and preset_id = $2")
-                .bind(tenant)
-                .bind(preset)
-                .execute(c)
-                .await
-                .map(drop)
-        })?;
-
-        let sources: Vec<(i64, &Selection)> = (0..).zip(selections).collect();
-        for batch in sources.chunks(BATCH) {
-            on!(self, |c: Driver| {
-                let mut statement = QueryBuilder::<Driver>::new(
-                    "insert into preset_sources (tenant_id, preset_id, source_id, position, all_tools) ",
-                );
-                statement.push_values(batch, |mut row, (position, selection)| {
-                    row.push_bind(tenant)
-                        .push_bind(preset)
-                        .push_bind(selection.source)
-                        .push_bind(*position)
-                        .push_bind(selection.all);
-                });
-                statement.build().execute(c).await.map(drop)
-            })?;
-        }
-
-        let tools: Vec<(i64, SourceId, &PresetTool)> = (0..)
-            .zip(selections.iter().flat_map(|one| one.tools.iter().map(|tool| (one.source, tool))))
-            .map(|(position, (source, tool))| (position, source, tool))
-            .collect();
-        for batch in tools.chunks(BATCH) {
-            on!(self, |c: Driver| {
-                let mut statement = QueryBuilder::<Driver>::new(
-                    "insert into preset_tools (tenant_id, preset_id, source_id, name, position, enabled,
-                        exposed_name, exposed_description, check_arguments) ",
-                );
-                statement.push_values(batch, |mut row, (position, source, tool)| {
-                    row.push_bind(tenant)
-                        .push_bind(preset)
-                        .push_bind(*source)
-                        .push_bind(&tool.name)
-                        .push_bind(*position)
-                        .push_bind(tool.enabled)
-                        .push_bind(tool.exposed_name.as_deref().map(clean))
-                        .push_bind(tool.exposed_description.as_deref().map(clean))
-                        .push_bind(tool.check_arguments);
-                });
-                statement.build().execute(c).await.map(drop)
-            })?;
-        }
-        Ok(())
     }
 
     /// Returns the presets that take something from a source, by slug.

@@ -57,7 +57,7 @@ pub(super) fn selections(sources: &[SourceField], tools: &[ToolField]) -> Option
             })
             .filter(|tool| says_something(tool, all))
             .collect();
-        selections.push(Selection { source, all, tools });
+        selections.push(Selection { all, tools, ..Selection::all_tools(source) });
     }
     Some(selections)
 }

@@ -1,9 +1,9 @@
 //! What differs between a thing as declared and as it is. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::{
-    model::{Preset, PresetTool, Reach, Selection, Source, SourceId, SourceKind},
+    model::{Preset, PresetTool, Reach, Selection, Source, SourceId, SourceKind, Take},
     presets::PresetChange,
     sources::SourceChange,
 };
@@ -97,13 +97,17 @@ pub(super) fn selection(item: &ToolsItem, source: SourceId) -> Selection {
             check_arguments: item.check_arguments.contains(name),
         })
         .collect();
-    Selection { source, all, tools }
+    Selection { source, all, tools, resources: (&item.resources).into(), prompts: (&item.prompts).into() }
 }
 
 type PlainTool<'a> = (bool, Option<&'a str>, Option<&'a str>, bool);
 
+/// What a selection says.
+type Plain<'a> =
+    (bool, BTreeMap<&'a str, PlainTool<'a>>, Option<BTreeSet<&'a str>>, Option<BTreeSet<&'a str>>);
+
 /// Returns what selections say, without order and without what says nothing.
-fn plain(selections: &[Selection]) -> BTreeMap<SourceId, (bool, BTreeMap<&str, PlainTool<'_>>)> {
+fn plain(selections: &[Selection]) -> BTreeMap<SourceId, Plain<'_>> {
     let mut plain = BTreeMap::new();
     for selection in selections {
         let tools: BTreeMap<&str, PlainTool<'_>> = selection
@@ -115,11 +119,18 @@ fn plain(selections: &[Selection]) -> BTreeMap<SourceId, (bool, BTreeMap<&str, P
                 (tool.name.as_str(), (tool.enabled, names.0, names.1, tool.check_arguments))
             })
             .collect();
-        if selection.all || !tools.is_empty() {
-            plain.insert(selection.source, (selection.all, tools));
+        let (resources, prompts) = (names(&selection.resources), names(&selection.prompts));
+        let takes = |names: &Option<BTreeSet<&str>>| names.as_ref().is_none_or(|names| !names.is_empty());
+        if selection.all || !tools.is_empty() || takes(&resources) || takes(&prompts) {
+            plain.insert(selection.source, (selection.all, tools, resources, prompts));
         }
     }
     plain
+}
+
+/// Returns the names taken; `None` if everything is.
+fn names(take: &Take) -> Option<BTreeSet<&str>> {
+    (*take != Take::All).then(|| take.names().iter().map(String::as_str).collect())
 }
 
 fn says_more(tool: &PresetTool) -> bool {
@@ -140,12 +151,23 @@ mod tests {
             exposed_description: None,
             check_arguments: false,
         };
-        let all = Selection { source, all: true, tools: vec![tool("a", true), tool("b", false)] };
-        let same = Selection { source, all: true, tools: vec![tool("b", false)] };
-        let some = Selection { source, all: false, tools: vec![tool("a", true)] };
-        let nothing = Selection { source: SourceId::new(), all: false, tools: vec![tool("a", false)] };
+        let all =
+            Selection { tools: vec![tool("a", true), tool("b", false)], ..Selection::all_tools(source) };
+        let same = Selection { tools: vec![tool("b", false)], ..Selection::all_tools(source) };
+        let some = Selection { all: false, tools: vec![tool("a", true)], ..Selection::all_tools(source) };
+        let nothing =
+            Selection { all: false, tools: vec![tool("a", false)], ..Selection::all_tools(SourceId::new()) };
 
         assert_eq!(plain(std::slice::from_ref(&all)), plain(&[same, nothing]));
-        assert_ne!(plain(&[all]), plain(&[some]));
+        assert_ne!(plain(std::slice::from_ref(&all)), plain(&[some]));
+
+        let only = |names: &[&str]| Selection {
+            resources: Take::Only(names.iter().map(|name| (*name).to_owned()).collect()),
+            ..all.clone()
+        };
+        assert_eq!(plain(&[only(&["a", "b"])]), plain(&[only(&["b", "a"])]));
+        assert_eq!(plain(&[only(&[])]), plain(std::slice::from_ref(&all)));
+        let prompts = Selection { prompts: Take::All, ..all.clone() };
+        assert_ne!(plain(&[prompts]), plain(&[all]));
     }
 }

@@ -17,6 +17,7 @@ use serde_saphyr::Spanned;
 use url::Url;
 
 use super::Mistake;
+use crate::take::Taken;
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -119,6 +120,12 @@ pub(super) struct ToolsItem {
     pub(super) describe: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) check_arguments: BTreeSet<String>,
+    /// Resources and resource templates: `all`, `none` or a list of URIs and templates.
+    #[serde(default)]
+    pub(super) resources: Taken,
+    /// Prompts: `all`, `none` or a list of names.
+    #[serde(default)]
+    pub(super) prompts: Taken,
 }
 
 #[derive(Debug, Deserialize)]
@@ -284,6 +291,7 @@ pub(super) fn line<T>(item: &Spanned<T>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::take::TakenWord;
 
     #[test]
     fn a_mistake_names_its_line_and_never_shows_the_text_around_it() {
@@ -309,10 +317,14 @@ mod tests {
 
     #[test]
     fn the_form_of_the_guide_is_read() {
-        let text = "version: 1\nplans: [{name: small, calls_per_month: 1000}]\npresets:\n  - owner: ada\n    slug: all\n    visibility: public\n    anonymous: true\n    tools: [{ source: everything, allow: all }, { source: files, allow: [read, list], rename: {read: read_file} }]\nkeys: [{owner: ada, name: bench, secret_file: bench.key}]\n";
+        let text = "version: 1\nplans: [{name: small, calls_per_month: 1000}]\npresets:\n  - owner: ada\n    slug: all\n    visibility: public\n    anonymous: true\n    tools: [{ source: everything, allow: all, resources: all, prompts: [review] }, { source: files, allow: [read, list], rename: {read: read_file}, resources: none }]\nkeys: [{owner: ada, name: bench, secret_file: bench.key}]\n";
 
         let document = read(text).unwrap();
 
-        assert_eq!(document.presets[0].value.tools.as_ref().unwrap().len(), 2);
+        let tools = document.presets[0].value.tools.as_ref().unwrap();
+        assert_eq!(tools.len(), 2);
+        assert_eq!(tools[0].value.resources, Taken::Word(TakenWord::All));
+        assert_eq!(tools[0].value.prompts, Taken::Names(["review".to_owned()].into()));
+        assert_eq!(tools[1].value.prompts, Taken::default());
     }
 }

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use doorward::{
-    model::{KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId},
+    model::{KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId, Take},
     policy,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{ApplyError, Authority, Rooms};
+use crate::take::Taken;
 
 /// A document to be written. Members are named as in `document.rs`.
 #[derive(Default, Serialize)]
@@ -154,6 +155,11 @@ fn tools(taken: &Selection, names: &BTreeMap<SourceId, String>) -> Option<Value>
     let checked = named(|tool| tool.check_arguments);
     if !checked.is_empty() {
         item.insert("check_arguments".to_owned(), value(&checked));
+    }
+    for (name, take) in [("resources", &taken.resources), ("prompts", &taken.prompts)] {
+        if *take != Take::None {
+            item.insert(name.to_owned(), value(&Taken::from(take)));
+        }
     }
     Some(Value::Object(item))
 }

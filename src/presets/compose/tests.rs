@@ -4,14 +4,14 @@ use url::Url;
 use super::*;
 use crate::{
     clock::Ms,
-    model::{EraSetting, Health, Reach, SourceId, SourceName, TenantId, ToolHash},
+    model::{EraSetting, Health, Reach, SourceId, SourceName, Take, TenantId, ToolHash},
 };
 
 #[test]
 fn all_takes_what_is_accepted_and_not_switched_off() {
     let stock =
         stock("one", &[("a", ToolState::Accepted), ("b", ToolState::Accepted), ("c", ToolState::New)]);
-    let selection = Selection { source: stock.source.id, all: true, tools: vec![said("b", false, None)] };
+    let selection = Selection { tools: vec![said("b", false, None)], ..all(&stock) };
 
     let stocks = [stock];
     let selections = [selection];
@@ -24,8 +24,7 @@ fn all_takes_what_is_accepted_and_not_switched_off() {
 #[test]
 fn some_takes_only_what_is_named() {
     let stock = stock("one", &[("a", ToolState::Accepted), ("b", ToolState::Accepted)]);
-    let selection =
-        Selection { source: stock.source.id, all: false, tools: vec![said("b", true, Some("bee"))] };
+    let selection = Selection { all: false, tools: vec![said("b", true, Some("bee"))], ..all(&stock) };
 
     let (stocks, selections) = ([stock], [selection]);
 
@@ -64,8 +63,7 @@ fn a_later_source_cannot_take_a_name_away() {
 fn a_name_chosen_by_hand_wins_over_one_that_came_by_itself() {
     let first = stock("jira", &[("search", ToolState::Accepted)]);
     let second = stock("wiki", &[("find", ToolState::Accepted)]);
-    let by_hand =
-        Selection { source: second.source.id, all: false, tools: vec![said("find", true, Some("search"))] };
+    let by_hand = Selection { all: false, tools: vec![said("find", true, Some("search"))], ..all(&second) };
     let selections = [all(&first), by_hand];
     let stocks = [first, second];
 
@@ -76,14 +74,48 @@ fn a_name_chosen_by_hand_wins_over_one_that_came_by_itself() {
 }
 
 #[test]
+fn of_two_prompts_of_one_name_the_later_is_named_after_its_source() {
+    let mut stocks = [stock("one", &[]), stock("two", &[])];
+    for stock in &mut stocks {
+        let named = |name, state| tool(&stock.source, name, state);
+        stock.prompts = vec![
+            named("review", ToolState::Accepted),
+            named("new", ToolState::New),
+            named("gone", ToolState::Gone),
+        ];
+    }
+    let whole = |stock: &Stock| Selection { prompts: Take::All, ..all(stock) };
+    let selections = [whole(&stocks[1]), whole(&stocks[0])];
+
+    let composition = compose(&selections, &stocks);
+
+    let prompts: Vec<_> =
+        composition.prompts.iter().map(|one| (one.name.as_str(), one.source.name.as_str())).collect();
+    assert_eq!(prompts, [("review", "one"), ("two_review", "two")]);
+    assert_eq!(composition.held_prompts.len(), 2);
+}
+
+#[test]
+fn only_named_prompts_are_taken_where_some_are_named() {
+    let mut stocks = [stock("one", &[])];
+    stocks[0].prompts = ["a", "b"].map(|name| tool(&stocks[0].source, name, ToolState::Accepted)).into();
+    let some = Selection { prompts: Take::Only(vec!["b".into(), "gone".into()]), ..all(&stocks[0]) };
+    let none = all(&stocks[0]);
+
+    let names = |selection: &Selection| {
+        let composition = compose(std::slice::from_ref(selection), &stocks);
+        composition.prompts.iter().map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(names(&some), ["b"]);
+    assert!(names(&none).is_empty());
+}
+
+#[test]
 fn an_alias_ends_a_collision() {
     let first = stock("jira", &[("search", ToolState::Accepted)]);
     let second = stock("wiki", &[("search", ToolState::Accepted)]);
-    let alias = Selection {
-        source: second.source.id,
-        all: true,
-        tools: vec![said("search", true, Some("wiki_search"))],
-    };
+    let alias = Selection { tools: vec![said("search", true, Some("wiki_search"))], ..all(&second) };
     let selections = [all(&first), alias];
     let stocks = [first, second];
 
@@ -116,7 +148,7 @@ fn no_two_tools_ever_share_an_exposed_name() {
                         tools.push(said(word, dice.roll(5) > 0, Some(words[dice.roll(10)])));
                     }
                 }
-                Selection { source: stock.source.id, all: dice.roll(2) == 0, tools }
+                Selection { all: dice.roll(2) == 0, tools, ..all(stock) }
             })
             .collect();
 
@@ -140,7 +172,7 @@ fn names<'a>(chosen: &'a [Chosen<'_>]) -> Vec<&'a str> {
 }
 
 fn all(stock: &Stock) -> Selection {
-    Selection { source: stock.source.id, all: true, tools: Vec::new() }
+    Selection::all_tools(stock.source.id)
 }
 
 fn said(name: &str, enabled: bool, exposed_name: Option<&str>) -> PresetTool {
@@ -170,22 +202,25 @@ pub(in crate::presets) fn stock(name: &str, tools: &[(&str, ToolState)]) -> Stoc
         created_at: Ms(0),
         updated_at: Ms(0),
     };
-    let tool = |&(name, state): &(&str, ToolState)| {
-        let text = format!(
-            r#"{{"name":"{name}","description":"from {}","inputSchema":{{"type":"object"}}}}"#,
-            source.name
-        );
-        SourceTool {
-            source: source.id,
-            name: name.to_owned(),
-            definition: RawValue::from_string(text).unwrap(),
-            hash: ToolHash(String::new()),
-            accepted_definition: None,
-            state,
-            seen_at: Ms(0),
-        }
-    };
-    Stock { tools: tools.iter().map(tool).collect(), source }
+    let tools = tools.iter().map(|&(name, state)| tool(&source, name, state)).collect();
+    Stock::of_tools(source, tools)
+}
+
+/// Makes a tool or prompt of a source.
+pub(in crate::presets) fn tool(source: &Source, name: &str, state: ToolState) -> SourceTool {
+    let text = format!(
+        r#"{{"name":"{name}","description":"from {}","inputSchema":{{"type":"object"}}}}"#,
+        source.name
+    );
+    SourceTool {
+        source: source.id,
+        name: name.to_owned(),
+        definition: RawValue::from_string(text).unwrap(),
+        hash: ToolHash(String::new()),
+        accepted_definition: None,
+        state,
+        seen_at: Ms(0),
+    }
 }
 
 /// A small generator: the same numbers in every run.

@@ -1,10 +1,10 @@
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::*;
 use crate::{
     clock::Ms,
-    model::{PresetId, PresetStatus, PresetTool, Slug, TenantId, ToolState, Visibility},
-    presets::compose::tests::stock,
+    model::{PresetId, PresetStatus, PresetTool, Slug, SourceOffer, TenantId, ToolState, Visibility},
+    presets::compose::tests::{stock, tool},
 };
 
 #[test]
@@ -17,7 +17,7 @@ fn a_tool_is_found_by_its_exposed_name_and_nothing_else() {
         exposed_description: Some("Finds an \"issue\".".to_owned()),
         check_arguments: true,
     };
-    let selections = [Selection { source: stock.source.id, all: true, tools: vec![tool] }];
+    let selections = [Selection { tools: vec![tool], ..all(&stock) }];
 
     let table = build(&selections, &[stock]);
 
@@ -41,7 +41,7 @@ fn the_order_of_a_list_does_not_depend_on_how_it_was_chosen() {
     let forth = build(&[first.clone(), second.clone()], &[one.clone(), two.clone()]);
     let back = build(&[second, first], &[two, one]);
 
-    assert_eq!(forth.page(Era::Modern, None), back.page(Era::Modern, None));
+    assert_eq!(forth.page(ListKind::Tools, Era::Modern, None), back.page(ListKind::Tools, Era::Modern, None));
 }
 
 #[test]
@@ -51,9 +51,9 @@ fn pages_hold_every_tool_once_and_stay_in_their_bounds() {
     for era in [Era::Modern, Era::Legacy] {
         let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
         loop {
-            let page = table.page(era, cursor.as_deref()).unwrap();
+            let page = table.page(ListKind::Tools, era, cursor.as_deref()).unwrap();
             let listed = listed(&page);
-            assert!(listed.len() <= RouteTable::PAGE_TOOLS_MAX);
+            assert!(listed.len() <= RouteTable::PAGE_ENTRIES_MAX);
             assert!(page.result.len() <= RouteTable::PAGE_BYTES_MAX + 1000);
             seen.extend(listed);
             pages += 1;
@@ -75,14 +75,14 @@ fn a_large_definition_has_a_page_and_not_more() {
     for tool in &mut stock.tools {
         let padding = "x".repeat(200 * 1024);
         let text = format!(r#"{{"name":"{}","inputSchema":{{"x":"{padding}"}}}}"#, tool.name);
-        tool.definition = serde_json::value::RawValue::from_string(text).unwrap();
+        tool.definition = RawValue::from_string(text).unwrap();
     }
     let table = build(&[all(&stock)], &[stock]);
 
-    let first = table.page(Era::Modern, None).unwrap();
+    let first = table.page(ListKind::Tools, Era::Modern, None).unwrap();
 
     assert_eq!(listed(&first), ["jira_000"]);
-    let second = table.page(Era::Modern, first.next_cursor.as_deref()).unwrap();
+    let second = table.page(ListKind::Tools, Era::Modern, first.next_cursor.as_deref()).unwrap();
     assert_eq!(listed(&second), ["jira_001"]);
 }
 
@@ -90,13 +90,13 @@ fn a_large_definition_has_a_page_and_not_more() {
 fn a_cursor_stays_good_when_tools_come_and_go() {
     let before = many("jira", 450);
     let table = build(&[all(&before)], std::slice::from_ref(&before));
-    let cursor = table.page(Era::Legacy, None).unwrap().next_cursor.unwrap();
+    let cursor = table.page(ListKind::Tools, Era::Legacy, None).unwrap().next_cursor.unwrap();
     let mut after = before.clone();
     after.tools.remove(199);
     after.tools.remove(0);
     let table = build(&[all(&after)], &[after]);
 
-    let page = table.page(Era::Legacy, Some(&cursor)).unwrap();
+    let page = table.page(ListKind::Tools, Era::Legacy, Some(&cursor)).unwrap();
 
     assert_eq!(listed(&page)[0], "jira_200");
 }
@@ -106,20 +106,163 @@ fn a_cursor_that_is_none_of_ours_is_refused() {
     let table = build(&[], &[]);
 
     for wrong in ["", "page-1", "YQ", "!", &"A".repeat(5000)] {
-        assert_eq!(table.page(Era::Modern, Some(wrong)), None, "{wrong:?} was accepted");
+        assert_eq!(table.page(ListKind::Tools, Era::Modern, Some(wrong)), None, "{wrong:?} was accepted");
     }
-    let empty = table.page(Era::Modern, None).unwrap();
+    let empty = table.page(ListKind::Tools, Era::Modern, None).unwrap();
     assert_eq!((listed(&empty).len(), empty.next_cursor), (0, None));
 }
 
 #[test]
 fn a_definition_that_cannot_be_shown_costs_only_itself() {
     let mut stock = many("jira", 2);
-    stock.tools[0].definition = serde_json::value::RawValue::from_string("{}".to_owned()).unwrap();
+    stock.tools[0].definition = RawValue::from_string("{}".to_owned()).unwrap();
 
     let table = build(&[all(&stock)], &[stock]);
 
     assert_eq!(table.tools.len(), 1);
+}
+
+#[test]
+fn what_existed_before_resources_were_chosen_publishes_none() {
+    let stock = offering("files", &["file:///a"], &["file:///{+path}"], &["review"]);
+
+    let table = build(&[all(&stock)], &[stock]);
+
+    for kind in [ListKind::Resources, ListKind::Templates, ListKind::Prompts] {
+        assert!(entries(&table, kind).is_empty());
+    }
+    assert!(table.resource("file:///a").is_none() && table.prompt("review").is_none());
+    assert_eq!(table.capabilities().write(Era::Legacy), r#"{"logging":{},"tools":{"listChanged":true}}"#);
+}
+
+#[test]
+fn what_is_taken_is_listed_and_found_and_declared() {
+    let stock = offering("files", &["file:///b", "file:///a"], &["demo://{id}"], &["review", "hidden"]);
+    let source = stock.source.id;
+    let selection = Selection {
+        resources: Take::Only(vec!["file:///a".into(), "demo://{id}".into()]),
+        prompts: Take::Only(vec!["review".into()]),
+        ..all(&stock)
+    };
+
+    let table = build(&[selection], &[stock]);
+
+    assert_eq!(entries(&table, ListKind::Resources), [r#"{"uri":"file:///a", "n":1.0}"#]);
+    assert_eq!(entries(&table, ListKind::Templates), [r#"{"uriTemplate":"demo://{id}", "n":1.0}"#]);
+    assert_eq!(table.prompts.len(), 1);
+    assert_eq!(&*table.prompt("review").unwrap().prompt_name, "review");
+    assert_eq!(table.resource("file:///a").unwrap().source, source);
+    assert_eq!(table.resource("demo://7").unwrap().uri, "demo://7");
+    assert!(table.resource("file:///b").is_none());
+    assert_eq!(table.resource_ref("demo://{id}").unwrap().source, source);
+    assert_eq!(table.sources(), [source]);
+    assert_eq!(
+        table.capabilities().write(Era::Legacy),
+        r#"{"logging":{},"completions":{},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"tools":{"listChanged":true}}"#
+    );
+}
+
+#[test]
+fn two_sources_that_collide_are_told_apart_everywhere() {
+    let mut stocks = ["one", "two"].map(|name| offering(name, &["ui://page"], &["demo://{id}"], &["review"]));
+    for stock in &mut stocks {
+        let name = stock.source.name.clone();
+        let text = format!(
+            r#"{{"name":"{name}_tool","inputSchema":{{}}, "_meta":{{"ui":{{"resourceUri":"ui://page"}},"ui/resourceUri":"ui://page"}}}}"#
+        );
+        stock.tools = vec![tool(&stock.source, &format!("{name}_tool"), ToolState::Accepted)];
+        stock.tools[0].definition = RawValue::from_string(text).unwrap();
+    }
+    let whole = |stock: &Stock| Selection { resources: Take::All, prompts: Take::All, ..all(stock) };
+    let selections = [whole(&stocks[0]), whole(&stocks[1])];
+    let two = stocks[1].source.id;
+
+    let table = build(&selections, &stocks);
+
+    let listed = entries(&table, ListKind::Resources);
+    assert_eq!(listed[1], r#"{"uri":"ui://page", "n":1.0}"#);
+    let marked = table.exposed_uri(two, "ui://page").into_owned();
+    assert!(marked.starts_with("ui://doorward-") && listed[0].contains(&marked), "{listed:?}");
+    let tools = entries(&table, ListKind::Tools);
+    assert_eq!(tools[0].matches(r#""ui://page""#).count(), 2);
+    assert_eq!(tools[1].matches(&format!("\"{marked}\"")).count(), 2);
+    let route = table.resource(&marked).unwrap();
+    assert_eq!((route.source, &*route.uri), (two, "ui://page"));
+    let templates = entries(&table, ListKind::Templates);
+    assert!(templates[0].contains("demo://doorward-") && templates[1].contains(r#""demo://{id}""#));
+    assert_eq!(&*table.prompt("two_review").unwrap().prompt_name, "review");
+    assert!(entries(&table, ListKind::Prompts)[1].contains(r#""name":"two_review""#));
+
+    let result = r#"{"content":[{"type":"resource_link","uri":"demo://7","name":"x"}]}"#;
+    let link = table.exposed_message(two, Raw::parse(result).unwrap()).unwrap();
+    assert!(table.exposed_message(stocks[0].source.id, Raw::parse(result).unwrap()).is_none());
+    let uri = Raw::parse(&link).unwrap().member("content").unwrap().elements().next().unwrap();
+    let uri = uri.member("uri").unwrap().as_str().unwrap();
+    assert_eq!(table.resource(&uri).unwrap().uri, "demo://7");
+}
+
+#[test]
+fn the_page_of_a_published_tool_can_be_read_without_taking_resources() {
+    let mut stock = stock("apps", &[("clock", ToolState::Accepted), ("held", ToolState::New)]);
+    for (tool, page) in stock.tools.iter_mut().zip(["ui://clock", "ui://held"]) {
+        let text = format!(
+            r#"{{"name":"{}","inputSchema":{{}},"_meta":{{"ui":{{"resourceUri":"{page}"}}}}}}"#,
+            tool.name
+        );
+        tool.definition = RawValue::from_string(text).unwrap();
+    }
+
+    let table = build(&[all(&stock)], &[stock]);
+
+    assert!(table.resource("ui://clock").is_some() && table.resource("ui://held").is_none());
+    assert!(table.capabilities().resources && entries(&table, ListKind::Resources).is_empty());
+}
+
+#[test]
+fn lists_are_alike_as_long_as_callers_see_the_same() {
+    let stock = offering("files", &["file:///a"], &[], &[]);
+    let whole = Selection { resources: Take::All, ..all(&stock) };
+    let before = build(std::slice::from_ref(&whole), std::slice::from_ref(&stock));
+    let mut after = stock.clone();
+    after.resources[0].definition =
+        RawValue::from_string(r#"{"uri":"file:///a", "n":2}"#.to_owned()).unwrap();
+
+    let after = build(&[whole], &[after]);
+
+    assert!(before.lists_alike(&after, ListKind::Tools));
+    assert!(!before.lists_alike(&after, ListKind::Resources));
+}
+
+/// Returns a source that offers these besides tools.
+fn offering(name: &str, resources: &[&str], templates: &[&str], prompts: &[&str]) -> Stock {
+    let mut stock = stock(name, &[]);
+    let source = stock.source.id;
+    let raw = |text: String| RawValue::from_string(text).unwrap();
+    let mut add = |kind, member, uris: &[&str]| {
+        stock.resources.extend(uris.iter().map(|uri| SourceResource {
+            source,
+            kind,
+            uri: (*uri).to_owned(),
+            definition: raw(format!(r#"{{"{member}":"{uri}", "n":1.0}}"#)),
+        }));
+    };
+    add(ResourceKind::Resource, "uri", resources);
+    add(ResourceKind::Template, "uriTemplate", templates);
+    stock.prompts = prompts.iter().map(|name| tool(&stock.source, name, ToolState::Accepted)).collect();
+    let capabilities =
+        r#"{"logging":{},"completions":{},"prompts":{},"resources":{"subscribe":true},"tools":{}}"#;
+    stock.offer = Some(SourceOffer {
+        capabilities: raw(capabilities.to_owned()),
+        instructions: String::new(),
+        seen_at: Ms(0),
+    });
+    stock
+}
+
+fn entries(table: &RouteTable, kind: ListKind) -> Vec<String> {
+    let page = table.page(kind, Era::Modern, None).unwrap();
+    let result = Raw::parse_bytes(&page.result).unwrap();
+    result.member(kind.member()).unwrap().elements().map(|entry| entry.get().to_owned()).collect()
 }
 
 fn listed(page: &ListPage) -> Vec<String> {
@@ -136,7 +279,7 @@ fn many(source: &str, count: usize) -> Stock {
 }
 
 fn all(stock: &Stock) -> Selection {
-    Selection { source: stock.source.id, all: true, tools: Vec::new() }
+    Selection::all_tools(stock.source.id)
 }
 
 fn build(selections: &[Selection], stocks: &[Stock]) -> RouteTable {

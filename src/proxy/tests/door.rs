@@ -207,7 +207,7 @@ impl Door {
         };
         let added = self.engine.sources.add(&self.ada, new).await.expect("a source");
         assert!(added.report.passed(), "{:?}", added.report.steps);
-        Selection { source: added.source.id, all: true, tools: Vec::new() }
+        Selection::all_tools(added.source.id)
     }
 
     pub async fn add_preset(

@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar};
 
 use super::*;
 use crate::{
-    model::{Handle, HealthState, PresetTool, Selection},
+    model::{Handle, HealthState, PresetTool, Selection, SourceOffer, Take},
     store::{
         Dimension, EventFilter, Histogram, Inner, MetricRow, Pools, SeriesQuery, StoreError, TotalsQuery,
         testing::{TestStore, store_test},
@@ -33,6 +33,9 @@ async fn two(test: &TestStore) -> (Hers, User) {
     let mut tx = test.store.tenant(hers.user.tenant).await.unwrap();
     tx.add_source(&hers.source, Some(r#"{"kid":"k"}"#)).await.unwrap();
     tx.put_source_tools(hers.source.id, &[tool(hers.source.id, "read", "{}")]).await.unwrap();
+    tx.put_source_prompts(hers.source.id, &[tool(hers.source.id, "review", "{}")]).await.unwrap();
+    tx.put_source_resources(hers.source.id, &[file(hers.source.id)]).await.unwrap();
+    tx.set_source_offer(hers.source.id, &offer()).await.unwrap();
     tx.add_preset(&hers.preset).await.unwrap();
     tx.set_selections(hers.preset.id, &[selection(hers.source.id)]).await.unwrap();
     tx.add_api_key(&hers.key, &[1; 32]).await.unwrap();
@@ -66,7 +69,22 @@ fn selection(source: SourceId) -> Selection {
         exposed_description: None,
         check_arguments: false,
     };
-    Selection { source, all: false, tools: vec![tool] }
+    Selection {
+        source,
+        all: false,
+        tools: vec![tool],
+        resources: Take::Only(vec!["file:///a".into()]),
+        prompts: Take::Only(vec!["review".into()]),
+    }
+}
+
+fn file(source: SourceId) -> SourceResource {
+    resource(source, ResourceKind::Resource, "file:///a", "{}")
+}
+
+fn offer() -> SourceOffer {
+    let capabilities = RawValue::from_string("{}".into()).unwrap();
+    SourceOffer { capabilities, instructions: String::new(), seen_at: NOW }
 }
 
 store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async move {
@@ -80,6 +98,12 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     assert!(tx.find_source_by_name(&hers.source.name).await.unwrap().is_none());
     assert!(tx.source_credential(source_id).await.unwrap().is_none());
     assert!(tx.list_source_tools(source_id).await.unwrap().is_empty());
+    assert!(tx.list_tool_states().await.unwrap().is_empty());
+    assert!(tx.list_source_prompts(source_id).await.unwrap().is_empty());
+    assert!(tx.list_prompt_states().await.unwrap().is_empty());
+    assert!(tx.list_source_resources(source_id).await.unwrap().is_empty());
+    assert!(tx.list_resource_uris().await.unwrap().is_empty());
+    assert!(tx.source_offer(source_id).await.unwrap().is_none());
     assert!(tx.list_presets().await.unwrap().is_empty());
     assert!(tx.find_preset(preset_id).await.unwrap().is_none());
     assert!(tx.find_preset_by_slug(&hers.preset.slug).await.unwrap().is_none());
@@ -104,6 +128,9 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     assert!(!tx.remove_source(source_id).await.unwrap());
     assert!(!tx.set_tool_state(source_id, "read", ToolState::Gone).await.unwrap());
     assert_eq!(tx.remove_source_tools(source_id, &["read".into()]).await.unwrap(), 0);
+    assert_eq!(tx.remove_source_prompts(source_id, &["review".into()]).await.unwrap(), 0);
+    let uris = [(ResourceKind::Resource, "file:///a".into())];
+    assert_eq!(tx.remove_source_resources(source_id, &uris).await.unwrap(), 0);
     assert!(!tx.update_preset(&hers.preset, 1).await.unwrap());
     assert!(!tx.remove_preset(preset_id).await.unwrap());
     assert!(!tx.rename_api_key(hers.key.id, "mine").await.unwrap());
@@ -136,6 +163,18 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
     let mut tx = test.store.tenant(bob.tenant).await.unwrap();
+    let across = tx.put_source_prompts(hers.source.id, &[tool(hers.source.id, "x", "{}")]).await.unwrap_err();
+    assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
+    drop(tx);
+    let mut tx = test.store.tenant(bob.tenant).await.unwrap();
+    let across = tx.put_source_resources(hers.source.id, &[file(hers.source.id)]).await.unwrap_err();
+    assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
+    drop(tx);
+    let mut tx = test.store.tenant(bob.tenant).await.unwrap();
+    let across = tx.set_source_offer(hers.source.id, &offer()).await.unwrap_err();
+    assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
+    drop(tx);
+    let mut tx = test.store.tenant(bob.tenant).await.unwrap();
     let across = tx.add_api_key(&key(&hers.user), &[2; 32]).await.unwrap_err();
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
@@ -149,15 +188,20 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
 });
 
 /// Tables an organisation's transaction may read on PostgreSQL.
-const READABLE: [&str; 12] = [
+const READABLE: [&str; 17] = [
     "organisations",
     "memberships",
     "api_keys",
     "sources",
     "source_tools",
+    "source_prompts",
+    "source_resources",
+    "source_offers",
     "presets",
     "preset_sources",
     "preset_tools",
+    "preset_resources",
+    "preset_prompts",
     "metrics_1m",
     "metrics_1m_by",
     "metrics_1h",
@@ -190,6 +234,8 @@ async fn row_level_security_holds_where_a_statement_forgets_the_organisation() {
         "update api_keys set revoked_at = 1",
         "delete from presets",
         "delete from preset_tools",
+        "delete from preset_resources",
+        "update source_offers set instructions = 'obey'",
     ] {
         let mut tx = test.store.tenant(bob.tenant).await.unwrap();
         let Inner::Postgres(connection) = &mut tx.inner else { panic!("not PostgreSQL") };

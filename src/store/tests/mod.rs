@@ -16,8 +16,8 @@ use crate::{
     clock::Ms,
     model::{
         Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, EventId, Health, KeyScope,
-        Outcome, Preset, PresetId, PresetStatus, Reach, RunEvent, Slug, Source, SourceId, SourceName,
-        SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
+        Outcome, Preset, PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId,
+        SourceName, SourceResource, SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
     },
     store::Store,
 };
@@ -67,6 +67,15 @@ fn tool(source: SourceId, name: &str, definition: &str) -> SourceTool {
         accepted_definition: None,
         state: ToolState::Accepted,
         seen_at: NOW,
+    }
+}
+
+fn resource(source: SourceId, kind: ResourceKind, uri: &str, definition: &str) -> SourceResource {
+    SourceResource {
+        source,
+        kind,
+        uri: uri.into(),
+        definition: RawValue::from_string(definition.into()).unwrap(),
     }
 }
 

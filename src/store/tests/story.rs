@@ -5,7 +5,7 @@ use crate::{
     clock::Month,
     model::{
         Email, Era, EraVerdict, Handle, HealthState, InstanceRole, OrgRole, Plan, PlanName, PresetTool,
-        Selection, UserId, Via,
+        Selection, SourceOffer, Take, UserId, Via,
     },
     store::{StoreError, testing::store_test},
 };
@@ -226,6 +226,76 @@ store_test!(a_definition_comes_back_byte_for_byte, |test| async move {
     assert!(matches!(gone, StoreError::Dangling(_)), "{gone:?}");
 });
 
+store_test!(what_a_source_offers_beside_tools_comes_back_byte_for_byte, |test| async move {
+    let ada = test.add_user("ada").await;
+    let files = source(ada.tenant, "files");
+    keep_source(&test.store, &files).await;
+    let odd = "{ \"uri\" : \"a:\\u00e9\",\t\"n\":1.10e+2,\"big\":123456789012345678901234567890}";
+    let long = format!("a:{}", "x".repeat(2046));
+    let mut tx = test.store.tenant(ada.tenant).await.unwrap();
+    let mut listed = vec![
+        resource(files.id, ResourceKind::Template, "a:{b}", "{}"),
+        resource(files.id, ResourceKind::Resource, &long, "{}"),
+        resource(files.id, ResourceKind::Resource, "a:é", odd),
+    ];
+    tx.put_source_resources(files.id, &listed).await.unwrap();
+    let uris = |found: &[SourceResource]| -> Vec<(ResourceKind, String)> {
+        found.iter().map(|one| (one.kind, one.uri.clone())).collect()
+    };
+    let found = tx.list_source_resources(files.id).await.unwrap();
+    assert_eq!(found.len(), 3);
+    let kept = found.iter().find(|one| one.uri == "a:é").unwrap();
+    assert_eq!((kept.kind, kept.definition.get()), (ResourceKind::Resource, odd));
+    assert_eq!(tx.list_resource_uris().await.unwrap().len(), 3);
+
+    listed[0].definition = RawValue::from_string("{\"new\":true}".into()).unwrap();
+    tx.put_source_resources(files.id, &listed[..1]).await.unwrap();
+    let gone = [(ResourceKind::Resource, long.clone()), (ResourceKind::Template, long)];
+    assert_eq!(tx.remove_source_resources(files.id, &gone).await.unwrap(), 1);
+    let mut found = tx.list_source_resources(files.id).await.unwrap();
+    found.sort_by(|a, b| a.uri.cmp(&b.uri));
+    assert_eq!(
+        uris(&found),
+        [(ResourceKind::Template, "a:{b}".into()), (ResourceKind::Resource, "a:é".into())]
+    );
+    assert_eq!(found[0].definition.get(), "{\"new\":true}");
+
+    let mut prompts = vec![tool(files.id, "b", "{}"), tool(files.id, "a", odd)];
+    tx.put_source_prompts(files.id, &prompts).await.unwrap();
+    prompts[1].accepted_definition = Some(prompts[1].definition.clone());
+    prompts[1].state = ToolState::Changed;
+    tx.put_source_prompts(files.id, &prompts[1..]).await.unwrap();
+    let found = tx.list_source_prompts(files.id).await.unwrap();
+    assert_eq!((found[0].name.as_str(), found[0].state), ("a", ToolState::Changed));
+    assert_eq!(found[0].accepted_definition.as_ref().unwrap().get(), odd);
+    assert!(tx.list_source_tools(files.id).await.unwrap().is_empty(), "a prompt is no tool");
+    assert_eq!(
+        tx.list_prompt_states().await.unwrap(),
+        [(files.id, "a".to_owned(), ToolState::Changed), (files.id, "b".to_owned(), ToolState::Accepted)]
+    );
+    assert_eq!(tx.remove_source_prompts(files.id, &["b".into(), "c".into()]).await.unwrap(), 1);
+
+    assert!(tx.source_offer(files.id).await.unwrap().is_none());
+    for instructions in ["first", "second\0"] {
+        let capabilities = RawValue::from_string("{ \"tools\":{}}".into()).unwrap();
+        let offer = SourceOffer { capabilities, instructions: instructions.into(), seen_at: NOW };
+        tx.set_source_offer(files.id, &offer).await.unwrap();
+    }
+    let offer = tx.source_offer(files.id).await.unwrap().unwrap();
+    assert_eq!(
+        (offer.capabilities.get(), offer.instructions.as_str()),
+        ("{ \"tools\":{}}", "second\u{fffd}")
+    );
+
+    tx.commit().await.unwrap();
+    let mut tx = test.store.tenant(ada.tenant).await.unwrap();
+    assert!(tx.remove_source(files.id).await.unwrap());
+    assert!(tx.list_resource_uris().await.unwrap().is_empty());
+    assert!(tx.source_offer(files.id).await.unwrap().is_none());
+    let gone = tx.put_source_resources(SourceId::new(), &listed).await.unwrap_err();
+    assert!(matches!(gone, StoreError::Dangling(_)), "{gone:?}");
+});
+
 store_test!(a_preset_keeps_its_selections_in_order, |test| async move {
     let ada = test.add_user("ada").await;
     let (files, mail) = (source(ada.tenant, "files"), source(ada.tenant, "mail"));
@@ -241,11 +311,13 @@ store_test!(a_preset_keeps_its_selections_in_order, |test| async move {
     };
     let selections = vec![
         Selection {
-            source: mail.id,
             all: false,
             tools: vec![picked("send", Some("post")), picked("read", None)],
+            resources: Take::Only(vec!["b:".into(), "a:{x}".into()]),
+            prompts: Take::All,
+            ..Selection::all_tools(mail.id)
         },
-        Selection { source: files.id, all: true, tools: Vec::new() },
+        Selection { prompts: Take::Only(Vec::new()), ..Selection::all_tools(files.id) },
     ];
     let mut tx = test.store.tenant(ada.tenant).await.unwrap();
     tx.add_preset(&notes).await.unwrap();

@@ -18,6 +18,7 @@ use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
     state::AppState,
+    take::Taken,
 };
 
 /// A preset.
@@ -66,6 +67,14 @@ pub(in crate::routes) struct SelectionBody {
     /// What is said of single tools.
     #[serde(default)]
     tools: Vec<SelectedTool>,
+    /// Which resources are taken: `all`, `none`, or a list of URIs and URI templates. `none` if
+    /// absent.
+    #[serde(default)]
+    resources: Taken,
+    /// Which prompts are taken: `all`, `none`, or a list of names; only accepted ones are
+    /// published. `none` if absent.
+    #[serde(default)]
+    prompts: Taken,
 }
 
 /// What a preset says of one tool.
@@ -100,12 +109,19 @@ impl From<SelectionBody> for Selection {
             exposed_description: tool.exposed_description,
             check_arguments: tool.check_arguments,
         });
-        Self { source: body.source, all: body.all, tools: tools.collect() }
+        Self {
+            source: body.source,
+            all: body.all,
+            tools: tools.collect(),
+            resources: (&body.resources).into(),
+            prompts: (&body.prompts).into(),
+        }
     }
 }
 
 impl From<Selection> for SelectionBody {
     fn from(selection: Selection) -> Self {
+        let (resources, prompts) = ((&selection.resources).into(), (&selection.prompts).into());
         let tools = selection.tools.into_iter().map(|tool| SelectedTool {
             name: tool.name,
             enabled: tool.enabled,
@@ -113,7 +129,7 @@ impl From<Selection> for SelectionBody {
             exposed_description: tool.exposed_description,
             check_arguments: tool.check_arguments,
         });
-        Self { source: selection.source, all: selection.all, tools: tools.collect() }
+        Self { source: selection.source, all: selection.all, tools: tools.collect(), resources, prompts }
     }
 }
 
