@@ -225,6 +225,7 @@ fn serve(folder: &Path) {
             progress: false,
             log_level: None,
             timeout: PATIENCE,
+            capabilities: Default::default(),
             partition: None,
         };
         match upstreams.link(&target).call(call).await {

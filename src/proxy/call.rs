@@ -7,12 +7,12 @@ use http::StatusCode;
 
 use crate::{
     fault::Fault,
-    mcp::{Message, Method, Raw, Revision, codes, response, translate},
+    mcp::{LogLevel, Message, Method, Raw, Revision, codes, response, translate},
     model::{Era, Outcome, Principal},
     presets::Route,
     proxy::{
         Guest, Proxy, ProxyAnswer, body,
-        exchange::{Asker, Call, Calling, Exchange, LEVELS, Note, level},
+        exchange::{Asker, Call, Calling, Exchange, Note, level},
         ledger::{Facts, Ledger},
         params,
         session::Session,
@@ -169,8 +169,9 @@ impl Proxy {
             name: Some(route.tool_name.to_string()),
             param_headers: route.exposed.param_headers.for_arguments(arguments),
             progress: asker.progress_token.is_some(),
-            log_level: asker.log_level.map(|level| LEVELS[level].to_owned()),
+            log_level: asker.log_level.map(|level| LogLevel::ALL[level]),
             timeout: self.call_timeout(),
+            capabilities: Default::default(),
             partition: None,
         }
     }

@@ -7,6 +7,7 @@ use url::Url;
 use crate::{
     changes::Change,
     clock::Ms,
+    mcp::ListKind,
     model::{
         Credential, EraSetting, EraVerdict, Health, HealthState, Member, OrgRole, Reach, Source, SourceId,
         SourceKind, SourceName, TenantId,
@@ -18,7 +19,7 @@ use crate::{
         link, may_manage, may_reach,
         trail::{REFRESH, TEST},
     },
-    upstream::{LinkState, ListKind, ProbeReport, Target, UpstreamError},
+    upstream::{LinkState, ProbeReport, Target, UpstreamError},
 };
 
 impl Sources {

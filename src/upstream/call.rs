@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use crate::{
-    mcp::Revision,
+    mcp::{Capabilities, LogLevel, Revision},
     upstream::{UpstreamError, http::HttpStream, mux::MuxStream},
 };
 
@@ -24,12 +24,16 @@ pub struct Call {
     pub param_headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether the caller wants to hear of progress.
     pub progress: bool,
-    /// The least severe log message the caller wants to hear of, as in `info`; modern sources only.
-    pub log_level: Option<String>,
+    /// The least severe log message the caller wants to hear of. A legacy source is told the least
+    /// severe that anybody on the same session asked for, and sends messages to others as well.
+    pub log_level: Option<LogLevel>,
     /// How long the whole call may take, its stream included.
     pub timeout: Duration,
-    /// Who may be asked; set when anybody can be, so that nothing that a legacy source remembers of
-    /// one principal reaches another.
+    /// What the caller can be asked in the middle of the call, and its extensions. A modern source is
+    /// told with the call; a legacy one in a session or a process for these capabilities.
+    pub capabilities: Capabilities,
+    /// Whose call it is; to be set when the caller can be asked anything, so that nothing that a legacy
+    /// source remembers of one principal reaches another.
     pub partition: Option<Partition>,
 }
 

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Answer, Call, LinkStatus, ListKind, Listing, Offer, ReplyBody, Target, UpstreamError, UpstreamLimits,
-    Watch, WatchFilter, http::HttpLink, offer, stdio::StdioLink, wire,
+    Answer, Call, LinkStatus, Listing, Offer, ReplyBody, Target, UpstreamError, UpstreamLimits, Watch,
+    WatchFilter, http::HttpLink, offer, stdio::StdioLink, wire,
 };
 use crate::{
     clock::Clock,
     egress::Egress,
-    mcp::codes,
+    mcp::{Capabilities, ListKind, codes},
     model::{EraVerdict, Reach},
 };
 
@@ -61,7 +61,7 @@ impl Link {
     /// Lists everything of one kind that the source offers, page after page. A source that does not
     /// know the method has none.
     pub async fn list(&self, kind: ListKind) -> Result<Listing, UpstreamError> {
-        let method = kind.method();
+        let method = kind.method().as_str();
         let mut items = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..self.limits.list_pages_max {
@@ -118,13 +118,14 @@ impl Link {
             |cursor| Bytes::from(serde_json::json!({ "cursor": cursor }).to_string()),
         );
         Call {
-            method: kind.method(),
+            method: kind.method().as_str(),
             params,
             name: None,
             param_headers: Vec::new(),
             progress: false,
             log_level: None,
             timeout: self.limits.list_timeout,
+            capabilities: Capabilities::default(),
             partition: None,
         }
     }

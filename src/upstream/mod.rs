@@ -40,7 +40,7 @@ use crate::{
 pub use call::{Answer, Call, Event, EventStream, Partition, QuestionId, Reply, ReplyBody};
 pub use error::UpstreamError;
 pub use link::Link;
-pub use offer::{ListKind, Listing, Offer};
+pub use offer::{Listing, Offer};
 pub use probe::{ProbeReport, Step, StepOutcome};
 pub use watch::{Notice, Watch, WatchFilter};
 

@@ -4,45 +4,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{ReplyBody, UpstreamError, wire};
-use crate::mcp::{Raw, Revision};
-
-/// A kind of thing that sources list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ListKind {
-    /// Tools.
-    Tools,
-    /// Resources.
-    Resources,
-    /// Templates of resources.
-    ResourceTemplates,
-    /// Prompts.
-    Prompts,
-}
-
-impl ListKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts];
-
-    /// Returns the method that lists it.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Tools => "tools/list",
-            Self::Resources => "resources/list",
-            Self::ResourceTemplates => "resources/templates/list",
-            Self::Prompts => "prompts/list",
-        }
-    }
-
-    /// Returns the member of the result that holds it.
-    pub fn member(self) -> &'static str {
-        match self {
-            Self::Tools => "tools",
-            Self::Resources => "resources",
-            Self::ResourceTemplates => "resourceTemplates",
-            Self::Prompts => "prompts",
-        }
-    }
-}
+use crate::mcp::{ListKind, Raw, Revision, ServerCapabilities, source_page};
 
 /// Everything of one kind that a source lists.
 #[derive(Clone, Debug)]
@@ -62,17 +24,13 @@ pub(super) struct Page {
 /// Reads one page of a list.
 pub(super) fn page(kind: ListKind, result: &[u8]) -> Result<Page, UpstreamError> {
     let broken = |how: &str| UpstreamError::Protocol {
-        detail: format!("its answer to `{}` cannot be read: {how}", kind.method()),
+        detail: format!("its answer to `{}` cannot be read: {how}", kind.method().as_str()),
     };
     let result = Raw::parse_bytes(result).map_err(|error| broken(&error.to_string()))?;
-    let items = result.member(kind.member()).filter(|items| items.is_array());
-    let items = items.ok_or_else(|| broken(&format!("there is no list `{}`", kind.member())))?;
-    let next = result.member("nextCursor").filter(|next| !next.is_null());
-    let next = next
-        .map(|next| next.as_str().ok_or_else(|| broken("`nextCursor` is no text")))
-        .transpose()?
-        .map(|next| next.into_owned());
-    Ok(Page { items: items.elements().map(Raw::to_boxed).collect(), next })
+    let page =
+        source_page(kind, result).ok_or_else(|| broken(&format!("there is no list `{}`", kind.member())))?;
+    let next = page.next_cursor.and_then(Raw::as_str).map(|next| next.into_owned());
+    Ok(Page { items: page.entries.into_iter().map(Raw::to_boxed).collect(), next })
 }
 
 /// What a source says of itself when it is first spoken to.
@@ -113,14 +71,9 @@ impl Offer {
         }
     }
 
-    /// Says whether the source has named a capability, as in `logging`, or a member of one, as in
-    /// `resources.subscribe`, that is not `false`.
-    pub fn has(&self, path: &str) -> bool {
-        let mut here = Raw::parse_bytes(&self.capabilities).ok();
-        for name in path.split('.') {
-            here = here.and_then(|here| here.member(name));
-        }
-        here.is_some_and(|found| !matches!(found.get(), "false" | "null"))
+    /// Returns what the source can do, read from its capabilities.
+    pub fn abilities(&self) -> ServerCapabilities {
+        Raw::parse_bytes(&self.capabilities).map(ServerCapabilities::read).unwrap_or_default()
     }
 }
 
@@ -140,8 +93,9 @@ mod tests {
         let offer = Offer::read(&legacy);
 
         assert_eq!(offer, Offer::read(&modern));
-        assert!(offer.has("logging") && offer.has("resources") && offer.has("resources.subscribe"));
-        assert!(!offer.has("resources.listChanged") && !offer.has("prompts") && !offer.has("prompts.x"));
+        let abilities = offer.abilities();
+        assert!(abilities.logging && abilities.resources && abilities.resources_subscribe);
+        assert!(!abilities.resources_changed && !abilities.prompts);
         assert_eq!(offer.instructions.as_deref(), Some("Be\nkind"));
         assert_eq!(offer.server_info.as_deref(), Some(&br#"{"name":"a"}"#[..]));
     }
@@ -167,7 +121,7 @@ mod tests {
 
         let items: Vec<&str> = page.items.iter().map(|item| item.get()).collect();
         assert_eq!((items, page.next.as_deref()), (vec![r#"{"name":"a", "x":1.0}"#, "7"], Some("")));
-        for broken in [r#"{"tools":[]}"#, r#"{"prompts":{}}"#, r#"{"prompts":[],"nextCursor":1}"#, "[]"] {
+        for broken in [r#"{"tools":[]}"#, r#"{"prompts":{}}"#, "[]"] {
             assert!(super::page(ListKind::Prompts, broken.as_bytes()).is_err(), "{broken}");
         }
     }

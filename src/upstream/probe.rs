@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{Link, ListKind, UpstreamError};
+use super::{Link, UpstreamError};
 use crate::{
     egress::Egress,
+    mcp::ListKind,
     model::{EraVerdict, Reach},
 };
 

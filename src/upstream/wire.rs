@@ -5,18 +5,16 @@ use bytes::Bytes;
 
 use super::{QuestionId, ReplyBody, UpstreamError};
 use crate::{
-    mcp::{Message, Raw, Revision, edit, error, write},
+    mcp::{Capabilities, LogLevel, Message, Raw, Revision, edit, error, translate::Ask, write},
     model::Era,
 };
 
-/// The members of `_meta` that every modern request carries. No capability is declared, so no
-/// source may ask anything back.
+/// The members of `_meta` that every modern request carries, when the caller declares nothing.
 const MODERN_META: &str = concat!(
     r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-    r#""io.modelcontextprotocol/clientCapabilities":{},"#,
     r#""io.modelcontextprotocol/clientInfo":{"name":"doorward","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#""}"#,
+    r#""},"io.modelcontextprotocol/clientCapabilities":{}"#,
 );
 
 /// What a request says of itself beyond its parameters.
@@ -29,7 +27,16 @@ pub(super) struct Envelope<'a> {
     /// Whether progress is wanted; the id serves as the token.
     pub(super) progress: bool,
     /// The log level wanted.
-    pub(super) log_level: Option<&'a str>,
+    pub(super) log_level: Option<LogLevel>,
+    /// What the caller declares; `None` = nothing.
+    pub(super) capabilities: Option<&'a Capabilities>,
+}
+
+impl Envelope<'_> {
+    /// Returns the envelope of a request that the link makes on its own behalf.
+    pub(super) fn own(id: u64, revision: Revision) -> Self {
+        Self { id, revision, progress: false, log_level: None, capabilities: None }
+    }
 }
 
 /// Writes a request around parameters that are a JSON object, or nothing.
@@ -53,10 +60,15 @@ fn meta_members(envelope: Envelope<'_>) -> Vec<u8> {
     if modern {
         meta.reserve(MODERN_META.len() + 48);
         meta.extend_from_slice(MODERN_META.as_bytes());
+        if let Some(capabilities) = envelope.capabilities {
+            // In the place of the empty object that the text ends with.
+            meta.truncate(meta.len() - 2);
+            meta.extend_from_slice(capabilities.write(envelope.revision).as_bytes());
+        }
     }
     if let Some(level) = envelope.log_level.filter(|_| modern) {
         meta.extend_from_slice(br#","io.modelcontextprotocol/logLevel":"#);
-        write::string(&mut meta, level);
+        write::string(&mut meta, level.as_str());
     }
     if envelope.progress {
         if !meta.is_empty() {
@@ -118,6 +130,12 @@ pub(super) fn refuse(id: &[u8], method: &str) -> Bytes {
         return write::response(id, b"{}");
     }
     error::render(Some(id), error::codes::METHOD_NOT_FOUND, "this client takes no requests", None)
+}
+
+/// Says whether somebody with these capabilities may be asked this.
+pub(super) fn may_ask(capabilities: &Capabilities, method: &str, params: &[u8]) -> bool {
+    Ask::parse(method)
+        .is_some_and(|ask| capabilities.missing_for(ask, Raw::parse_bytes(params).ok()).is_none())
 }
 
 /// Writes the answer to a question of a source's.
@@ -241,7 +259,7 @@ mod tests {
     use super::*;
 
     fn envelope(revision: Revision, progress: bool) -> Envelope<'static> {
-        Envelope { id: 7, revision, progress, log_level: None }
+        Envelope { progress, ..Envelope::own(7, revision) }
     }
 
     fn text(bytes: &Bytes) -> &str {
@@ -289,7 +307,7 @@ mod tests {
     #[test]
     fn a_modern_request_declares_its_version_and_no_capability() {
         let request = request(
-            Envelope { log_level: Some("info"), ..envelope(Revision::V2026_07_28, true) },
+            Envelope { log_level: Some(LogLevel::Info), ..envelope(Revision::V2026_07_28, true) },
             "tools/list",
             b"{}",
         );
@@ -301,6 +319,24 @@ mod tests {
         assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "doorward");
         assert_eq!(meta["io.modelcontextprotocol/logLevel"], "info");
         assert_eq!(meta["progressToken"], 7);
+    }
+
+    #[test]
+    fn a_modern_request_declares_what_the_caller_can_be_asked() {
+        let declared = Raw::parse(r#"{"elicitation":{"url":{}},"roots":{}}"#).unwrap();
+        let capabilities = Capabilities::read(declared);
+        let envelope =
+            Envelope { capabilities: Some(&capabilities), ..Envelope::own(7, Revision::V2026_07_28) };
+
+        let request = request(envelope, "tools/call", b"{}");
+
+        let value: serde_json::Value = serde_json::from_slice(&request).unwrap();
+        let meta = &value["params"]["_meta"];
+        assert_eq!(
+            meta["io.modelcontextprotocol/clientCapabilities"],
+            serde_json::json!({"elicitation": {"url": {}}, "roots": {}})
+        );
+        assert_eq!(meta["io.modelcontextprotocol/clientInfo"]["name"], "doorward");
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl HttpLink {
         wanted: &WatchFilter,
     ) -> Result<Option<Aside>, UpstreamError> {
         let id = self.next_id();
-        let envelope = wire::Envelope { id, revision: session.revision, progress: false, log_level: None };
+        let envelope = wire::Envelope::own(id, session.revision);
         let method = "subscriptions/listen";
         let question = Question {
             body: wire::request(envelope, method, &wanted.listen_params()),
@@ -133,7 +133,7 @@ impl HttpLink {
         params: &[u8],
     ) -> Result<bool, UpstreamError> {
         let id = self.next_id();
-        let envelope = wire::Envelope { id, revision: session.revision, progress: false, log_level: None };
+        let envelope = wire::Envelope::own(id, session.revision);
         let question =
             Question { body: wire::request(envelope, method, params), ..self.own_question(id, method) };
         let posted = self.post(session, question).await?;
@@ -164,7 +164,7 @@ impl HttpLink {
             name: None,
             param_headers: &[],
             progress: false,
-            asks: false,
+            asks: None,
             deadline: Instant::now() + timeout,
             timeout,
         }

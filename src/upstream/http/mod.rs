@@ -120,7 +120,8 @@ impl HttpLink {
             id,
             revision: session.revision,
             progress: call.progress,
-            log_level: call.log_level.as_deref(),
+            log_level: call.log_level,
+            capabilities: Some(&call.capabilities).filter(|capabilities| !capabilities.is_empty()),
         };
         let question = Question {
             id,
@@ -129,7 +130,7 @@ impl HttpLink {
             name: call.name.as_deref(),
             param_headers: &call.param_headers,
             progress: call.progress,
-            asks: call.partition.is_some(),
+            asks: Some(&call.capabilities).filter(|capabilities| capabilities.can_be_asked()),
             deadline,
             timeout: call.timeout,
         };

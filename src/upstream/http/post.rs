@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     egress::{self, EgressError},
+    mcp::Capabilities,
     upstream::Reply,
 };
 
@@ -30,8 +31,8 @@ pub(super) struct Question<'a> {
     pub(super) name: Option<&'a str>,
     pub(super) param_headers: &'a [(HeaderName, HeaderValue)],
     pub(super) progress: bool,
-    /// Whether the caller can be asked.
-    pub(super) asks: bool,
+    /// What the caller can be asked; `None` = nothing.
+    pub(super) asks: Option<&'a Capabilities>,
     pub(super) deadline: Instant,
     /// The whole time the call was given, for the error's text.
     pub(super) timeout: Duration,

@@ -163,7 +163,7 @@ impl HttpLink {
         deadline: Instant,
     ) -> Result<Finished, UpstreamError> {
         let id = self.next_id();
-        let envelope = wire::Envelope { id, revision: session.revision, progress: false, log_level: None };
+        let envelope = wire::Envelope::own(id, session.revision);
         let question = Question {
             id,
             body: wire::request(envelope, method, params),
@@ -171,7 +171,7 @@ impl HttpLink {
             name: None,
             param_headers: &[],
             progress: false,
-            asks: false,
+            asks: None,
             deadline,
             timeout: self.limits.handshake_timeout,
         };

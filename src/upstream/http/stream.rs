@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     egress::{self, EgressError},
-    mcp::sse::Decoder,
+    mcp::{Capabilities, sse::Decoder},
     upstream::EventStream,
 };
 
@@ -29,8 +29,8 @@ pub(in crate::upstream) struct HttpStream {
     body: Incoming,
     decoder: Decoder,
     progress: bool,
-    /// Whether the caller can be asked.
-    asks: bool,
+    /// What the caller can be asked; `None` = nothing.
+    asks: Option<Box<Capabilities>>,
     /// The questions that wait for an answer.
     asked: Vec<QuestionId>,
     deadline: Instant,
@@ -49,7 +49,7 @@ impl HttpStream {
             body,
             decoder,
             progress: question.progress,
-            asks: question.asks,
+            asks: question.asks.cloned().map(Box::new),
             asked: Vec::new(),
             deadline: question.deadline,
             timeout: question.timeout,
@@ -132,7 +132,7 @@ impl HttpStream {
         if self.requests > REQUESTS_MAX {
             return None;
         }
-        if !self.asks || method == "ping" {
+        if !self.asks.as_ref().is_some_and(|asks| wire::may_ask(asks, &method, &params)) {
             self.cancel.tell(wire::refuse(&id, &method), None);
             return None;
         }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{QuestionId, ReplyBody, UpstreamError, watch::Hub, wire};
+use crate::mcp::Capabilities;
 
 pub(super) use stream::{MuxStream, Question, ask};
 
@@ -35,8 +36,8 @@ pub(super) struct Mux {
     ids: AtomicU64,
     /// Who wants to hear of changes.
     hub: Arc<Hub>,
-    /// Whether the source was told on this connection that it may ask.
-    asks: bool,
+    /// What the source was told on this connection that it may ask.
+    asks: Capabilities,
 }
 
 #[derive(Default)]
@@ -69,7 +70,7 @@ enum Note {
 
 impl Mux {
     /// Makes a connection that sends into this queue.
-    pub(super) fn new(outbox: mpsc::Sender<Bytes>, hub: Arc<Hub>, asks: bool) -> Self {
+    pub(super) fn new(outbox: mpsc::Sender<Bytes>, hub: Arc<Hub>, asks: Capabilities) -> Self {
         Self { outbox, pending: Mutex::default(), drained: Notify::new(), ids: AtomicU64::new(1), hub, asks }
     }
 
@@ -164,7 +165,7 @@ impl Mux {
     /// Passes a question on to the newest call that can be asked: a question names no call, and all
     /// calls of a connection that may ask are of one principal.
     fn question(&self, id: Bytes, method: String, params: Bytes) {
-        if method == "ping" || !self.asks {
+        if !wire::may_ask(&self.asks, &method, &params) {
             self.send_soon(wire::refuse(&id, &method));
             return;
         }

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{Mux, NOTES_MAX, Note, Waiter, died};
 use crate::{
-    mcp::Revision,
+    mcp::{Capabilities, LogLevel, Revision},
     upstream::{Answer, Event, EventStream, QuestionId, Reply, ReplyBody, UpstreamError, wire},
 };
 
@@ -20,7 +20,9 @@ pub(in crate::upstream) struct Question<'a> {
     pub(in crate::upstream) params: &'a [u8],
     /// Whether progress is wanted.
     pub(in crate::upstream) progress: bool,
-    pub(in crate::upstream) log_level: Option<&'a str>,
+    pub(in crate::upstream) log_level: Option<LogLevel>,
+    /// What the caller declares, for a modern source; `None` = nothing.
+    pub(in crate::upstream) capabilities: Option<&'a Capabilities>,
     /// Whether the caller can be asked.
     pub(in crate::upstream) asks: bool,
     /// Whether it is somebody's call; the link's own listening is none.
@@ -87,6 +89,7 @@ pub(in crate::upstream) async fn ask(
         revision: question.revision,
         progress: question.progress,
         log_level: question.log_level,
+        capabilities: question.capabilities,
     };
     let message = wire::request(envelope, question.method, question.params);
     match tokio::time::timeout_at(question.deadline, mux.send(message)).await {

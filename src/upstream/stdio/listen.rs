@@ -198,6 +198,7 @@ fn aside(revision: Revision, timeout: Duration) -> Question<'static> {
         params: b"{}",
         progress: false,
         log_level: None,
+        capabilities: None,
         asks: false,
         is_call: false,
         cancels: false,

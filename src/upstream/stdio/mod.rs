@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ms},
-    mcp::{Revision, write},
+    mcp::{Capabilities, Revision, write},
     model::{Era, EraSetting, EraVerdict},
 };
 
@@ -119,8 +119,9 @@ impl StdioLink {
             method: call.method,
             params: &call.params,
             progress: call.progress,
-            log_level: call.log_level.as_deref(),
-            asks: call.partition.is_some(),
+            log_level: call.log_level,
+            capabilities: Some(&call.capabilities).filter(|capabilities| !capabilities.is_empty()),
+            asks: call.capabilities.can_be_asked(),
             is_call: true,
             cancels: true,
             deadline,
@@ -288,7 +289,7 @@ impl StdioLink {
         let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| UpstreamError::Busy {
             what: format!("{} processes, which is as many as may run", self.limits.processes_max),
         })?;
-        let voice = Voice { hub: Arc::clone(&self.hub), asks: false };
+        let voice = Voice { hub: Arc::clone(&self.hub), asks: Capabilities::default() };
         Process::start(&self.command, &self.limits, &self.ring, permit, voice, self.clock.now())
     }
 
@@ -364,6 +365,7 @@ impl StdioLink {
             params,
             progress: false,
             log_level: None,
+            capabilities: None,
             asks: false,
             is_call: true,
             cancels: false,

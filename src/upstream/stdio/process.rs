@@ -30,7 +30,7 @@ use super::{
     program::{Command, Folder},
     ring::Ring,
 };
-use crate::clock::Ms;
+use crate::{clock::Ms, mcp::Capabilities};
 
 /// How long the last answers of a process that has ended may take to be read.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -54,8 +54,8 @@ pub(super) struct Process {
 pub(super) struct Voice {
     /// Who wants to hear of changes.
     pub(super) hub: Arc<Hub>,
-    /// Whether it is told that it may ask.
-    pub(super) asks: bool,
+    /// What it is told that it may ask.
+    pub(super) asks: Capabilities,
 }
 
 impl Process {

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    mcp::Revision,
+    mcp::{ListKind, Revision},
     model::{Auth, Era, EraSetting, EraVerdict},
     secret::Secret,
-    upstream::{Answer, Call, LinkState, ListKind, ReplyBody, Target, UpstreamError},
+    upstream::{Answer, Call, LinkState, ReplyBody, Target, UpstreamError},
 };
 
 #[tokio::test]

@@ -11,6 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::mcp::Capabilities;
+
 use super::{Answer, Call, Event, ReplyBody, UpstreamError};
 
 /// Returns a call of the tool `echo` with these arguments.
@@ -23,6 +25,7 @@ fn echo(arguments: &str) -> Call {
         progress: false,
         log_level: None,
         timeout: Duration::from_secs(20),
+        capabilities: Capabilities::default(),
         partition: None,
     }
 }
