@@ -3,7 +3,7 @@
 //! Everything that is not the member named stays as it was: unknown members, the spelling of
 //! numbers, the order of keys, white space.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use crate::mcp::{Raw, write};
 
@@ -62,6 +62,51 @@ pub fn splice(text: &str, range: Range<usize>, replacement: &str) -> String {
     out
 }
 
+/// Several replacements in one text, which is copied once. Everything between them keeps its bytes.
+#[derive(Debug)]
+pub struct Splices<'a> {
+    text: &'a str,
+    /// Ordered and apart from each other.
+    replacements: Vec<(Range<usize>, String)>,
+}
+
+impl<'a> Splices<'a> {
+    /// Begins with no replacement.
+    pub fn new(text: Raw<'a>) -> Self {
+        Self { text: text.get(), replacements: Vec::new() }
+    }
+
+    /// Puts another value in the place of one that lies in the text. A value that lies elsewhere, or
+    /// overlaps one replaced before, is left as it is.
+    pub fn replace(&mut self, value: Raw<'a>, replacement: String) {
+        let start = (value.as_bytes().as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        let Some(end) = start.checked_add(value.get().len()).filter(|end| *end <= self.text.len()) else {
+            return;
+        };
+        let place = self.replacements.partition_point(|(range, _)| range.end <= start);
+        if self.replacements.get(place).is_none_or(|(range, _)| range.start >= end) {
+            self.replacements.insert(place, (start..end, replacement));
+        }
+    }
+
+    /// Returns the text with the replacements; the text itself if there are none.
+    pub fn finish(self) -> Cow<'a, str> {
+        if self.replacements.is_empty() {
+            return Cow::Borrowed(self.text);
+        }
+        let grown: usize = self.replacements.iter().map(|(_, replacement)| replacement.len()).sum();
+        let mut out = String::with_capacity(self.text.len() + grown);
+        let mut from = 0;
+        for (range, replacement) in &self.replacements {
+            out.push_str(&self.text[from..range.start]);
+            out.push_str(replacement);
+            from = range.end;
+        }
+        out.push_str(&self.text[from..]);
+        Cow::Owned(out)
+    }
+}
+
 fn append(object: Raw<'_>, name: &str, value: &str) -> String {
     let text = object.get();
     let inner = text.strip_suffix('}').unwrap_or(text).trim_end();
@@ -94,6 +139,22 @@ mod tests {
             r#"{ "b": 1.0, "name" : "old","a":[1e5 , {"name":1}],"x":9007199254740993}"#
         );
         assert_eq!(set_member(Raw::parse("{ }").expect("JSON"), "x", "1"), r#"{"x":1}"#);
+    }
+
+    #[test]
+    fn several_replacements_leave_the_bytes_between_them_alone() {
+        let text = Raw::parse(r#"{ "a" : [1.0 , "x"], "b":{"c":null } }"#).expect("JSON");
+        let (a, b) = (text.member("a").expect("a"), text.member("b").expect("b"));
+        let x = a.elements().nth(1).expect("x");
+
+        let mut splices = Splices::new(text);
+        splices.replace(b.member("c").expect("c"), "[1]".to_owned());
+        splices.replace(x, "\"y\"".to_owned());
+        splices.replace(a, "overlaps".to_owned());
+        splices.replace(Raw::NULL, "lies elsewhere".to_owned());
+
+        assert_eq!(splices.finish(), r#"{ "a" : [1.0 , "y"], "b":{"c":[1] } }"#);
+        assert!(matches!(Splices::new(text).finish(), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::StatusCode;
 
-use crate::mcp::{Raw, write};
+use crate::{
+    mcp::{Raw, write},
+    model::Era,
+};
 
 /// The codes used on the wire.
 pub mod codes {
@@ -26,8 +30,27 @@ pub mod codes {
     pub const MISSING_CAPABILITY: i64 = -32021;
     /// The version asked for is not served.
     pub const UNSUPPORTED_VERSION: i64 = -32022;
+    /// Pages must be visited before the call is worth another try (2025-11-25).
+    pub const URL_ELICITATION_REQUIRED: i64 = -32042;
     /// The codes that only the specification may give out.
     pub const RESERVED: std::ops::RangeInclusive<i64> = -32099..=-32020;
+}
+
+/// Returns the HTTP status that an error is answered with (2026-07-28, HTTP binding); everything is 200
+/// in the legacy era, where a status speaks of the session only.
+pub fn http_status(era: Era, code: i64) -> StatusCode {
+    match (era, code) {
+        (Era::Modern, codes::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+        (
+            Era::Modern,
+            codes::HEADER_MISMATCH
+            | codes::MISSING_CAPABILITY
+            | codes::UNSUPPORTED_VERSION
+            | codes::PARSE
+            | codes::INVALID_REQUEST,
+        ) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
 }
 
 /// The error member of an answer.
@@ -45,6 +68,17 @@ impl ErrorObject {
     /// Makes one without data.
     pub fn new(code: i64, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), data: None }
+    }
+
+    /// Makes the one that refuses a request whose caller did not declare what it needs: a
+    /// ClientCapabilities object (2026-07-28).
+    pub fn missing_capability(required: String) -> Self {
+        let mut error = Self::new(
+            codes::MISSING_CAPABILITY,
+            "the request needs a capability that the client did not declare",
+        );
+        error.data = Some(format!(r#"{{"requiredCapabilities":{required}}}"#));
+        error
     }
 
     /// Returns the whole answer. An `id` of `None` is written as `null`: it could not be read.
@@ -79,4 +113,27 @@ pub fn relay(id: Raw<'_>, error: Raw<'_>) -> Bytes {
     out.extend_from_slice(error.as_bytes());
     out.push(b'}');
     out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_speaks_of_the_request_in_the_modern_era_only() {
+        assert_eq!(http_status(Era::Modern, codes::METHOD_NOT_FOUND), StatusCode::NOT_FOUND);
+        assert_eq!(http_status(Era::Legacy, codes::METHOD_NOT_FOUND), StatusCode::OK);
+        assert_eq!(http_status(Era::Modern, codes::MISSING_CAPABILITY), StatusCode::BAD_REQUEST);
+        assert_eq!(http_status(Era::Modern, codes::INVALID_PARAMS), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_missing_capability_is_named() {
+        let error = ErrorObject::missing_capability(r#"{"roots":{}}"#.to_owned());
+
+        assert_eq!(
+            error.render(None),
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32021,"message":"the request needs a capability that the client did not declare","data":{"requiredCapabilities":{"roots":{}}}}}"#
+        );
+    }
 }

@@ -8,7 +8,11 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::mcp::{Raw, capabilities::Object, edit, notifications, write};
+use crate::mcp::{
+    Raw, ServerCapabilities,
+    capabilities::{Object, extensions},
+    edit, notifications, write,
+};
 
 /// The member of `_meta` that names the listen request, with the type of its id.
 pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
@@ -74,6 +78,38 @@ impl Filter {
             uris: list("resourceSubscriptions")?,
             task_ids: list("taskIds")?,
         })
+    }
+
+    /// Returns what of it a server that can do this honours.
+    #[must_use]
+    pub fn honoured_by(mut self, offered: &ServerCapabilities) -> Self {
+        self.tools &= offered.tools_changed;
+        self.prompts &= offered.prompts_changed;
+        self.resources &= offered.resources_changed;
+        if !offered.resources_subscribe {
+            self.uris.clear();
+        }
+        if !offered.extensions.has(extensions::TASKS) {
+            self.task_ids.clear();
+        }
+        self
+    }
+
+    /// Says whether a notification is among what was asked for. Nothing else is ever sent on the
+    /// stream, progress and log messages least of all.
+    pub fn wants(&self, notification: &str, params: Raw<'_>) -> bool {
+        let is_listed = |texts: &[Box<str>], member| {
+            let text = params.member(member).and_then(Raw::as_str);
+            text.is_some_and(|text| texts.iter().any(|listed| **listed == *text))
+        };
+        match notification {
+            notifications::TOOLS_CHANGED => self.tools,
+            notifications::PROMPTS_CHANGED => self.prompts,
+            notifications::RESOURCES_CHANGED => self.resources,
+            notifications::RESOURCE_UPDATED => is_listed(&self.uris, "uri"),
+            notifications::TASK => is_listed(&self.task_ids, "taskId"),
+            _ => false,
+        }
     }
 
     /// Says whether nothing is told.
@@ -199,6 +235,29 @@ mod tests {
             end_result(raw("9")),
             r#"{"resultType":"complete","_meta":{"io.modelcontextprotocol/subscriptionId":9}}"#
         );
+    }
+
+    #[test]
+    fn only_what_was_asked_for_and_can_be_told_is_told() {
+        let asked = Filter {
+            tools: true,
+            prompts: true,
+            uris: vec!["a:b".into()],
+            task_ids: vec!["t".into()],
+            ..Filter::default()
+        };
+        let offered =
+            ServerCapabilities { tools_changed: true, resources_subscribe: true, ..Default::default() };
+
+        let honoured = asked.honoured_by(&offered);
+
+        assert_eq!(honoured.write(), r#"{"toolsListChanged":true,"resourceSubscriptions":["a:b"]}"#);
+        assert!(honoured.wants(notifications::TOOLS_CHANGED, raw("{}")));
+        assert!(!honoured.wants(notifications::PROMPTS_CHANGED, raw("{}")));
+        assert!(honoured.wants(notifications::RESOURCE_UPDATED, raw(r#"{"uri":"a:\u0062"}"#)));
+        assert!(!honoured.wants(notifications::RESOURCE_UPDATED, raw(r#"{"uri":"a:c"}"#)));
+        assert!(!honoured.wants(notifications::TASK, raw(r#"{"taskId":"t"}"#)));
+        assert!(!honoured.wants(notifications::PROGRESS, raw("{}")));
     }
 
     #[test]

@@ -24,11 +24,13 @@ mod revision;
 mod scan;
 pub mod sealed;
 pub mod sse;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 mod tool;
 pub mod trace;
 pub mod translate;
+pub mod uris;
 pub mod write;
 
 pub use capabilities::Capabilities;
