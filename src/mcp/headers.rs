@@ -1,14 +1,14 @@
 //! The HTTP headers of the protocol: names, the text that may stand in them, and arguments that a
 //! tool wants mirrored into them.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::mcp::Raw;
+use crate::mcp::{Method, Raw};
 
 /// The revision spoken.
 pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -96,6 +96,13 @@ fn is_marked(text: &str) -> bool {
         && text.ends_with(SENTINEL.1)
 }
 
+/// Returns the headers that mirror a request of a modern link: the method, and what it is about.
+pub fn mirrored(method: Method, params: Raw<'_>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let name = method.name_member().and_then(|member| params.member(member)?.as_str());
+    let method = (METHOD, HeaderValue::from_static(method.as_str()));
+    [Some(method), name.map(|name| (NAME, encode_value(&name)))].into_iter().flatten()
+}
+
 /// The arguments of one tool that are mirrored into headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParamHeaders(Vec<ParamHeader>);
@@ -143,8 +150,8 @@ impl ParamHeaders {
             let is_same = match (value, &expected) {
                 (None, None) => true,
                 (Some(value), Some(expected)) => decode_value(value).is_some_and(|text| {
-                    text == *expected
-                        || (argument.is_some_and(Raw::is_integer) && same_number(&text, expected))
+                    let is_number = argument.is_some_and(Raw::is_number);
+                    text == *expected || (is_number && whole_number(&text) == whole_number(expected))
                 }),
                 _ => false,
             };
@@ -156,8 +163,16 @@ impl ParamHeaders {
     }
 }
 
-fn same_number(left: &str, right: &str) -> bool {
-    matches!((left.parse::<i64>(), right.parse::<i64>()), (Ok(left), Ok(right)) if left == right)
+/// Reads a number that is whole, however it is written (`7`, `7.0`, `7e0`), and that every reader of
+/// JSON agrees on; `None` for all others.
+fn whole_number(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        return (-INTEGER_MAX..=INTEGER_MAX).contains(&number).then_some(number);
+    }
+    let number: f64 = text.parse().ok()?;
+    // The bound is far below the 2^63 that fits.
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within bounds")]
+    (number.fract() == 0.0 && number.abs() <= INTEGER_MAX as f64).then_some(number as i64)
 }
 
 fn find<'a>(arguments: Raw<'a>, path: &[String]) -> Option<Raw<'a>> {
@@ -168,14 +183,7 @@ fn argument_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
     match value.get() {
         "true" | "false" => Some(Cow::Borrowed(value.get())),
         _ if value.is_string() => value.as_str(),
-        text if value.is_integer() => {
-            let number: i64 = text.parse().ok()?;
-            (-INTEGER_MAX..=INTEGER_MAX).contains(&number).then(|| {
-                let mut text = String::new();
-                write!(text, "{number}").expect("a string takes everything");
-                Cow::Owned(text)
-            })
-        }
+        text if value.is_number() => whole_number(text).map(|number| Cow::Owned(number.to_string())),
         _ => None,
     }
 }
@@ -313,6 +321,46 @@ mod tests {
         let mut twice = headers.clone();
         twice.append("mcp-param-n", HeaderValue::from_static("7"));
         assert!(spec.check(&twice, Some(arguments)).is_err());
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let spec = spec(r#"{"properties":{"n":{"type":"integer","x-mcp-header":"N"}}}"#).expect("valid");
+        let check = |argument: &str, header: &'static str| {
+            let arguments = format!(r#"{{"n":{argument}}}"#);
+            let headers = [(HeaderName::from_static("mcp-param-n"), HeaderValue::from_static(header))];
+            spec.check(&headers.into_iter().collect(), Some(Raw::parse(&arguments).expect("JSON"))).is_ok()
+        };
+
+        for (argument, header) in
+            [("7", "7"), ("7", "7.0"), ("7.0", "7"), ("7e0", "7"), ("-0", "0"), ("\"7\"", "7")]
+        {
+            assert!(check(argument, header), "{argument} is {header}");
+        }
+        for (argument, header) in [
+            ("7", "8"),
+            ("7", "x"),
+            ("7.5", "7.5"),
+            ("\"7\"", "7.0"),
+            ("9007199254740993", "9007199254740993"),
+            ("7", "inf"),
+        ] {
+            assert!(!check(argument, header), "{argument} is not {header}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_mirrored_into_headers_by_its_method() {
+        let of = |method, params| mirrored(method, Raw::parse(params).expect("JSON")).collect::<HeaderMap>();
+
+        let read = of(Method::ResourcesRead, r#"{"uri":"a:ü"}"#);
+        let list = of(Method::ToolsList, "{}");
+
+        assert_eq!(
+            (&read["mcp-method"], &read["mcp-name"]),
+            (&HeaderValue::from_static("resources/read"), &encode_value("a:ü"))
+        );
+        assert_eq!(list.len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::mcp::{
     Capabilities, LogLevel, Raw,
     error::{ErrorObject, codes},
     scan::{ScanError, Scanner},
+    trace::Traceparent,
 };
 
 /// The prefix of the protocol's own members of `_meta`.
@@ -171,12 +172,20 @@ pub struct Meta<'a> {
     pub log_level: Option<Raw<'a>>,
     /// The token that progress is reported under.
     pub progress_token: Option<Raw<'a>>,
+    /// The trace it belongs to, as W3C Trace Context writes it (SEP-414).
+    pub traceparent: Option<Raw<'a>>,
 }
 
 impl Meta<'_> {
     /// Returns what the caller of this request can be asked.
     pub fn capabilities(&self) -> Capabilities {
         self.client_capabilities.map(Capabilities::read).unwrap_or_default()
+    }
+
+    /// Returns the trace the request belongs to, which Doorward continues; `None` if it names none that
+    /// is well-formed.
+    pub fn trace(&self) -> Option<Traceparent> {
+        Traceparent::parse(&self.traceparent?.as_str()?)
     }
 
     /// Returns the least level of log messages wanted for this request.
@@ -299,6 +308,7 @@ fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Meta<'a>, ScanError> {
         client_info: None,
         log_level: None,
         progress_token: None,
+        traceparent: None,
     };
     if scanner.peek() != Some(b'{') {
         meta.raw = scanner.value()?;
@@ -308,6 +318,7 @@ fn meta<'a>(scanner: &mut Scanner<'a>) -> Result<Meta<'a>, ScanError> {
         let value = scanner.value()?;
         match name {
             "progressToken" => meta.progress_token = Some(value),
+            "traceparent" => meta.traceparent = Some(value),
             _ => match name.strip_prefix(META_PREFIX) {
                 Some("protocolVersion") => meta.protocol_version = Some(value),
                 Some("clientCapabilities") => meta.client_capabilities = Some(value),

@@ -81,6 +81,11 @@ impl<'a> Raw<'a> {
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
     }
 
+    /// Says whether it is a number.
+    pub fn is_number(self) -> bool {
+        self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+    }
+
     /// Returns the text a string stands for; `None` if it is no string, or one with half a
     /// surrogate pair, which stands for no text.
     pub fn as_str(self) -> Option<Cow<'a, str>> {

@@ -3,8 +3,9 @@
 //! Inside Doorward messages have the shapes of 2026-07-28. What needs no change keeps its bytes.
 //!
 //! Tool calls are here, everything else that is relayed in [`relay`], what a source asks in
-//! [`question`].
+//! [`question`], and what older revisions do not know in [`content`].
 
+mod content;
 mod question;
 mod relay;
 
@@ -13,7 +14,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::{
-    mcp::{Raw, Revision, edit, error::codes, raw::ByteMembers, write},
+    mcp::{
+        Raw, Revision,
+        edit::{self, Splices},
+        error::codes,
+        raw::ByteMembers,
+        write,
+    },
     model::Era,
 };
 
@@ -78,9 +85,11 @@ impl<'a> Survey<'a> {
         self.result_type.filter(|said| *said != b"\"complete\"" && source.era() == Era::Modern)
     }
 
-    /// Says whether legacy callers can read the structured content as it is.
-    fn structured_suits_legacy(&self, wraps_output: bool) -> bool {
-        self.structured.is_none_or(|structured| structured.starts_with(b"{") && !wraps_output)
+    /// Says whether legacy callers can read the structured content as it is: objects since 2025-06-18,
+    /// which brought it.
+    fn structured_suits(&self, caller: Revision, wraps_output: bool) -> bool {
+        let is_known = caller >= Revision::V2025_06_18;
+        self.structured.is_none_or(|structured| is_known && structured.starts_with(b"{") && !wraps_output)
     }
 }
 
@@ -112,10 +121,11 @@ pub fn call_end(
         }
         Era::Legacy => {
             let is_clean = source.era() == Era::Legacy || (survey.result_type.is_none() && !survey.has_meta);
-            if is_clean && survey.structured_suits_legacy(wraps_output) {
+            let is_plain = !content::may_surprise(caller, result);
+            if is_clean && is_plain && survey.structured_suits(caller, wraps_output) {
                 write::response(id, result)
             } else {
-                edited(id, result, |result| for_legacy(source, result, wraps_output).into())
+                edited(id, result, |result| for_legacy(caller, source, result, wraps_output).into())
             }
         }
     };
@@ -140,24 +150,29 @@ fn edited<'a>(id: Raw<'_>, result: &'a [u8], edit: impl FnOnce(Raw<'a>) -> Cow<'
     }
 }
 
-fn for_legacy(source: Revision, result: Raw<'_>, wraps_output: bool) -> String {
+fn for_legacy(caller: Revision, source: Revision, result: Raw<'_>, wraps_output: bool) -> String {
     let mut text = Cow::Borrowed(result.get());
+    if let Some(content) =
+        result.member("content").filter(|_| content::may_surprise(caller, result.as_bytes()))
+    {
+        let mut splices = Splices::new(result);
+        content::blocks(caller, content, &mut splices);
+        text = splices.finish();
+    }
     if source.era() == Era::Modern {
         if result.member("resultType").is_some() {
-            text = Cow::Owned(edit::remove_member(result, "resultType"));
+            text = Cow::Owned(edit::remove_member(Raw::checked(&text), "resultType"));
         }
         text = without_server_info(text);
     }
     let Some(structured) = result.member("structuredContent") else { return text.into_owned() };
-    if structured.is_object() && !wraps_output {
-        return text.into_owned();
+    let is_unread = !structured.is_object() || caller < Revision::V2025_06_18;
+    let mut owned = text.into_owned();
+    if !structured.is_object() || wraps_output {
+        let wrapped = format!(r#"{{"result":{}}}"#, structured.get());
+        owned = edit::set_member(Raw::checked(&owned), "structuredContent", &wrapped);
     }
-    let wrapped = format!(r#"{{"result":{}}}"#, structured.get());
-    let mut owned = edit::set_member(Raw::checked(&text), "structuredContent", &wrapped);
-    if !structured.is_object() {
-        owned = with_text(&owned, structured);
-    }
-    owned
+    if is_unread { with_text(&owned, structured) } else { owned }
 }
 
 fn without_server_info(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -316,6 +331,33 @@ mod tests {
             error_for(LEGACY, raw(r#"{"code":-32002,"message":"x"}"#)).as_deref(),
             Some(r#"{"code":-32002,"message":"x"}"#)
         );
+    }
+
+    #[test]
+    fn callers_before_structured_content_read_it_as_text() {
+        let old = Revision::V2025_03_26;
+        let link = r#"{"content":[{"type":"resource_link","uri":"a:b","name":"n"}],"x":1.0}"#;
+
+        assert_eq!(
+            call(old, LEGACY, r#"{"content":[],"structuredContent":{"a":1.0}}"#, false),
+            r#"{"content":[{"type":"text","text":"{\"a\":1.0}"}],"structuredContent":{"a":1.0}}"#
+        );
+        let told = r#"{"content":[{"type":"text","text":"a"}],"structuredContent":{"a":1}}"#;
+        assert_eq!(call(old, LEGACY, told, false), told);
+        assert_eq!(
+            call(
+                old,
+                MODERN,
+                r#"{"resultType":"complete","content":[{"type":"resource_link","uri":"a:b","name":"n"}],"structuredContent":[]}"#,
+                false
+            ),
+            r#"{"content":[{"type":"text","text":"n: a:b"}],"structuredContent":{"result":[]}}"#
+        );
+        assert_eq!(
+            call(old, LEGACY, link, false),
+            r#"{"content":[{"type":"text","text":"n: a:b"}],"x":1.0}"#
+        );
+        assert_eq!(call(LEGACY, LEGACY, link, false), link);
     }
 
     #[test]

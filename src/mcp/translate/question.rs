@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::content;
 use crate::mcp::{Raw, Revision, edit, write};
 
 /// The most questions of one round, and the most answers.
@@ -63,14 +64,28 @@ impl Question<'_> {
         params.member("url")?.as_str()
     }
 
+    /// Says whether a caller of this revision can be asked it at all, whatever it declared: pages to
+    /// visit and choices of several came with 2025-11-25.
+    pub fn suits(&self, caller: Revision) -> bool {
+        match (self.ask, self.params) {
+            (Ask::Elicitation, Some(params)) if self.url().is_none() => content::form_suits(caller, params),
+            (Ask::Elicitation, _) => caller >= Revision::V2025_11_25,
+            (Ask::Sampling | Ask::Roots, _) => true,
+        }
+    }
+
     /// Returns the parameters as a legacy caller of this revision is sent them; empty if there are
     /// none. Revision 2025-11-25 wants an id for every page to visit, which is `elicitation_id`.
     pub fn legacy_params(&self, caller: Revision, elicitation_id: &str) -> String {
         let Some(params) = self.params else { return String::new() };
-        if self.url().is_some() && caller >= Revision::V2025_11_25 {
-            return edit::set_member(params, "elicitationId", &write::quoted(elicitation_id));
+        match self.ask {
+            Ask::Elicitation if self.url().is_some() => {
+                edit::set_member(params, "elicitationId", &write::quoted(elicitation_id))
+            }
+            Ask::Elicitation => content::form(caller, params).into_owned(),
+            Ask::Sampling => content::sampling_request(caller, params).into_owned(),
+            Ask::Roots => params.get().to_owned(),
         }
-        params.get().to_owned()
     }
 }
 
@@ -231,8 +246,13 @@ pub fn answers(input_responses: Raw<'_>) -> Option<Vec<(Cow<'_, str>, Raw<'_>)>>
 
 /// Returns a modern caller's answer as the result that a legacy source of this revision waits for.
 pub fn answer_for_source<'a>(ask: Ask, source: Revision, answer: Raw<'a>) -> Cow<'a, str> {
-    let _ = (ask, source);
-    without_result_type(answer)
+    if ask != Ask::Sampling {
+        return without_result_type(answer);
+    }
+    match content::sampled(source, answer) {
+        Cow::Borrowed(_) => without_result_type(answer),
+        Cow::Owned(text) => Cow::Owned(without_result_type(Raw::checked(&text)).into_owned()),
+    }
 }
 
 /// Returns a legacy caller's result as an entry of `inputResponses`.
@@ -426,5 +446,7 @@ mod tests {
 
         assert_eq!(sent, r#"{"mode":"url","url":"https://a.example","message":"m","elicitationId":"e1"}"#);
         assert_eq!(question.url().as_deref(), Some("https://a.example"));
+        assert!(question.suits(Revision::V2025_11_25));
+        assert!(!question.suits(Revision::V2025_06_18));
     }
 }

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{CallEnd, Survey, edited, kind_of, without_server_info};
+use super::{CallEnd, Survey, content, edited, kind_of, without_server_info};
 use crate::{
-    mcp::{CacheScope, Method, Raw, Revision, edit, write},
+    mcp::{
+        CacheScope, Method, Raw, Revision,
+        edit::{self, Splices},
+        write,
+    },
     model::Era,
 };
 
@@ -28,7 +32,7 @@ pub fn result_end(
     }
     let answer = match caller.era() {
         Era::Modern => edited(id, result, |result| for_modern(method, source, result, scope)),
-        Era::Legacy => edited(id, result, |result| for_legacy(method, source, result)),
+        Era::Legacy => edited(id, result, |result| for_legacy(method, caller, source, result)),
     };
     CallEnd::Complete { answer, is_error: false }
 }
@@ -54,15 +58,23 @@ fn for_modern<'a>(method: Method, source: Revision, result: Raw<'a>, scope: Cach
     text
 }
 
-fn for_legacy<'a>(method: Method, source: Revision, result: Raw<'a>) -> Cow<'a, str> {
+fn for_legacy<'a>(method: Method, caller: Revision, source: Revision, result: Raw<'a>) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(result.get());
+    if method == Method::PromptsGet && content::may_surprise(caller, result.as_bytes()) {
+        let mut splices = Splices::new(result);
+        let messages = result.member("messages").into_iter().flat_map(Raw::elements);
+        for block in messages.filter_map(|message| message.member("content")) {
+            content::block(caller, block, &mut splices);
+        }
+        text = splices.finish();
+    }
     if source.era() == Era::Legacy {
         return text;
     }
     let gone: &[&str] =
         if method.is_cacheable() { &["resultType", "ttlMs", "cacheScope"] } else { &["resultType"] };
     if result.members().any(|member| gone.iter().any(|name| member.is(name))) {
-        text = Cow::Owned(edit::remove_members(result, gone));
+        text = Cow::Owned(edit::remove_members(Raw::checked(&text), gone));
     }
     without_server_info(text)
 }
@@ -122,6 +134,21 @@ mod tests {
                 CacheScope::Private
             ),
             r#"{"completion":{"values":["a"]}}"#
+        );
+    }
+
+    #[test]
+    fn a_prompt_keeps_to_what_its_caller_knows() {
+        let prompt = r#"{"resultType":"complete","messages":[{"role":"user","content":{"type":"audio","data":"AA==","mimeType":"audio/wav"}}]}"#;
+        let told = |caller| end(Method::PromptsGet, caller, MODERN, prompt, CacheScope::Private);
+
+        assert_eq!(
+            told(Revision::V2024_11_05),
+            r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"urn:mcp:audio","mimeType":"audio/wav","blob":"AA=="}}}]}"#
+        );
+        assert_eq!(
+            told(Revision::V2025_03_26),
+            r#"{"messages":[{"role":"user","content":{"type":"audio","data":"AA==","mimeType":"audio/wav"}}]}"#
         );
     }
 
