@@ -16,7 +16,7 @@ use doorward::{
     metrics::Metrics,
     model::{
         BrowserSessionId, Credential, Email, Era, EraSetting, Handle, InstanceRole, Member, OrgRole,
-        PlanName, Reach, Selection, Slug, SourceName, TenantId, User, UserId, Via, Visibility,
+        PlanName, Reach, Selection, Slug, SourceName, TenantId, User, UserId, Via, Visibility, Whence,
     },
     presets::{NewPreset, Presets, RouteTable},
     sources::{NewSource, SourceSettings, Sources},
@@ -183,6 +183,7 @@ async fn owner(store: &Store) -> Result<Member, Box<dyn std::error::Error>> {
         instance_role: user.role,
         plan: user.plan,
         via: Via::BrowserSession(BrowserSessionId::new()),
+        whence: Whence::default(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, ops::Deref, sync::Arc};
 
-use doorward::{clock::Ms, engine::Engine};
+use doorward::{clock::Ms, engine::Engine, model::Whence};
 use http::request::Parts;
 use leptos::prelude::*;
 
@@ -41,11 +41,6 @@ impl Console {
     }
 }
 
-/// The address the request came from, put into the request's extensions by the server, which knows
-/// the proxies it may believe.
-#[derive(Clone, Copy, Debug)]
-pub struct CallerAddress(pub IpAddr);
-
 /// Makes the console's parts known to the pages and server functions of one request.
 pub fn provide(console: Console) {
     provide_context(console);
@@ -79,11 +74,15 @@ pub(crate) fn path_and_query() -> String {
         .unwrap_or_else(|| "/".to_owned())
 }
 
+/// Returns where the request came from, as the server said in its extensions: only that knows the
+/// proxies it may believe.
+pub(crate) fn whence() -> Whence {
+    use_context::<Parts>().and_then(|parts| parts.extensions.get::<Whence>().copied()).unwrap_or_default()
+}
+
 /// Returns the address the request came from; the unspecified one if the server did not say.
 pub(crate) fn caller_address() -> IpAddr {
-    use_context::<Parts>()
-        .and_then(|parts| parts.extensions.get::<CallerAddress>().copied())
-        .map_or(IpAddr::from([0, 0, 0, 0]), |address| address.0)
+    whence().address.unwrap_or(IpAddr::from([0, 0, 0, 0]))
 }
 
 /// Adds a header to the answer.

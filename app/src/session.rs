@@ -5,14 +5,15 @@ use std::sync::Arc;
 use doorward::{identity::Origin, model::Member, secret::Secret};
 
 use crate::{
-    context::{caller_address, console, cookie, header, respond_with},
+    context::{caller_address, console, cookie, header, respond_with, whence},
     trouble::Trouble,
 };
 
 /// Returns who is signed in; `None` if nobody is.
 pub(crate) async fn find() -> Result<Option<Arc<Member>>, Trouble> {
     let Some(cookie) = cookie(cookie_name()) else { return Ok(None) };
-    Ok(console().identity.find_session(&cookie).await?)
+    let found = console().identity.find_session(&cookie).await?;
+    Ok(found.map(|member| Arc::new(member.asking_from(whence()))))
 }
 
 /// Returns who is signed in, and refuses if nobody is. Every server function begins with it.
@@ -22,7 +23,11 @@ pub(crate) async fn member() -> Result<Arc<Member>, Trouble> {
 
 /// Says where the request comes from, for the list of browser sessions and the throttle.
 pub(crate) fn origin() -> Origin {
-    Origin { address: caller_address(), user_agent: header(http::header::USER_AGENT).unwrap_or_default() }
+    Origin {
+        address: caller_address(),
+        user_agent: header(http::header::USER_AGENT).unwrap_or_default(),
+        request: whence().request,
+    }
 }
 
 /// Returns the cookie of the browser session as sent.

@@ -47,7 +47,12 @@ impl AppState {
     /// `stopping` is cancelled.
     pub fn new(engine: Engine, settings: Settings, stopping: CancellationToken) -> Self {
         let https = settings.is_https();
-        let keeper = Arc::new(Doorkeeper { names: Names::new(&settings), https });
+        let keeper = Arc::new(Doorkeeper {
+            names: Names::new(&settings),
+            https,
+            trusted_proxies: settings.trusted_proxies.0.clone(),
+            body_timeout: Duration::from_millis(settings.body_timeout_ms),
+        });
         let console = Arc::new(ConsoleSettings {
             base_url: settings.base_url(),
             https,
@@ -79,7 +84,7 @@ impl AppState {
 
     /// Returns the caller's address.
     pub fn address(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
-        client_address(&self.0.settings.trusted_proxies.0, peer.0.ip(), headers)
+        client_address(&self.0.keeper.trusted_proxies, peer.0.ip(), headers)
     }
 
     /// Returns the places for live tails.

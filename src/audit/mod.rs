@@ -4,10 +4,11 @@
 //! One writer commits them in groups, hash-chained per organisation, and the call counters of
 //! `metrics` with them, in the same transaction: what is audited is measured, exactly once.
 //!
-//! What may be lost when the process is killed: the events of the last [`COMMIT_INTERVAL`] and those
-//! of a commit under way; while the database is slow, no more than [`QUEUE_MAX`] that wait and
-//! [`BATCH_MAX`] in the writer's hands. When the database takes nothing more, the queue fills up and
-//! [`Audit::admit`] refuses further calls: nothing happens unaudited.
+//! What may be lost when the process is killed: the events of the last [`COMMIT_INTERVAL`], those of
+//! a commit under way, and those that came while the commit before it was written; while the
+//! database is slow, no more than [`QUEUE_MAX`] that wait and [`BATCH_MAX`] in the writer's hands.
+//! When the database takes nothing more, the queue fills up and [`Audit::admit`] refuses further
+//! calls: nothing happens unaudited.
 //!
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.

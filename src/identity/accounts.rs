@@ -1,27 +1,32 @@
 //! Managing accounts and plans.
 
-use super::{Identity, IdentityError, NewUser, UserChange, password, record::Deed};
+use super::{
+    Identity, IdentityError, NewUser, UserChange, password,
+    record::{Deed, home},
+};
 use crate::{
     changes::Change,
-    model::{Action, Handle, InstanceRole, Member, Plan, PlanName, TenantId, User, UserId, Via},
+    model::{Action, Email, Handle, InstanceRole, Member, Plan, PlanName, TenantId, User, UserId, Via},
     policy::AdminPermit,
+    secret::Secret,
     store::{LIST_MAX, StoreError, SystemTx},
 };
 use std::sync::Arc;
-
-/// Returns the plan of an account that is given none.
-pub(super) fn default_plan(role: InstanceRole) -> PlanName {
-    let name = match role {
-        InstanceRole::Admin => "enterprise",
-        InstanceRole::Member => "free",
-    };
-    PlanName::parse(name).expect("both are names")
-}
 
 impl Identity {
     /// Returns all accounts by handle.
     pub async fn users(&self, _permit: &AdminPermit) -> Result<Vec<User>, IdentityError> {
         Ok(self.0.store.system_read().await?.list_users(None, LIST_MAX).await?)
+    }
+
+    /// Says why an account could not have this password. Makes nothing.
+    pub fn check_password(
+        &self,
+        password: &Secret,
+        handle: &Handle,
+        email: &Email,
+    ) -> Result<(), IdentityError> {
+        password::check(password, &[handle.as_str(), email.as_str()])
     }
 
     /// Makes an account.
@@ -66,9 +71,9 @@ impl Identity {
             None => None,
         };
 
-        // One at a time: two administrators who demote each other must not both succeed.
-        let _one_at_a_time = self.0.updating_users.lock().await;
         let mut tx = self.0.store.system().await?;
+        // Two administrators who demote each other must not both succeed.
+        tx.take_turn().await?;
         let Some(before) = tx.find_user(id).await? else {
             return Ok(None);
         };
@@ -82,7 +87,7 @@ impl Identity {
         if user.plan != before.plan {
             plan_exists(&mut tx, &user.plan).await?;
         }
-        if manages(&before) && !manages(&user) && is_last_admin(&mut tx, id).await? {
+        if manages(&before) && !manages(&user) && !tx.other_admins_exist(id).await? {
             return Err(IdentityError::LastAdmin);
         }
         tx.update_user(&user).await.map_err(taken)?;
@@ -104,25 +109,14 @@ impl Identity {
 
     /// Adds a plan, or replaces the one of that name. Holds on the next call.
     pub async fn save_plan(&self, permit: &AdminPermit, plan: &Plan) -> Result<(), IdentityError> {
-        let Plan {
-            name,
-            calls_per_month,
-            analyses_per_month,
-            concurrent_analyses,
-            sources_max,
-            retention_days,
-        } = plan;
-        let numbers = [calls_per_month, analyses_per_month, concurrent_analyses, sources_max, retention_days];
-        if numbers.into_iter().flatten().any(|number| *number < 0) {
-            return Err(IdentityError::BadPlan);
-        }
+        check_plan(plan)?;
+        let name = &plan.name;
         let mut tx = self.0.store.system().await?;
         tx.save_plan(plan).await?;
+        let home = home(&mut tx).await?;
         tx.commit().await?;
         self.0.changes.announce(Change::Plan(name.clone()));
-        if let Some(tenant) = permit.actor().tenant {
-            self.record(tenant, permit.actor(), Deed::done(Action::PlanChange, name.as_str()));
-        }
+        self.record_of_the_instance(home, permit.actor(), Deed::done(Action::PlanChange, name.as_str()));
         Ok(())
     }
 
@@ -146,17 +140,41 @@ impl Identity {
     fn user_changed(&self, permit: &AdminPermit, user: &User) {
         self.0.changes.announce(Change::User(user.id));
         let tenant = permit.actor().tenant.unwrap_or(user.tenant);
+        if manages(user) {
+            self.record_what_waited(user);
+        }
         self.record(tenant, permit.actor(), Deed::done(Action::UserChange, user.handle.as_str()));
     }
 }
 
-fn manages(user: &User) -> bool {
-    user.enabled && user.role == InstanceRole::Admin
+/// Says why a plan could not be kept.
+pub fn check_plan(plan: &Plan) -> Result<(), IdentityError> {
+    let Plan {
+        name: _,
+        calls_per_month,
+        analyses_per_month,
+        concurrent_analyses,
+        sources_max,
+        retention_days,
+    } = plan;
+    let numbers = [calls_per_month, analyses_per_month, concurrent_analyses, sources_max, retention_days];
+    if numbers.into_iter().flatten().any(|number| *number < 0) {
+        return Err(IdentityError::BadPlan);
+    }
+    Ok(())
 }
 
-async fn is_last_admin(tx: &mut SystemTx, id: UserId) -> Result<bool, StoreError> {
-    let users = tx.list_users(None, LIST_MAX).await?;
-    Ok(!users.iter().any(|user| user.id != id && manages(user)))
+/// Returns the plan of an account that is given none.
+pub fn default_plan(role: InstanceRole) -> PlanName {
+    let name = match role {
+        InstanceRole::Admin => "enterprise",
+        InstanceRole::Member => "free",
+    };
+    PlanName::parse(name).expect("both are names")
+}
+
+fn manages(user: &User) -> bool {
+    user.enabled && user.role == InstanceRole::Admin
 }
 
 async fn plan_exists(tx: &mut SystemTx, plan: &PlanName) -> Result<(), IdentityError> {

@@ -11,13 +11,14 @@ use super::{Identity, IdentityError, KeyError, NewKey, record::Deed, remembered:
 use crate::{
     changes::Change,
     clock::Ms,
-    model::{Action, ApiKey, ApiKeyId, KeyScope, Member, OrgRole},
+    model::{Action, ApiKey, ApiKeyId, KeyScope, Member, OrgRole, UserId},
     policy::{self, AccountPermit},
     secret::Secret,
+    store::ApiKeyRow,
 };
 
 /// How many keys in use a person may have.
-const KEYS_MAX: usize = 200;
+pub const KEYS_MAX: usize = 200;
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 100;
 /// How many presets a key may be limited to.
@@ -78,6 +79,28 @@ impl Identity {
         Ok((key, text))
     }
 
+    /// Returns the text of a key that is not made yet, for [`Identity::import_key`]: whoever keeps
+    /// it first cannot lose it between the making and the keeping.
+    pub fn new_key_text(&self) -> Result<Secret, IdentityError> {
+        token::new_key(ApiKeyId::new())
+    }
+
+    /// Says why a key could not be made for this person, with this text if one is given; `None` = for
+    /// somebody who has no account yet. Makes nothing.
+    pub async fn check_key(
+        &self,
+        user: Option<UserId>,
+        new: &NewKey,
+        text: Option<&Secret>,
+    ) -> Result<(), IdentityError> {
+        check(new.name.trim(), new, self.0.clock.now())?;
+        let Some(text) = text else { return Ok(()) };
+        match self.0.store.find_api_key(own_key(text)?).await? {
+            Some(row) if !is_that_key(&row, user, text) => Err(ANOTHER_KEY),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Makes an API key whose text exists already, as `doorward apply` reads it from a file. Does
     /// nothing if the person has that very key.
     pub async fn import_key(
@@ -86,24 +109,12 @@ impl Identity {
         new: NewKey,
         text: &Secret,
     ) -> Result<ApiKey, IdentityError> {
-        const NOT_OURS: IdentityError =
-            IdentityError::BadKey { why: "text is not one that this program could have made" };
         let permit = policy::may_use_account(member)?;
-        let id = token::parse_key(text.expose()).ok_or(NOT_OURS)?;
-        let characters: HashSet<_> = text.expose().bytes().rev().take(43).collect();
-        if characters.len() < 10 {
-            return Err(NOT_OURS);
-        }
+        let id = own_key(text)?;
         match self.0.store.find_api_key(id).await? {
             None => self.add_key(&permit, id, new, text).await,
-            Some(row) => {
-                let same = bool::from(row.secret_hash.ct_eq(&token::digest(text.expose())));
-                if same && row.key.user == permit.user() && row.key.revoked_at.is_none() {
-                    Ok(row.key)
-                } else {
-                    Err(IdentityError::BadKey { why: "id belongs to another key, or to a revoked one" })
-                }
-            }
+            Some(row) if is_that_key(&row, Some(permit.user()), text) => Ok(row.key),
+            Some(_) => Err(ANOTHER_KEY),
         }
     }
 
@@ -166,6 +177,7 @@ impl Identity {
             revoked_at: None,
         };
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        tx.take_turn().await?;
         let live = |key: &&ApiKey| {
             key.user == permit.user()
                 && key.revoked_at.is_none()
@@ -193,6 +205,25 @@ impl Identity {
 /// Says whether the person may see and revoke the key: it is theirs, or they manage the organisation.
 fn manages(member: &Member, key: &ApiKey) -> bool {
     key.user == member.user || member.org_role == OrgRole::Admin
+}
+
+const ANOTHER_KEY: IdentityError =
+    IdentityError::BadKey { why: "id belongs to another key, or to a revoked one" };
+
+/// Says whether what is stored is this text, of this person, and not revoked.
+fn is_that_key(row: &ApiKeyRow, user: Option<UserId>, text: &Secret) -> bool {
+    bool::from(row.secret_hash.ct_eq(&token::digest(text.expose())))
+        && Some(row.key.user) == user
+        && row.key.revoked_at.is_none()
+}
+
+/// Reads the id of a key that this program could have made.
+fn own_key(text: &Secret) -> Result<ApiKeyId, IdentityError> {
+    const NOT_OURS: IdentityError =
+        IdentityError::BadKey { why: "text is not one that this program could have made" };
+    let id = token::parse_key(text.expose()).ok_or(NOT_OURS)?;
+    let characters: HashSet<_> = text.expose().bytes().rev().take(43).collect();
+    if characters.len() < 10 { Err(NOT_OURS) } else { Ok(id) }
 }
 
 fn check(name: &str, new: &NewKey, now: Ms) -> Result<(), IdentityError> {

@@ -17,6 +17,7 @@ mod remembered;
 mod sessions;
 mod settings;
 mod setup;
+mod strangers;
 mod throttle;
 mod token;
 
@@ -31,6 +32,7 @@ use crate::{
     clock::{Clock, Ms},
     model::{
         ApiKeyId, BrowserSession, BrowserSessionId, Email, Handle, InstanceRole, KeyScope, Member, PlanName,
+        RunEvent, Whence,
     },
     secret::Secret,
     store::Store,
@@ -39,9 +41,13 @@ use epochs::Epochs;
 use password::Passwords;
 use remembered::Remembered;
 use setup::Setup;
+use strangers::Strangers;
 use throttle::Throttle;
+use uuid::Uuid;
 
+pub use accounts::{check_plan, default_plan};
 pub use error::{IdentityError, KeyError};
+pub use keys::KEYS_MAX;
 pub use settings::{IdentitySettings, PasswordCost};
 
 /// Where a request comes from.
@@ -51,6 +57,15 @@ pub struct Origin {
     pub address: IpAddr,
     /// What the browser says it is.
     pub user_agent: String,
+    /// The request's id, as in the logs; `None` if there is none.
+    pub request: Option<Uuid>,
+}
+
+impl Origin {
+    /// Returns what the audit log is told of it.
+    pub fn whence(&self) -> Whence {
+        Whence { address: Some(self.address), request: self.request }
+    }
 }
 
 /// A browser that has just signed in.
@@ -117,11 +132,13 @@ struct Inner {
     settings: IdentitySettings,
     passwords: Passwords,
     throttle: Mutex<Throttle>,
+    strangers: Mutex<Strangers>,
+    /// Events that wait for the first organisation there is to record them in.
+    unrecorded: Mutex<Vec<RunEvent>>,
     setup: Setup,
     epochs: Arc<Epochs>,
     keys: Remembered<ApiKeyId>,
     sessions: Remembered<BrowserSessionId>,
-    updating_users: tokio::sync::Mutex<()>,
 }
 
 impl Identity {
@@ -150,11 +167,12 @@ impl Identity {
             passwords: Passwords::new(&settings),
             settings,
             throttle: Mutex::new(Throttle::new()),
+            strangers: Mutex::new(Strangers::new()),
+            unrecorded: Mutex::default(),
             setup: Setup::default(),
             epochs,
             keys: Remembered::new(),
             sessions: Remembered::new(),
-            updating_users: tokio::sync::Mutex::default(),
         }))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use super::{
     Identity, IdentityError, NewSession, Origin,
     password::{self, Checked},
-    record::Deed,
+    record::{Deed, home},
     remembered::Known,
     token,
 };
@@ -45,14 +45,26 @@ impl Identity {
     ) -> Result<NewSession, IdentityError> {
         let login = login.trim().to_lowercase();
         if login.len() > LOGIN_BYTES_MAX || password.expose().len() > password::BYTES_MAX {
+            self.record_unchecked(&login, origin, "longer than any name or password").await;
             return Err(IdentityError::WrongCredentials);
         }
-        self.throttle(|throttle, now| throttle.admit(&login, Some(origin.address), now))
-            .map_err(|retry_after| IdentityError::Throttled { retry_after })?;
+        let admitted = self.throttle(|throttle, now| throttle.admit(&login, Some(origin.address), now));
+        if let Err(retry_after) = admitted {
+            self.record_unchecked(&login, origin, "too many attempts").await;
+            return Err(IdentityError::Throttled { retry_after });
+        }
 
-        let found = self.0.store.system_read().await?.find_user_by_login(&login).await?;
+        let (found, home) = {
+            let mut tx = self.0.store.system_read().await?;
+            // Also where it will not be needed, since the time must not tell which accounts exist.
+            (tx.find_user_by_login(&login).await?, home(&mut tx).await?)
+        };
         let (user, hash) = found.unzip();
         let checked = self.0.passwords.check(password.clone(), hash).await?;
+        let Some(user) = user else {
+            self.record_stranger(home, &login, origin);
+            return Err(IdentityError::WrongCredentials);
+        };
         let user = self.let_in(user, checked, origin)?;
         self.throttle(|throttle, _| throttle.succeeded(&login, Some(origin.address)));
         if checked == Checked::RightButOutdated {
@@ -66,7 +78,7 @@ impl Identity {
     }
 
     /// Ends the browser session of a cookie, if there is one.
-    pub async fn sign_out(&self, cookie: &str) -> Result<(), IdentityError> {
+    pub async fn sign_out(&self, cookie: &str, origin: &Origin) -> Result<(), IdentityError> {
         let Some(member) = self.find_session(cookie).await? else {
             return Ok(());
         };
@@ -74,7 +86,7 @@ impl Identity {
             return Ok(());
         };
         self.end_session(&member, id).await?;
-        self.record_of(&member, Deed::done(Action::SignOut, ""));
+        self.record_of(&member.asking_from(origin.whence()), Deed::done(Action::SignOut, ""));
         Ok(())
     }
 
@@ -141,8 +153,12 @@ impl Identity {
         }
         // A borrowed browser is no way around the throttle.
         let throttled = format!("password of {}", permit.user());
-        self.throttle(|throttle, now| throttle.admit(&throttled, None, now))
-            .map_err(|retry_after| IdentityError::Throttled { retry_after })?;
+        if let Err(retry_after) = self.throttle(|throttle, now| throttle.admit(&throttled, None, now)) {
+            if let Some(reason) = self.worth_recording("too many attempts") {
+                self.record_of(member, Deed::refused(Action::PasswordChange, reason));
+            }
+            return Err(IdentityError::Throttled { retry_after });
+        }
         let (user, hash) = {
             let mut tx = self.0.store.system_read().await?;
             (tx.find_user(permit.user()).await?, tx.find_password(permit.user()).await?)
@@ -216,15 +232,11 @@ impl Identity {
             self.0.epochs.changed(id.0);
         }
         self.record_sign_in(user, origin, Deed::done(Action::SignIn, ""));
-        Ok(NewSession { cookie, session, member: Arc::new(member) })
+        Ok(NewSession { cookie, session, member: Arc::new(member.asking_from(origin.whence())) })
     }
 
-    /// Decides what becomes of a sign-in, and records a refusal if it is known whose.
-    fn let_in(&self, user: Option<User>, checked: Checked, origin: &Origin) -> Result<User, IdentityError> {
-        let Some(user) = user else {
-            tracing::info!("refused a sign-in to an account that does not exist");
-            return Err(IdentityError::WrongCredentials);
-        };
+    /// Decides what becomes of a sign-in to an account that exists, and records a refusal.
+    fn let_in(&self, user: User, checked: Checked, origin: &Origin) -> Result<User, IdentityError> {
         match checked {
             Checked::Wrong => {
                 self.record_sign_in(&user, origin, Deed::refused(Action::SignIn, "the password is wrong"));

@@ -55,8 +55,13 @@ impl Scene {
 
     /// Makes what another replica of the program would have.
     fn replica(&self) -> Identity {
-        let audit = Audit::new(self.store.clone(), Metrics::new(self.store.clone()));
-        Identity::new(self.store.clone(), audit, Changes::new(), self.clock.clone(), cheap_settings())
+        self.replica_on(self.store.clone())
+    }
+
+    /// Makes what another process would have that opened the database as this store.
+    fn replica_on(&self, store: Store) -> Identity {
+        let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
+        Identity::new(store, audit, Changes::new(), self.clock.clone(), cheap_settings())
     }
 
     async fn create_owner(&self) -> Result<NewSession, IdentityError> {
@@ -86,6 +91,11 @@ impl Scene {
             plan: None,
         };
         self.identity.add_user(&policy::operator_at_the_shell(), new).await.unwrap()
+    }
+
+    /// Returns what will be recorded from here on, whole.
+    fn recent(&self) -> tokio::sync::broadcast::Receiver<Arc<RunEvent>> {
+        self.events.resubscribe()
     }
 
     /// Returns what was recorded since the last time.
@@ -121,5 +131,5 @@ fn email(text: &str) -> Email {
 }
 
 fn origin(n: u8) -> Origin {
-    Origin { address: [192, 0, 2, n].into(), user_agent: "test\u{7}browser".into() }
+    Origin { address: [192, 0, 2, n].into(), user_agent: "test\u{7}browser".into(), request: None }
 }

@@ -76,7 +76,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Buckets that are full but for these; each is kept as the time at which it will be full again.
-struct Buckets<K> {
+pub(super) struct Buckets<K> {
     refill: Duration,
     /// How far in the future "full again" may lie.
     room: Duration,
@@ -84,17 +84,17 @@ struct Buckets<K> {
 }
 
 impl<K: Copy + Eq + Hash> Buckets<K> {
-    fn new(burst: u32, refill: Duration) -> Self {
+    pub(super) fn new(burst: u32, refill: Duration) -> Self {
         Self { refill, room: refill * burst, full_at: HashMap::new() }
     }
 
     /// Returns how long until there is a token; zero if there is one.
-    fn wait(&self, key: &K, now: Ms) -> Duration {
+    pub(super) fn wait(&self, key: &K, now: Ms) -> Duration {
         let full_at = self.full_at.get(key).copied().unwrap_or(now).max(now);
         (full_at.since(now) + self.refill).saturating_sub(self.room)
     }
 
-    fn take(&mut self, key: K, now: Ms) {
+    pub(super) fn take(&mut self, key: K, now: Ms) {
         if self.full_at.len() >= SUBJECTS_MAX && !self.full_at.contains_key(&key) {
             self.make_room(now);
         }

@@ -126,33 +126,46 @@ pub struct RunEvent {
     pub request_id: String,
 }
 
-#[cfg(test)]
 impl RunEvent {
-    /// Returns a call of `echo` that worked, for tests.
-    pub(crate) fn example(tenant: TenantId) -> Self {
+    /// Returns an action that worked, of which nothing else is known yet.
+    pub fn new(tenant: TenantId, at: Ms, action: Action) -> Self {
         Self {
             id: EventId::new(),
             tenant,
-            at: Ms(60_000),
-            action: Action::ToolCall,
+            at,
+            action,
             outcome: Outcome::Ok,
             reason: String::new(),
             user: None,
-            principal: "anonymous".into(),
+            principal: String::new(),
             key: None,
-            address: "127.0.0.1".into(),
-            client: "test 1".into(),
-            revision: "2026-07-28".into(),
+            address: String::new(),
+            client: String::new(),
+            revision: String::new(),
             preset: None,
             preset_slug: String::new(),
             source: None,
             source_name: String::new(),
-            subject: "echo".into(),
-            duration_us: 1000,
+            subject: String::new(),
+            duration_us: 0,
             request_bytes: 0,
             response_bytes: 0,
             argument_digest: String::new(),
             request_id: String::new(),
+        }
+    }
+
+    /// Returns a call of `echo` that worked, for tests.
+    #[cfg(test)]
+    pub(crate) fn example(tenant: TenantId) -> Self {
+        Self {
+            principal: "anonymous".into(),
+            address: "127.0.0.1".into(),
+            client: "test 1".into(),
+            revision: "2026-07-28".into(),
+            subject: "echo".into(),
+            duration_us: 1000,
+            ..Self::new(tenant, Ms(60_000), Action::ToolCall)
         }
     }
 }

@@ -14,6 +14,7 @@ mod principal;
 mod source;
 mod tool;
 mod user;
+mod whence;
 
 pub use event::{Action, Outcome, RunEvent};
 pub use id::{ApiKeyId, BrowserSessionId, EventId, PresetId, SourceId, TenantId, UserId};
@@ -29,6 +30,7 @@ pub use source::{
 };
 pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
 pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
+pub use whence::Whence;
 
 /// Writes and reads an enum without fields as one lower-case word, in Rust, JSON and SQL alike.
 macro_rules! words {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ApiKeyId, BrowserSessionId, Handle, InstanceRole, KeyScope, OrgRole, PlanName, TenantId, UserId,
+    ApiKeyId, BrowserSessionId, Handle, InstanceRole, KeyScope, OrgRole, PlanName, TenantId, UserId, Whence,
 };
 
 /// Who a caller turned out to be.
@@ -44,9 +44,19 @@ pub struct Member {
     pub plan: PlanName,
     /// How the person was recognised.
     pub via: Via,
+    /// Where the request came from that the person acts by. What is remembered of a person between
+    /// requests says nothing of it.
+    pub whence: Whence,
 }
 
 impl Member {
+    /// Returns the person acting by a request from there, so that whatever they do in it is audited
+    /// with where it came from.
+    #[must_use]
+    pub fn asking_from(&self, whence: Whence) -> Self {
+        Self { whence, ..self.clone() }
+    }
+
     /// Says whether the person manages the instance.
     pub fn is_instance_admin(&self) -> bool {
         self.instance_role == InstanceRole::Admin

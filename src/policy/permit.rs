@@ -1,6 +1,6 @@
 //! Proofs that a check was made. Their fields are private and only `policy` makes them.
 
-use crate::model::{ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via};
+use crate::model::{ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via, Whence};
 
 /// Its holder may look at what an organisation has.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +93,7 @@ impl AdminPermit {
     }
 
     pub(super) fn at_the_shell() -> Self {
-        Self { actor: Actor { user: None, handle: None, tenant: None, key: None } }
+        Self { actor: Actor { user: None, handle: None, tenant: None, key: None, whence: Whence::default() } }
     }
 
     /// Returns who asked.
@@ -142,6 +142,8 @@ pub struct Actor {
     pub tenant: Option<TenantId>,
     /// The API key used, if one was.
     pub key: Option<ApiKeyId>,
+    /// Where they asked from.
+    pub whence: Whence,
 }
 
 impl Actor {
@@ -155,6 +157,7 @@ impl Actor {
                 Via::ApiKey { id, .. } => Some(*id),
                 Via::BrowserSession(_) | Via::Shell => None,
             },
+            whence: member.whence,
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     clock::Ms,
-    model::{ApiKeyId, BrowserSessionId, Handle, InstanceRole, PlanName, PresetId, Slug, UserId},
+    model::{ApiKeyId, BrowserSessionId, Handle, InstanceRole, PlanName, PresetId, Slug, UserId, Whence},
 };
 
 #[test]
@@ -109,6 +109,7 @@ fn person(role: InstanceRole) -> Member {
         instance_role: role,
         plan: PlanName::parse("free").unwrap(),
         via: Via::BrowserSession(BrowserSessionId::new()),
+        whence: Whence::default(),
     }
 }
 

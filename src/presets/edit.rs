@@ -16,10 +16,15 @@ impl Presets {
     pub async fn add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
         let id = PresetId::new();
         let subject = Subject::Preset(id, new.slug.to_string());
-        self.audited(member, "add", subject, self.add_new(member, id, new)).await
+        self.audited(member, "add", subject, self.add_new(member, id, new, Run::Real)).await
     }
 
-    async fn add_new(&self, member: &Member, id: PresetId, new: NewPreset) -> Result<Preset> {
+    /// Says what [`Presets::add`] would, and makes nothing.
+    pub async fn rehearse_add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
+        self.add_new(member, PresetId::new(), new, Run::Rehearsal).await
+    }
+
+    async fn add_new(&self, member: &Member, id: PresetId, new: NewPreset, run: Run) -> Result<Preset> {
         let permit = may_manage(member)?;
         let now = self.0.clock.now();
         let title = match new.title.trim() {
@@ -44,7 +49,9 @@ impl Presets {
         check_selections(&mut tx, member, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
         tx.set_selections(id, &new.selections).await?;
-        self.commit(tx, &preset).await?;
+        if run == Run::Real {
+            self.commit(tx, &preset).await?;
+        }
         Ok(preset)
     }
 
@@ -57,7 +64,19 @@ impl Presets {
         version: i64,
     ) -> Result<Preset> {
         let subject = self.subject(member, id).await?;
-        self.audited(member, "edit", subject, self.change(member, id, change, None, Some(version))).await
+        let doing = self.change(member, id, change, None, Some(version), Run::Real);
+        self.audited(member, "edit", subject, doing).await
+    }
+
+    /// Says what [`Presets::update`] would, and changes nothing.
+    pub async fn rehearse_update(
+        &self,
+        member: &Member,
+        id: PresetId,
+        change: PresetChange,
+        version: i64,
+    ) -> Result<Preset> {
+        self.change(member, id, change, None, Some(version), Run::Rehearsal).await
     }
 
     /// Chooses what a preset takes, if it still has the version the editor saw.
@@ -70,7 +89,7 @@ impl Presets {
     ) -> Result<Preset> {
         let subject = self.subject(member, id).await?;
         let change = PresetChange { selections: Some(selections), ..PresetChange::default() };
-        let doing = self.change(member, id, change, None, Some(version));
+        let doing = self.change(member, id, change, None, Some(version), Run::Real);
         self.audited(member, "choose tools", subject, doing).await
     }
 
@@ -82,7 +101,7 @@ impl Presets {
             PresetStatus::Disabled => "switch off",
             PresetStatus::Archived => "archive",
         };
-        let doing = self.change(member, id, PresetChange::default(), Some(status), None);
+        let doing = self.change(member, id, PresetChange::default(), Some(status), None, Run::Real);
         self.audited(member, done, subject, doing).await
     }
 
@@ -93,6 +112,7 @@ impl Presets {
         change: PresetChange,
         status: Option<PresetStatus>,
         version: Option<i64>,
+        run: Run,
     ) -> Result<Preset> {
         let permit = may_manage(member)?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
@@ -125,7 +145,9 @@ impl Presets {
             return Err(self.stale(&before).await);
         }
         preset.version = before.version + 1;
-        self.commit(tx, &preset).await?;
+        if run == Run::Real {
+            self.commit(tx, &preset).await?;
+        }
         Ok(preset)
     }
 
@@ -171,6 +193,25 @@ impl Presets {
         // Not knowing who it was is no reason to hide that somebody was there.
         let by = last_editor(&self.0.store, preset.tenant, &preset.into()).await.ok().flatten();
         PresetError::Stale { by, version: preset.version, at: preset.updated_at }
+    }
+}
+
+/// Whether a change is to hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Real,
+    /// Everything is done as far as the commit, which is left out.
+    Rehearsal,
+}
+
+impl NewPreset {
+    /// Says what is wrong with it, as far as that shows without asking anybody.
+    pub fn check(&self) -> Result<()> {
+        if !self.title.trim().is_empty() {
+            check::title(self.title.trim())?;
+        }
+        check::description(&self.description)?;
+        check::visibility(self.visibility, self.anonymous)
     }
 }
 

@@ -16,6 +16,7 @@ mod edit;
 mod error;
 mod lists;
 mod mentions;
+mod missing;
 mod names;
 mod show;
 mod table;
@@ -29,7 +30,7 @@ use crate::{
     changes::Changes,
     clock::Clock,
     model::{Handle, Slug, Source},
-    presets::{cache::Tables, compose::Stock},
+    presets::{cache::Tables, compose::Stock, missing::Missing},
     sources::Sources,
     store::{Store, Tx},
 };
@@ -56,15 +57,20 @@ struct Inner {
     sources: Sources,
     clock: Clock,
     tables: Arc<Tables>,
+    missing: Arc<Missing>,
 }
 
 impl Presets {
     /// Begins with nothing remembered.
     pub fn new(store: Store, sources: Sources, clock: Clock, changes: Changes) -> Self {
         let tables = Arc::new(Tables::new());
-        let heard = Arc::clone(&tables);
-        changes.listen(move |change| heard.forget(change));
-        Self(Arc::new(Inner { store, sources, clock, tables }))
+        let missing = Arc::new(Missing::default());
+        let (heard, missed) = (Arc::clone(&tables), Arc::clone(&missing));
+        changes.listen(move |change| {
+            heard.forget(change);
+            missed.forget(change);
+        });
+        Self(Arc::new(Inner { store, sources, clock, tables, missing }))
     }
 
     /// Returns the route table of an address; `None` if there is no such preset. Answers from
@@ -77,7 +83,14 @@ impl Presets {
             return Ok(Some(table));
         }
         let (Ok(owner), Ok(slug)) = (Handle::parse(owner), Slug::parse(slug)) else { return Ok(None) };
-        self.0.tables.get_or_build(owner.as_str(), slug.as_str(), || self.build(&owner, &slug)).await
+        let (missing, now) = (&self.0.missing, self.0.clock.now());
+        let Err(generation) = missing.look(owner.as_str(), slug.as_str(), now) else { return Ok(None) };
+        let tables = &self.0.tables;
+        let found = tables.get_or_build(owner.as_str(), slug.as_str(), || self.build(&owner, &slug)).await?;
+        if found.is_none() {
+            missing.put(owner.as_str(), slug.as_str(), now, generation);
+        }
+        Ok(found)
     }
 
     async fn build(&self, owner: &Handle, slug: &Slug) -> Result<Option<Arc<RouteTable>>> {

@@ -8,9 +8,9 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, Credential, EraVerdict, Health, HealthState, Member, OrgRole, Source, SourceId, SourceName,
+        Auth, Credential, EraVerdict, Health, HealthState, Member, OrgRole, PlanName, Source, SourceId,
+        SourceName,
     },
-    policy::ManagePermit,
     secret::Secret,
     sources::{
         Added, Impact, NewSource, Removed, Result, SourceChange, SourceError, Sources, Subject, catalogue,
@@ -30,12 +30,27 @@ impl Sources {
         self.audited(member, "add", subject, self.add_new(member, id, new)).await
     }
 
+    /// Says whether this person may add this source.
+    pub fn may_add(member: &Member, new: &NewSource) -> Result<()> {
+        may_manage(member, OrgRole::Admin)?;
+        may_reach(member, &new.reach)
+    }
+
+    /// Returns how many sources a plan allows; `None` = unlimited.
+    pub async fn limit(&self, plan: &PlanName) -> Result<Option<i64>> {
+        let plan = self.0.store.system_read().await?.find_plan(plan).await?;
+        Ok(plan.and_then(|plan| plan.sources_max))
+    }
+
     async fn add_new(&self, member: &Member, id: SourceId, new: NewSource) -> Result<Added> {
         let permit = may_manage(member, OrgRole::Admin)?;
-        may_reach(member, &new.reach)?;
-        check::source(&new.reach, &new.credential)?;
+        Self::may_add(member, &new)?;
+        new.check()?;
         let sealed = credential::seal(&self.0.vault, permit.tenant(), id, &new.credential)?;
-        self.room_for_one(&permit, member, &new.name).await?;
+        let limit = self.limit(&member.plan).await?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        room_for_one(&mut tx, member, limit, &new.name).await?;
+        drop(tx);
 
         let now = self.0.clock.now();
         let mut source = Source {
@@ -65,9 +80,10 @@ impl Sources {
             (ProbeReport::default(), catalogue::Look::default())
         };
 
-        let _turn = self.0.adding.lock().await;
-        self.room_for_one(&permit, member, &source.name).await?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        // Others may have added meanwhile, and two at once must not pass the plan's limit.
+        tx.take_turn().await?;
+        room_for_one(&mut tx, member, limit, &source.name).await?;
         tx.add_source(&source, sealed.as_deref()).await.map_err(|error| taken(error, &source.name))?;
         tx.put_source_tools(id, &look.put).await?;
         self.commit(tx, Change::Source(source.tenant, id)).await?;
@@ -87,7 +103,19 @@ impl Sources {
         version: i64,
     ) -> Result<Source> {
         let subject = self.subject(member, id).await?;
-        self.audited(member, "edit", subject, self.change(member, id, change, Some(version))).await
+        let doing = self.change(member, id, change, Some(version), Run::Real);
+        self.audited(member, "edit", subject, doing).await
+    }
+
+    /// Says what [`Sources::update`] would, and changes nothing.
+    pub async fn rehearse_update(
+        &self,
+        member: &Member,
+        id: SourceId,
+        change: SourceChange,
+        version: i64,
+    ) -> Result<Source> {
+        self.change(member, id, change, Some(version), Run::Rehearsal).await
     }
 
     /// Switches a source on or off.
@@ -95,7 +123,7 @@ impl Sources {
         let subject = self.subject(member, id).await?;
         let change = SourceChange { enabled: Some(enabled), ..SourceChange::default() };
         let done = if enabled { "switch on" } else { "switch off" };
-        self.audited(member, done, subject, self.change(member, id, change, None)).await
+        self.audited(member, done, subject, self.change(member, id, change, None, Run::Real)).await
     }
 
     async fn change(
@@ -104,6 +132,7 @@ impl Sources {
         id: SourceId,
         change: SourceChange,
         version: Option<i64>,
+        run: Run,
     ) -> Result<Source> {
         let permit = may_manage(member, OrgRole::Admin)?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
@@ -159,6 +188,9 @@ impl Sources {
             return Err(self.stale(&before).await);
         }
         source.version = before.version + 1;
+        if run == Run::Rehearsal {
+            return Ok(source);
+        }
         self.commit(tx, Change::Source(source.tenant, id)).await?;
         if !source.enabled {
             self.0.upstreams.close(id);
@@ -175,6 +207,18 @@ impl Sources {
         let kept = credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?;
         let (kept, declared) = (credential::to_json(&kept), credential::to_json(declared));
         Ok(bool::from(kept.as_slice().ct_eq(declared.as_slice())))
+    }
+
+    /// Returns what is not secret of a source's credential: the name of the user or of the header;
+    /// `None` if it has neither.
+    pub async fn credential_name(&self, member: &Member, id: SourceId) -> Result<Option<String>> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        let sealed = tx.source_credential(id).await?;
+        match credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?.auth {
+            Auth::None | Auth::Bearer(_) => Ok(None),
+            Auth::Basic { user: name, .. } | Auth::Header { name, .. } => Ok(Some(name)),
+        }
     }
 
     /// Deletes a source with its credential and its tools. Says which presets lose tools.
@@ -199,25 +243,25 @@ impl Sources {
         Ok(Removed { source, presets })
     }
 
-    /// Says whether the name is free and the plan holds one more source.
-    async fn room_for_one(&self, permit: &ManagePermit, member: &Member, name: &SourceName) -> Result<()> {
-        let plan = self.0.store.system_read().await?.find_plan(&member.plan).await?;
-        let mut tx: Tx = self.0.store.read(permit.tenant()).await?;
-        if tx.find_source_by_name(name).await?.is_some() {
-            return Err(SourceError::NameTaken { name: name.clone() });
-        }
-        match plan.and_then(|plan| plan.sources_max) {
-            Some(limit) if tx.count_sources().await? >= limit => {
-                Err(SourceError::Limit { plan: member.plan.to_string(), limit })
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Returns what the audit log calls a source of the member's organisation.
     pub(super) async fn subject(&self, member: &Member, id: SourceId) -> Result<Subject> {
         let source = self.find(member, id).await?.ok_or(SourceError::NotFound)?;
         Ok((&source).into())
+    }
+}
+
+/// Whether a change is to hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Real,
+    /// Everything is done as far as the commit, which is left out.
+    Rehearsal,
+}
+
+impl NewSource {
+    /// Says what is wrong with it, as far as that shows without asking anybody.
+    pub fn check(&self) -> Result<()> {
+        check::source(&self.reach, &self.credential)
     }
 }
 
@@ -252,6 +296,19 @@ fn changed(
         };
     }
     Ok(Credential { auth, env: values })
+}
+
+/// Says whether the name is free and the plan holds one more source.
+async fn room_for_one(tx: &mut Tx, member: &Member, limit: Option<i64>, name: &SourceName) -> Result<()> {
+    if tx.find_source_by_name(name).await?.is_some() {
+        return Err(SourceError::NameTaken { name: name.clone() });
+    }
+    match limit {
+        Some(limit) if tx.count_sources().await? >= limit => {
+            Err(SourceError::Limit { plan: member.plan.to_string(), limit })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn taken(error: StoreError, name: &SourceName) -> SourceError {

@@ -62,6 +62,14 @@ impl Sources {
         .await
     }
 
+    /// Reaches a source as [`Sources::test`] does, and keeps and records nothing: for `doorward doctor`,
+    /// beside a program that may be running.
+    pub async fn try_out(&self, member: &Member, id: SourceId) -> Result<ProbeReport> {
+        let source = self.for_look(member, id).await?;
+        let target = Target { verdict: None, ..self.read_target(&source).await? };
+        self.probe(&target).await
+    }
+
     /// Asks a source for its tools, and holds what is new or another than accepted.
     pub async fn refresh(&self, member: &Member, id: SourceId) -> Result<CatalogueChange> {
         let subject = self.subject(member, id).await?;

@@ -23,7 +23,7 @@ mod view;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::{
     audit::Audit,
@@ -91,8 +91,6 @@ struct Inner {
     targets: Arc<Targets>,
     /// Bounds the probes people ask for.
     probes: Semaphore,
-    /// Taken while a source is counted and added, so that two at once do not pass a plan's limit.
-    adding: Mutex<()>,
 }
 
 impl Sources {
@@ -119,7 +117,6 @@ impl Sources {
             settings,
             changes,
             targets,
-            adding: Mutex::new(()),
         }))
     }
 

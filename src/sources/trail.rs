@@ -5,7 +5,7 @@ use crate::{
     audit::Audit,
     clock::{Clock, Ms},
     fault::Fault,
-    model::{Action, EventId, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId, Via},
+    model::{Action, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId, Via},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -91,32 +91,25 @@ impl Entry<'_> {
         };
         let (source, source_name) = source.unzip();
         let (preset, preset_slug) = preset.unzip();
+        let member = self.member;
         self.trail.audit.record(RunEvent {
-            id: EventId::new(),
-            tenant: self.member.tenant,
-            at: now,
-            action,
             outcome,
             reason,
-            user: Some(self.member.user),
-            principal: self.member.handle.to_string(),
-            key: match self.member.via {
+            user: Some(member.user),
+            principal: member.handle.to_string(),
+            key: match member.via {
                 Via::ApiKey { id, .. } => Some(id),
                 Via::BrowserSession(_) | Via::Shell => None,
             },
-            address: String::new(),
-            client: String::new(),
-            revision: String::new(),
+            address: member.whence.address_text(),
             preset,
             preset_slug: preset_slug.unwrap_or_default(),
             source,
             source_name: source_name.unwrap_or_default(),
             subject: self.done.to_owned(),
             duration_us: i64::try_from(now.since(self.begun).as_micros()).unwrap_or(i64::MAX),
-            request_bytes: 0,
-            response_bytes: 0,
-            argument_digest: String::new(),
-            request_id: String::new(),
+            request_id: member.whence.request_text(),
+            ..RunEvent::new(member.tenant, now, action)
         });
     }
 }

@@ -6,8 +6,8 @@ use crate::{
     clock::Ms,
     model::{ApiKey, ApiKeyId, Member, TenantId, UserId, Via},
     store::{
-        LIST_MAX, Pools, Result, Store, SystemTx, Tx, clean, on, orgs::MemberRow, read_hash, read_json,
-        write_json,
+        LIST_MAX, Pools, Result, Store, SystemTx, Tx, changed, clean, on, orgs::MemberRow, read_hash,
+        read_json, write_json,
     },
 };
 
@@ -155,22 +155,21 @@ impl Tx {
     /// Renames a key; `false` if there is no such key.
     pub async fn rename_api_key(&mut self, id: ApiKeyId, name: &str) -> Result<bool> {
         let tenant = self.tenant;
-        let changed = on!(self, |c| {
+        let changed = changed!(
+            self,
             query("update api_keys set name = $3 where tenant_id = $1 and id = $2")
                 .bind(tenant)
                 .bind(id)
                 .bind(clean(name))
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
+        );
         Ok(changed > 0)
     }
 
     /// Revokes a key; `false` if there is no such key or it was revoked before.
     pub async fn revoke_api_key(&mut self, id: ApiKeyId, now: Ms) -> Result<bool> {
         let tenant = self.tenant;
-        let changed = on!(self, |c| {
+        let changed = changed!(
+            self,
             query(
                 "update api_keys set revoked_at = $3
                  where tenant_id = $1 and id = $2 and revoked_at is null",
@@ -178,10 +177,7 @@ impl Tx {
             .bind(tenant)
             .bind(id)
             .bind(now)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
+        );
         Ok(changed > 0)
     }
 }

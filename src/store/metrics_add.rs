@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use sqlx::{QueryBuilder, query};
+use sqlx::{AssertSqlSafe, QueryBuilder, query};
 use uuid::Uuid;
 
 use crate::{
     clock::Ms,
     model::{PresetId, SourceId, TenantId},
     store::{
-        Histogram, Result, SystemTx, clean,
+        Histogram, Result, SystemTx, changed, clean,
         metrics::{BUCKET_COLUMNS, Counts, HOUR_MS, MINUTE_MS},
         on, pieces,
     },
@@ -120,61 +120,31 @@ impl SystemTx {
     /// each table. Returns how many rows went; call again while that is not zero.
     pub async fn prune_metrics(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
         let mut removed = 0;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1m where tenant_id = $1 and at in
-                    (select at from metrics_1m where tenant_id = $1 and at < $2 order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1m_by where tenant_id = $1 and at in
-                    (select distinct at from metrics_1m_by where tenant_id = $1 and at < $2
-                     order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
-        removed += on!(self, |c| {
-            query(
-                "delete from metrics_1h where tenant_id = $1 and at in
-                    (select distinct at from metrics_1h where tenant_id = $1 and at < $2
-                     order by at limit $3)",
-            )
-            .bind(tenant)
-            .bind(before)
-            .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
+        for table in ["metrics_1m", "metrics_1m_by", "metrics_1h"] {
+            let delete = format!(
+                "delete from {table} where tenant_id = $1 and at in
+                    (select distinct at from {table} where tenant_id = $1 and at < $2
+                     order by at limit $3)"
+            );
+            // Its text holds a name of this list and nothing else.
+            let delete = || AssertSqlSafe(delete.clone());
+            removed += changed!(self, query(delete()).bind(tenant).bind(before).bind(limit));
+        }
         Ok(removed)
     }
 
     /// Removes details by the minute from before `before`, of every organisation and at most
     /// `limit` minutes; the hours stay. Returns how many rows went.
     pub async fn prune_minute_details(&mut self, before: Ms, limit: i64) -> Result<u64> {
-        Ok(on!(self, |c| {
+        Ok(changed!(
+            self,
             query(
                 "delete from metrics_1m_by where at in
                     (select distinct at from metrics_1m_by where at < $1 order by at limit $2)",
             )
             .bind(before)
             .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?)
+        ))
     }
 }
 

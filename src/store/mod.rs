@@ -39,6 +39,7 @@ mod source_offers;
 mod source_tools;
 mod sources;
 mod sqlite;
+mod turn;
 mod users;
 mod vault;
 
@@ -50,9 +51,9 @@ mod tests;
 use std::{borrow::Cow, path::Path};
 
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query, query_scalar};
 
-use crate::{model::TenantId, secret::Secret};
+use crate::{clock::Ms, model::TenantId, secret::Secret};
 
 pub use api_keys::ApiKeyRow;
 pub use audit::EventFilter;
@@ -141,6 +142,15 @@ macro_rules! on {
 }
 use on;
 
+/// Runs a statement on whichever database the transaction is of, and returns how many rows it
+/// changed.
+macro_rules! changed {
+    ($tx:expr, $statement:expr) => {
+        $crate::store::on!($tx, |c| $statement.execute(c).await.map(|done| done.rows_affected()))?
+    };
+}
+use changed;
+
 impl Store {
     /// Opens the file, making it if absent, and migrates it.
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
@@ -205,6 +215,17 @@ impl Store {
             Pools::Postgres(pool) => query("select 1").execute(pool).await.map(drop)?,
         }
         Ok(())
+    }
+
+    /// Returns the time as the database's server has it; `None` if the database is a file.
+    pub async fn server_time(&self) -> Result<Option<Ms>> {
+        match &self.pools {
+            Pools::Sqlite { .. } => Ok(None),
+            Pools::Postgres(pool) => {
+                let now = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
+                Ok(Some(query_scalar(now).fetch_one(pool).await?))
+            }
+        }
     }
 
     /// Waits for transactions under way and closes every connection.

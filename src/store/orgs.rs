@@ -4,7 +4,7 @@ use sqlx::{FromRow, query_as};
 
 use crate::{
     clock::Ms,
-    model::{Handle, InstanceRole, Member, OrgRole, Organisation, PlanName, TenantId, UserId, Via},
+    model::{Handle, InstanceRole, Member, OrgRole, Organisation, PlanName, TenantId, UserId, Via, Whence},
     store::{LIST_MAX, Result, SystemTx, on, read_word},
 };
 
@@ -53,6 +53,7 @@ impl MemberRow {
             instance_role: read_word("users.role", &self.instance_role, InstanceRole::from_word)?,
             plan: self.plan,
             via,
+            whence: Whence::default(),
         })
     }
 }

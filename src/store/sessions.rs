@@ -5,7 +5,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use crate::{
     clock::Ms,
     model::{BrowserSession, BrowserSessionId, Member, TenantId, UserId, Via},
-    store::{LIST_MAX, Pools, Result, Store, SystemTx, clean, on, orgs::MemberRow},
+    store::{LIST_MAX, Pools, Result, Store, SystemTx, changed, clean, on, orgs::MemberRow},
 };
 
 #[derive(FromRow)]
@@ -151,14 +151,10 @@ impl SystemTx {
 
     /// Ends a session of that person; `false` if there is none of that id.
     pub async fn revoke_browser_session(&mut self, user: UserId, id: BrowserSessionId) -> Result<bool> {
-        let ended = on!(self, |c| {
-            query("delete from browser_sessions where user_id = $1 and id = $2")
-                .bind(user)
-                .bind(id)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
+        let ended = changed!(
+            self,
+            query("delete from browser_sessions where user_id = $1 and id = $2").bind(user).bind(id)
+        );
         Ok(ended > 0)
     }
 
@@ -180,16 +176,14 @@ impl SystemTx {
 
     /// Removes sessions that ended before `now`, at most `limit`. Returns how many.
     pub async fn remove_ended_browser_sessions(&mut self, now: Ms, limit: i64) -> Result<u64> {
-        Ok(on!(self, |c| {
+        Ok(changed!(
+            self,
             query(
                 "delete from browser_sessions where token_hash in
                     (select token_hash from browser_sessions where expires_at <= $1 order by expires_at limit $2)",
             )
             .bind(now)
             .bind(limit)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?)
+        ))
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use crate::{
     clock::Ms,
     model::{Email, Handle, InstanceRole, OrgRole, PlanName, TenantId, User, UserId},
-    store::{Inner, Result, SystemTx, on, read_word},
+    store::{Result, SystemTx, changed, on, read_word},
 };
 
 #[derive(FromRow)]
@@ -41,9 +41,6 @@ impl UserRow {
     }
 }
 
-/// Names the lock under which the first account is made.
-const FIRST_USER_LOCK: i64 = 0x646f_6f72_0001;
-
 impl SystemTx {
     /// Says whether anybody has an account.
     pub async fn users_exist(&mut self) -> Result<bool> {
@@ -52,13 +49,7 @@ impl SystemTx {
 
     /// Adds the very first account; `false` if there is one already. Two at once cannot both win.
     pub async fn add_first_user(&mut self, user: &User, password_hash: &str) -> Result<bool> {
-        // On SQLite the transaction is the only writer already.
-        if let Inner::Postgres(transaction) = &mut self.inner {
-            query("select pg_advisory_xact_lock($1)")
-                .bind(FIRST_USER_LOCK)
-                .execute(&mut **transaction)
-                .await?;
-        }
+        self.take_turn().await?;
         if self.users_exist().await? {
             return Ok(false);
         }
@@ -137,6 +128,29 @@ impl SystemTx {
         row.map(UserRow::user).transpose()
     }
 
+    /// Finds the oldest account that manages the instance and is not switched off; `None` before the
+    /// owner account is made.
+    pub async fn find_first_admin(&mut self) -> Result<Option<User>> {
+        let row: Option<UserRow> = on!(self, |c| {
+            query_as("select * from users where role = $1 and enabled order by created_at, id limit 1")
+                .bind(InstanceRole::Admin.word())
+                .fetch_optional(c)
+                .await
+        })?;
+        row.map(UserRow::user).transpose()
+    }
+
+    /// Says whether anybody but this person manages the instance.
+    pub async fn other_admins_exist(&mut self, than: UserId) -> Result<bool> {
+        Ok(on!(self, |c| {
+            query_scalar("select exists (select 1 from users where id <> $1 and role = $2 and enabled)")
+                .bind(than)
+                .bind(InstanceRole::Admin.word())
+                .fetch_one(c)
+                .await
+        })?)
+    }
+
     /// Finds an account and its password's hash by handle or e-mail address, in any case.
     pub async fn find_user_by_login(&mut self, login: &str) -> Result<Option<(User, String)>> {
         let login = login.trim().to_lowercase();
@@ -163,30 +177,24 @@ impl SystemTx {
     /// `false` if there is no such account. A taken address is `Conflict { what: "users.email" }`,
     /// an unknown plan `Dangling`.
     pub async fn update_user(&mut self, user: &User) -> Result<bool> {
-        let changed = on!(self, |c| {
+        let changed = changed!(
+            self,
             query("update users set email = $2, role = $3, plan = $4, enabled = $5 where id = $1")
                 .bind(user.id)
                 .bind(&user.email)
                 .bind(user.role.word())
                 .bind(&user.plan)
                 .bind(user.enabled)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
+        );
         Ok(changed > 0)
     }
 
     /// Replaces the hash of an account's password. `false` if there is no such account.
     pub async fn set_password(&mut self, id: UserId, password_hash: &str) -> Result<bool> {
-        let changed = on!(self, |c| {
-            query("update users set password_hash = $2 where id = $1")
-                .bind(id)
-                .bind(password_hash)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?;
+        let changed = changed!(
+            self,
+            query("update users set password_hash = $2 where id = $1").bind(id).bind(password_hash)
+        );
         Ok(changed > 0)
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     model::TenantId,
-    store::{Result, SystemTx, on, read_json},
+    store::{Result, SystemTx, changed, on, read_json},
 };
 
 /// A sealed text and its place.
@@ -35,6 +35,13 @@ struct FoundRow {
     credential: String,
 }
 
+impl From<FoundRow> for SealedRow {
+    fn from(row: FoundRow) -> Self {
+        let FoundRow { tenant_id: tenant, id: row, credential: sealed } = row;
+        Self { tenant, table: "sources", row, column: "credential", sealed }
+    }
+}
+
 /// Returns the name of the key a text is sealed under.
 pub(super) fn kid_of(sealed: &str) -> Result<String> {
     #[derive(Deserialize)]
@@ -57,22 +64,14 @@ impl SystemTx {
             .fetch_all(c)
             .await
         })?;
-        Ok(rows
-            .into_iter()
-            .map(|row| SealedRow {
-                tenant: row.tenant_id,
-                table: "sources",
-                row: row.id,
-                column: "credential",
-                sealed: row.credential,
-            })
-            .collect())
+        Ok(rows.into_iter().map(SealedRow::from).collect())
     }
 
     /// Replaces a sealed text if it is still the one read; `false` if somebody was faster.
     pub async fn replace_sealed(&mut self, row: &SealedRow, sealed: &str) -> Result<bool> {
         let kid = kid_of(sealed)?;
-        let replaced = on!(self, |c| {
+        let replaced = changed!(
+            self,
             query(
                 "update sources set credential = $4, credential_kid = $5
                  where tenant_id = $1 and id = $2 and credential = $3",
@@ -82,10 +81,7 @@ impl SystemTx {
             .bind(&row.sealed)
             .bind(sealed)
             .bind(&kid)
-            .execute(c)
-            .await
-            .map(|done| done.rows_affected())
-        })?;
+        );
         Ok(replaced > 0)
     }
 
@@ -99,21 +95,17 @@ impl SystemTx {
     /// Sets the first canary, or replaces `old`. `false` if somebody was faster.
     pub async fn set_vault_canary(&mut self, old: Option<&str>, sealed: &str) -> Result<bool> {
         let changed = match old {
-            None => on!(self, |c| {
+            None => changed!(
+                self,
                 query("insert into vault_canary (id, sealed) values (1, $1) on conflict (id) do nothing")
                     .bind(sealed)
-                    .execute(c)
-                    .await
-                    .map(|done| done.rows_affected())
-            })?,
-            Some(old) => on!(self, |c| {
+            ),
+            Some(old) => changed!(
+                self,
                 query("update vault_canary set sealed = $2 where id = 1 and sealed = $1")
                     .bind(old)
                     .bind(sealed)
-                    .execute(c)
-                    .await
-                    .map(|done| done.rows_affected())
-            })?,
+            ),
         };
         Ok(changed > 0)
     }

@@ -34,7 +34,7 @@ async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mist
     let identity = console().identity.clone();
     let session = identity.sign_in(login, password, &session::origin()).await.map_err(mistake)?;
     if let Some(replaced) = session::sent() {
-        identity.sign_out(&replaced).await?;
+        identity.sign_out(&replaced, &session::origin()).await?;
     }
     session::begin(&session.cookie);
     Ok(Onward::to(next))
@@ -58,7 +58,7 @@ pub async fn sign_out() -> Result<(), ServerFnError> {
 
 async fn end() -> Result<Onward, Mistake> {
     if let Some(cookie) = session::sent() {
-        console().identity.sign_out(&cookie).await?;
+        console().identity.sign_out(&cookie, &session::origin()).await?;
     }
     session::end();
     Ok(Onward::to("/sign-in").saying("You are signed out."))

@@ -149,6 +149,9 @@ pub(super) struct KeyItem {
     /// The key itself, when it exists already.
     pub(super) secret: Option<Secret>,
     pub(super) secret_file: Option<PathBuf>,
+    /// Where `secret` was written, if it was made for this key.
+    #[serde(skip)]
+    pub(super) kept_in: Option<PathBuf>,
     /// The presets it may call; absent = everything its owner may.
     pub(super) presets: Option<Vec<Slug>>,
     pub(super) expires_in_days: Option<u32>,

@@ -8,6 +8,8 @@ use doorward::{
 };
 use thiserror::Error;
 
+use super::{Action, Step};
+
 /// A mistake in the document, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -30,8 +32,7 @@ impl fmt::Display for Mistake {
 
 impl std::error::Error for Mistake {}
 
-/// Says why a document was not applied as a whole. What was done before stays done; a second run
-/// goes on from there.
+/// Says why a document was not applied, or not as a whole.
 #[derive(Debug, Error)]
 pub enum ApplyError {
     /// The document is wrong.
@@ -99,6 +100,14 @@ pub enum ApplyError {
         /// Why.
         source: PresetError,
     },
+    /// Something failed after a part was applied. That stays; a second run goes on from there.
+    #[error("applied up to here: {}; then", done.join(", "))]
+    Partly {
+        /// What is applied, thing by thing.
+        done: Vec<String>,
+        /// What failed.
+        source: Box<ApplyError>,
+    },
     /// Whoever applies may not.
     #[error("{}", line(.at))]
     Denied {
@@ -120,7 +129,15 @@ impl ApplyError {
             Self::Source { source, .. } => source.fault(),
             Self::Preset { source, .. } => source.fault(),
             Self::Denied { source, .. } => source.fault(),
+            Self::Partly { source, .. } => source.fault(),
         }
+    }
+
+    /// Returns the error of a run that has done these steps.
+    pub(super) fn after(self, steps: &[Step]) -> Self {
+        let done = steps.iter().filter(|step| step.action != Action::Same);
+        let done: Vec<String> = done.map(|step| format!("{} {}", step.kind, step.name)).collect();
+        if done.is_empty() { self } else { Self::Partly { done, source: Box::new(self) } }
     }
 }
 

@@ -68,7 +68,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         match &source.reach {
             Reach::McpHttp { url } => {
                 item.insert("url".to_owned(), value(url));
-                add_auth(&mut item, &source.auth_kind, &source.name.to_string());
+                let called = rooms.sources.credential_name(owner, source.id).await.map_err(source_failed)?;
+                let called = called.unwrap_or_default();
+                add_auth(&mut item, &source.auth_kind, &source.name.to_string(), &called);
             }
             Reach::McpStdio { command, working_dir } => {
                 item.insert("command".to_owned(), value(command));
@@ -116,12 +118,12 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
     Ok(())
 }
 
-/// Names the files that the credential would be read from.
-fn add_auth(item: &mut Map<String, Value>, kind: &str, name: &str) {
+/// Names the files that the credential would be read from, and the user or header it is called by.
+fn add_auth(item: &mut Map<String, Value>, kind: &str, name: &str, called: &str) {
     let auth = match kind {
         "bearer" => json!({ "bearer_file": format!("{name}.token") }),
-        "basic" => json!({ "basic": { "user": "", "password_file": format!("{name}.password") } }),
-        "header" => json!({ "header": { "name": "", "value_file": format!("{name}.token") } }),
+        "basic" => json!({ "basic": { "user": called, "password_file": format!("{name}.password") } }),
+        "header" => json!({ "header": { "name": called, "value_file": format!("{name}.token") } }),
         _ => return,
     };
     item.insert("auth".to_owned(), auth);

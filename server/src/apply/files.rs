@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use doorward::secret::Secret;
+use doorward::{identity::Identity, secret::Secret};
 use serde_json::{Map, Value};
 
 use super::{
@@ -46,6 +46,26 @@ pub fn resolve(document: &mut Document, folder: &Path) -> Result<(), ApplyError>
         {
             key.value.secret = Some(read(folder, path, at)?);
         }
+    }
+    Ok(())
+}
+
+/// Makes the keys whose files are absent and writes them there, before they open anything: a process
+/// that dies after that finds them the next time, and one that dies before it has made none.
+pub fn make_secrets(document: &mut Document, identity: &Identity, folder: &Path) -> Result<(), ApplyError> {
+    for key in &mut document.keys {
+        let at = line(key);
+        let key = &mut key.value;
+        let Some(file) = key.secret_file.as_ref().filter(|_| key.secret.is_none()) else { continue };
+        let text = identity.new_key_text().map_err(|source| ApplyError::Identity { at, source })?;
+        let path = folder.join(file);
+        write_private(&path, text.expose()).map_err(|source| ApplyError::File {
+            at,
+            deed: "write",
+            path: path.clone(),
+            source,
+        })?;
+        (key.secret, key.kept_in) = (Some(text), Some(path));
     }
     Ok(())
 }

@@ -49,6 +49,14 @@ impl Plan {
         self.steps.iter().all(|step| step.action == Action::Same)
     }
 
+    /// Returns how much was done, in a line.
+    pub fn summary(&self) -> String {
+        let (add, change, same) =
+            (self.count(Action::Add), self.count(Action::Change), self.count(Action::Same));
+        let said = if self.dry_run { "would be " } else { "" };
+        format!("{add} {said}added, {change} {said}changed, {same} as declared")
+    }
+
     fn count(&self, action: Action) -> usize {
         self.steps.iter().filter(|step| step.action == action).count()
     }
@@ -57,20 +65,20 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in &self.steps {
-            let mark = match step.action {
-                Action::Add => '+',
-                Action::Change => '~',
-                Action::Same => '=',
-            };
-            write!(formatter, "{mark} {:<7} {}", step.kind, step.name)?;
-            if !step.detail.is_empty() {
-                write!(formatter, "  ({})", step.detail)?;
-            }
-            writeln!(formatter)?;
+            writeln!(formatter, "{step}")?;
         }
-        let (add, change, same) =
-            (self.count(Action::Add), self.count(Action::Change), self.count(Action::Same));
-        let said = if self.dry_run { "would be " } else { "" };
-        writeln!(formatter, "{add} {said}added, {change} {said}changed, {same} as declared")
+        writeln!(formatter, "{}", self.summary())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.action {
+            Action::Add => '+',
+            Action::Change => '~',
+            Action::Same => '=',
+        };
+        write!(formatter, "{mark} {:<7} {}", self.kind, self.name)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(formatter, "  ({})", self.detail) }
     }
 }

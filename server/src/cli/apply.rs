@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     apply::{
-        Authority, Plan, apply as apply_document, export as export_document, for_a_running_installation,
-        read, resolve, write_new_secrets,
+        ApplyError, Authority, Document, Plan, Rooms, Step, check, export as export_document,
+        for_a_running_installation, make_secrets, perform, read, resolve, write_new_secrets,
     },
     config::LogFormat,
     logging,
@@ -85,9 +85,10 @@ pub(super) async fn apply(context: &Context, arguments: ApplyArguments) -> Comma
             let settings = context.load()?.settings;
             let installation = Installation::open(&settings).await?;
             let rooms = rooms(&installation.engine);
-            let applied = apply_document(&rooms, &Authority::Operator, &document, arguments.dry_run).await;
+            let applied = apply_here(&rooms, &mut document, folder, arguments.dry_run).await;
             installation.close().await;
-            applied.map_err(|error| format!("{file}: {}", super::chain(&error)))?
+            applied.map_err(|error| format!("{file}: {}", super::chain(&error)))?;
+            return Ok(ExitCode::SUCCESS);
         }
     };
     write_new_secrets(&document, &mut plan, folder)?;
@@ -98,6 +99,31 @@ pub(super) async fn apply(context: &Context, arguments: ApplyArguments) -> Comma
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Applies a document to a stopped installation, and prints each step once it holds: what is printed
+/// is done, whatever becomes of the process.
+async fn apply_here(
+    rooms: &Rooms,
+    document: &mut Document,
+    folder: &Path,
+    dry_run: bool,
+) -> Result<(), ApplyError> {
+    let plan = check(rooms, &Authority::Operator, document).await?;
+    if dry_run {
+        print!("{plan}");
+        return Ok(());
+    }
+    make_secrets(document, &rooms.identity, folder)?;
+    let mut tell = |step: &Step| {
+        println!("{step}");
+        if let Some(secret) = &step.secret {
+            println!("the key {} is {secret}  (it is not to be had again)", step.name);
+        }
+    };
+    let plan = perform(rooms, &Authority::Operator, document, &mut tell).await?;
+    println!("{}", plan.summary());
+    Ok(())
 }
 
 pub(super) async fn export(context: &Context, arguments: ExportArguments) -> CommandResult {

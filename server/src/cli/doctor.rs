@@ -3,13 +3,16 @@
 //! Looks beside a running installation as well as at a stopped one, and changes nothing that either
 //! would not change by starting.
 
-use std::{os::unix::fs::MetadataExt as _, process::ExitCode};
+use std::{fs, io, os::unix::fs::MetadataExt as _, process::ExitCode, time::Duration};
 
 use doorward::{
     clock::{Clock, Ms},
-    engine::Engine,
-    model::{HealthState, Reach},
+    engine::{Engine, EngineError},
+    model::{HealthState, Member, Reach, User},
     policy::operator_at_the_shell,
+    sources::SourceSummary,
+    store::{EventFilter, StoreError},
+    upstream::StepOutcome,
 };
 
 use super::{
@@ -24,6 +27,9 @@ use crate::{
 
 /// When this program was written, roughly: a clock before that is wrong.
 const CLOCK_MIN: Ms = Ms(1_790_000_000_000);
+
+/// How far apart two clocks may be before it is worth a word.
+const SKEW_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Grade {
@@ -78,6 +84,10 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     check_listen(&settings, &mut findings);
     check_folder(&settings, &mut findings);
     check_clock(&mut findings);
+    if let Some(words) = gone(&settings) {
+        findings.note("database", Grade::Bad, words);
+        return Ok(findings.print());
+    }
     match Engine::open(engine_settings(&settings), Clock::system()).await {
         Ok(engine) => {
             findings.note("database", Grade::Good, format!("{:?}, migrated", engine.store.backend()));
@@ -91,9 +101,42 @@ pub(super) async fn run(context: &Context) -> CommandResult {
             }
             engine.store.close().await;
         }
-        Err(error) => findings.note("database and vault", Grade::Bad, super::chain(&error)),
+        Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, super::chain(&error)),
+        Err(error) => findings.note("database", Grade::Bad, cure(&error, &settings)),
     }
     Ok(findings.print())
+}
+
+/// Says that the file of the database is gone, if it is: opening it would make an empty one in its
+/// place.
+fn gone(settings: &Settings) -> Option<String> {
+    let (file, key) = (settings.sqlite_path(), settings.vault_key_path());
+    let is_gone = settings.database_url.is_none() && !file.exists() && key.exists();
+    is_gone.then(|| {
+        format!(
+            "{} is gone, while the vault's key {} is there: put it back from your backup; `doorward serve` would begin anew",
+            file.display(),
+            key.display()
+        )
+    })
+}
+
+/// Says what is wrong with the database, and what to do.
+fn cure(error: &EngineError, settings: &Settings) -> String {
+    let said = super::chain(error);
+    let cure = match error {
+        EngineError::Store(StoreError::Unavailable(_) | StoreError::Busy(_))
+            if settings.database_url.is_some() =>
+        {
+            "is the server running, and does `database_url` name it?"
+        }
+        EngineError::Store(StoreError::Database(_)) if settings.database_url.is_none() => {
+            "put the file back from your backup"
+        }
+        EngineError::Store(StoreError::Full(_)) => "make room on its disk",
+        _ => return said,
+    };
+    format!("{said}: {cure}")
 }
 
 fn check_listen(settings: &Settings, findings: &mut Findings) {
@@ -130,10 +173,15 @@ fn check_folder(settings: &Settings, findings: &mut Findings) {
         Err(OpenError::Running { .. }) => {
             findings.note("data folder", Grade::Good, format!("{folder}, the installation is running"));
         }
+        Err(OpenError::Folder { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+            let cure =
+                format!("this user may not use {folder}: run as its owner, or give it away with chown");
+            findings.note("data folder", Grade::Bad, cure);
+        }
         Err(error) => findings.note("data folder", Grade::Bad, super::chain(&error)),
     }
     let key = settings.vault_key_path();
-    if let Ok(found) = std::fs::metadata(&key)
+    if let Ok(found) = fs::metadata(&key)
         && found.mode() & 0o077 != 0
     {
         findings.note(
@@ -163,25 +211,51 @@ async fn check_inside(
         findings.note("owner account", grade, "there is none: `doorward serve` prints the link to make it");
         return Ok(());
     }
+    let mut newest = None;
     for user in engine.identity.users(&operator_at_the_shell()).await? {
+        newest = newest.max(check_events(engine, &user, findings).await?);
         let Some(member) = engine.identity.at_the_shell(&user.handle).await? else { continue };
         for summary in engine.sources.list(&member).await? {
-            let source = summary.source;
-            let what = format!("{}/{}", member.tenant_handle, source.name);
-            let (grade, words) = match (source.enabled, source.health.state) {
-                (false, _) => (Grade::Good, "switched off".to_owned()),
-                (true, HealthState::Healthy) => {
-                    (Grade::Good, healthy_words(&source.reach, summary.tools.held()))
-                }
-                (true, HealthState::Unknown) => {
-                    (Grade::Look, "not tried yet: test it on its page".to_owned())
-                }
-                (true, HealthState::Failing) => (Grade::Bad, source.health.detail),
-            };
-            findings.note(what, grade, words);
+            check_source(engine, &member, summary, findings).await?;
         }
-        check_chain(engine, &user, findings).await?;
     }
+    check_skew(engine, newest, findings).await
+}
+
+/// Tries a source out. A process is not started for it: the one that is running may be the only one
+/// there can be.
+async fn check_source(
+    engine: &Engine,
+    member: &Member,
+    summary: SourceSummary,
+    findings: &mut Findings,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let held = summary.tools.held();
+    let source = summary.source;
+    let what = format!("{}/{}", member.tenant_handle, source.name);
+    let (grade, words) = match (&source.reach, source.health.state) {
+        _ if !source.enabled => (Grade::Good, "switched off".to_owned()),
+        (Reach::McpHttp { .. }, _) => {
+            let report = engine.sources.try_out(member, source.id).await?;
+            match report.failure() {
+                None => (Grade::Good, healthy_words(&source.reach, held)),
+                Some(reason) => {
+                    let step = report.steps.iter().find(|step| step.outcome == StepOutcome::Failed);
+                    let step = step.map_or("", |step| step.name.as_str());
+                    (Grade::Bad, format!("{}, at `{step}`: {reason}", healthy_words(&source.reach, 0)))
+                }
+            }
+        }
+        (Reach::McpStdio { .. }, HealthState::Healthy) => (Grade::Good, healthy_words(&source.reach, held)),
+        (Reach::McpStdio { .. }, HealthState::Unknown) => {
+            (Grade::Look, "not tried yet: test it on its page".to_owned())
+        }
+        (Reach::McpStdio { .. }, HealthState::Failing) => {
+            let at = source.health.at.map_or_else(String::new, |at| format!(", as seen at {at}"));
+            (Grade::Bad, format!("{}{at}: test it on its page", source.health.detail))
+        }
+    };
+    findings.note(what, grade, words);
     Ok(())
 }
 
@@ -193,17 +267,43 @@ fn healthy_words(reach: &Reach, held: usize) -> String {
     if held == 0 { place } else { format!("{place}; {held} tools wait for a look") }
 }
 
-/// Looks whether the audit log is whole and does not lie in the future.
-async fn check_chain(
+/// Looks whether an account's audit log is whole. Returns when the newest event in it was.
+async fn check_events(
     engine: &Engine,
-    user: &doorward::model::User,
+    user: &User,
     findings: &mut Findings,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut tx = engine.store.system_read().await?;
-    let report = tx.verify_chain(user.tenant).await?;
+) -> Result<Option<Ms>, Box<dyn std::error::Error + Send + Sync>> {
+    let report = engine.store.system_read().await?.verify_chain(user.tenant).await?;
     if let Some(number) = report.broken_at {
         let words = format!("event {number} does not fit the ones before: the database was changed by hand");
         findings.note(format!("audit of {}", user.handle), Grade::Bad, words);
+    }
+    let filter = EventFilter { limit: 1, ..EventFilter::default() };
+    let newest = engine.store.read(user.tenant).await?.list_events(&filter).await?;
+    Ok(newest.first().map(|event| event.at))
+}
+
+/// Compares this machine's clock with what else tells the time: the newest event, which cannot lie
+/// in the future, and the database's server.
+async fn check_skew(
+    engine: &Engine,
+    newest: Option<Ms>,
+    findings: &mut Findings,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    if let Some(newest) = newest
+        && newest.since(Clock::system().now()) > SKEW_MAX
+    {
+        let words = format!(
+            "the newest event is of {newest}, which is still to come: the clock was ahead then, or is behind"
+        );
+        findings.note("clock", Grade::Bad, words);
+    }
+    let Some(there) = engine.store.server_time().await? else { return Ok(()) };
+    let here = Clock::system().now();
+    let apart = here.since(there).max(there.since(here));
+    if apart > SKEW_MAX {
+        let words = format!("it is {apart:.0?} off that of the database's server: keep both by NTP");
+        findings.note("clock", Grade::Bad, words);
     }
     Ok(())
 }

@@ -4,10 +4,11 @@
 //! same refusals itself, in fewer steps. Never decides who may do what.
 
 mod address;
+mod body;
 mod names;
 mod security;
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -15,7 +16,9 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
 };
+use doorward::model::Whence;
 use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -23,6 +26,7 @@ use uuid::Uuid;
 use crate::respond::{Problem, ProblemKind, refuse};
 
 pub use address::{Peer, client_address};
+pub use body::{TooSlow, is_too_slow};
 pub use names::Names;
 
 /// The largest body of a form or of a request to the REST API, in bytes.
@@ -41,6 +45,10 @@ pub struct Doorkeeper {
     pub names: Names,
     /// Whether browsers reach us over TLS.
     pub https: bool,
+    /// The proxies whose word is taken for where a caller is.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a body may take.
+    pub body_timeout: Duration,
 }
 
 /// Puts the layers around the routes. The first one named here is the outermost.
@@ -50,6 +58,10 @@ pub fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, keeper: Arc<D
     routes
         // Innermost, because it only tells extractors how much they may read.
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        // For whoever reads the body, whenever that is: a request that is refused first waits for none.
+        .layer(from_fn_with_state(Arc::clone(&keeper), body_in_time))
+        // After the request has its id, so that whoever acts by it is audited with both.
+        .layer(from_fn_with_state(Arc::clone(&keeper), whence))
         // After the host is known to be ours, since it compares the page's origin with it.
         .layer(from_fn_with_state(Arc::clone(&keeper), same_site))
         // Before anything that believes the request's own words about where it came to.
@@ -84,6 +96,19 @@ async fn request_id(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+async fn body_in_time(State(keeper): State<Arc<Doorkeeper>>, request: Request, next: Next) -> Response {
+    next.run(request.map(|body| body::in_time(body, keeper.body_timeout))).await
+}
+
+async fn whence(State(keeper): State<Arc<Doorkeeper>>, mut request: Request, next: Next) -> Response {
+    let extensions = request.extensions();
+    let peer = extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let address = peer.map(|peer| client_address(&keeper.trusted_proxies, peer, request.headers()));
+    let whence = Whence { address, request: extensions.get::<RequestId>().map(|id| id.0) };
+    request.extensions_mut().insert(whence);
+    next.run(request).await
 }
 
 async fn security_headers(State(keeper): State<Arc<Doorkeeper>>, request: Request, next: Next) -> Response {

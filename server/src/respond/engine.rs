@@ -113,7 +113,12 @@ impl From<MetricsError> for Problem {
 
 impl From<ApplyError> for Problem {
     fn from(error: ApplyError) -> Self {
-        Self::of(&error, error.fault())
+        let said = Self::of(&error, error.fault());
+        match (&error, error.fault()) {
+            // The cause is for the log; what holds already is for the one who must go on from there.
+            (ApplyError::Partly { .. }, Fault::Gateway) => said.adding(&error.to_string()),
+            _ => said,
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub enum ProblemKind {
     Conflict,
     /// The body is larger than the address takes.
     TooLarge,
+    /// The body was not there in time.
+    TooSlow,
     /// The body is not of the type that the address takes.
     UnsupportedType,
     /// The request came to a name that is not ours.
@@ -57,6 +59,7 @@ impl ProblemKind {
                 (StatusCode::CONFLICT, "conflict", "It is there already, or was edited in between")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long"),
             Self::UnsupportedType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "The body is of another type")
             }
@@ -103,6 +106,13 @@ impl Problem {
     /// Describes a situation.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after_secs: None }
+    }
+
+    /// Says more of what is particular about it.
+    #[must_use]
+    pub fn adding(mut self, words: &str) -> Self {
+        self.detail = format!("{words}: {}", self.detail);
+        self
     }
 
     /// Says when to try again.

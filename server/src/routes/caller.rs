@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use doorward::{identity::KeyError, model::Member};
+use doorward::{
+    identity::KeyError,
+    model::{Member, Whence},
+};
 use http::{HeaderMap, header, request::Parts};
 
 use crate::{
@@ -18,9 +21,11 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        find(&parts.headers, state).await?.map(Self).ok_or_else(|| {
+        let found = find(&parts.headers, state).await?.ok_or_else(|| {
             Problem::new(ProblemKind::Unauthenticated, "send `Authorization: Bearer dw_…`, or sign in")
-        })
+        })?;
+        let whence = parts.extensions.get::<Whence>().copied().unwrap_or_default();
+        Ok(Self(Arc::new(found.asking_from(whence))))
     }
 }
 

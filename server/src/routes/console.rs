@@ -1,11 +1,11 @@
 //! The console: its pages, what their forms post to, and the page for addresses that are nowhere.
 
-use app::context::{CallerAddress, provide};
+use app::context::provide;
 use axum::{
-    Extension, Router,
+    Router,
     body::Body,
     extract::{Request, State},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
@@ -13,7 +13,7 @@ use leptos::{config::LeptosOptions, server_fn::error::SERVER_FN_ERROR_HEADER};
 use leptos_axum::{LeptosRoutes as _, generate_route_list, render_app_async_with_context};
 
 use crate::{
-    layers::{BODY_BYTES_MAX, Peer},
+    layers::{BODY_BYTES_MAX, TooSlow},
     respond::{Problem, ProblemKind, refuse},
     state::AppState,
 };
@@ -33,7 +33,6 @@ pub(super) fn add(routes: Router<AppState>, state: &AppState) -> Router<AppState
             move || app::shell(options.clone()),
         )
         .fallback(nowhere)
-        .layer(from_fn_with_state(state.clone(), caller_address))
         .layer(from_fn(unreadable_form))
 }
 
@@ -54,6 +53,7 @@ async fn unreadable_form(request: Request, next: Next) -> Response {
         _ if reason.contains("length limit exceeded") => {
             Problem::new(ProblemKind::TooLarge, format!("{BODY_BYTES_MAX} bytes are the most"))
         }
+        _ if reason.contains(&TooSlow.to_string()) => Problem::new(ProblemKind::TooSlow, TooSlow.to_string()),
         Some(("Deserialization" | "Args" | "MissingArg", _)) => {
             Problem::new(ProblemKind::BadRequest, "this is not what the form of that page sends")
         }
@@ -63,18 +63,6 @@ async fn unreadable_form(request: Request, next: Next) -> Response {
         }
     };
     refuse(&headers, &problem)
-}
-
-/// Tells the console where the request comes from: only the server knows the proxies it believes.
-async fn caller_address(
-    State(state): State<AppState>,
-    Extension(peer): Extension<Peer>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let address = state.address(peer, request.headers());
-    request.extensions_mut().insert(CallerAddress(address));
-    next.run(request).await
 }
 
 async fn nowhere(State(state): State<AppState>, request: Request<Body>) -> Response {

@@ -25,10 +25,10 @@ use server::{
 use crate::world::{Answer, PASSWORD, Person, World, request};
 
 /// Who asks, in the order of the columns.
-const WHO: [&str; 4] = ["nobody", "stranger", "owner", "admin"];
+pub(crate) const WHO: [&str; 4] = ["nobody", "stranger", "owner", "admin"];
 
 /// The statuses of routes that are neither pages nor forms.
-const ROUTES: &[(&str, &str, [u16; 4])] = &[
+pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /health", "", [200, 200, 200, 200]),
     ("GET /ready", "", [200, 200, 200, 200]),
     ("GET /events", "", [401, 200, 200, 200]),
@@ -93,7 +93,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
 ];
 
 /// What forms send, and whether that changes anything of the owner's or of the instance.
-const FORMS: &[(&str, &str, [bool; 4])] = &[
+pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     // Somebody owns the installation already.
     ("/do/setup", "token=x&handle=eve&email=eve%40example.org&password=correct+horse+battery", [false; 4]),
     ("/do/sign-in", "login={owner}&password=wrong", [false; 4]),
@@ -270,27 +270,27 @@ async fn a_preset_answers_a_stranger_and_a_missing_one_alike() {
 }
 
 /// An installation with the people who stay the same.
-struct Stage {
-    world: World,
+pub(crate) struct Stage {
+    pub(crate) world: World,
     stranger: Person,
     admin: Person,
 }
 
 /// A fresh owner with one thing of each kind, for one request.
-struct Scene {
+pub(crate) struct Scene {
     owner: Person,
     names: Vec<(&'static str, String)>,
 }
 
 impl Stage {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let world = World::with(&[("DOORWARD_METRICS_LISTEN", "main")]).await;
         let admin = world.person("root-of-all", InstanceRole::Admin).await;
         let stranger = world.person("stranger", InstanceRole::Member).await;
         Self { world, stranger, admin }
     }
 
-    async fn scene(&self) -> Scene {
+    pub(crate) async fn scene(&self) -> Scene {
         let word = EventId::new().0.simple().to_string();
         let handle = format!("o{}", &word[12..]);
         let owner = self.world.person(&handle, InstanceRole::Member).await;
@@ -325,7 +325,14 @@ impl Stage {
     }
 
     /// Asks as a browser does.
-    async fn browse(&self, scene: &Scene, who: &str, method: Method, path: &str, fields: &str) -> Answer {
+    pub(crate) async fn browse(
+        &self,
+        scene: &Scene,
+        who: &str,
+        method: Method,
+        path: &str,
+        fields: &str,
+    ) -> Answer {
         let request = request(method, path)
             .header(header::ACCEPT, "text/html")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -350,7 +357,7 @@ impl Stage {
 }
 
 impl Scene {
-    fn person<'a>(&'a self, stage: &'a Stage, who: &str) -> Option<&'a Person> {
+    pub(crate) fn person<'a>(&'a self, stage: &'a Stage, who: &str) -> Option<&'a Person> {
         match who {
             "stranger" => Some(&stage.stranger),
             "owner" => Some(&self.owner),
@@ -359,14 +366,14 @@ impl Scene {
         }
     }
 
-    fn fill(&self, text: &str) -> String {
+    pub(crate) fn fill(&self, text: &str) -> String {
         self.names
             .iter()
             .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
     }
 
     /// Fills in what the path is about.
-    fn path(&self, path: &str) -> String {
+    pub(crate) fn path(&self, path: &str) -> String {
         let kind = [
             ("datasources", "source"),
             ("sources", "source"),

@@ -5,7 +5,9 @@ use std::fs;
 use axum::body::Body;
 use doorward::model::{Handle, InstanceRole, SourceName};
 use http::{Method, StatusCode, header};
-use server::apply::{Action, Authority, Plan, apply, export, read, resolve, write_new_secrets};
+use server::apply::{
+    Action, Authority, Plan, Step, apply, export, perform, read, resolve, write_new_secrets,
+};
 
 use crate::world::{World, request};
 
@@ -112,6 +114,168 @@ async fn a_mistake_in_what_things_refer_to_names_its_line() {
 }
 
 #[tokio::test]
+async fn names_of_users_and_headers_are_exported_and_their_secrets_are_not() {
+    let shop = Shop::open().await;
+    let off = "kind: mcp_http, url: 'http://127.0.0.1:9/mcp', enabled: false";
+    let text = format!(
+        "version: 1
+plans: [{{name: roomy, sources_max: 9}}]
+users: [{{handle: ada, email: ada@example.org, password_file: ada.password, plan: roomy}}]
+sources:
+  - {{owner: ada, name: basic, {off}, auth: {{basic: {{user: robot, password_file: basic.password}}}}}}
+  - {{owner: ada, name: own, {off}, auth: {{header: {{name: X-Api-Key, value_file: own.token}}}}}}
+"
+    );
+    for (file, secret) in [("basic.password", "s3cret-1"), ("own.token", "s3cret-2")] {
+        fs::write(shop.world.folder.path().join(file), secret).unwrap();
+    }
+    shop.apply(&text, false).await;
+
+    let exported = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let again = shop.apply(&exported, false).await;
+
+    assert!(exported.contains("user: robot") && exported.contains("name: X-Api-Key"), "{exported}");
+    assert!(!exported.contains("s3cret"), "{exported}");
+    assert!(again.is_done(), "{exported}\n{again}");
+}
+
+/// What can be wrong at the end of a document, and what is said of it.
+const WRONG_ENDS: &[(&str, &str)] = &[
+    ("keys: [{owner: new, name: k, presets: [none-such]}]", "`new` has no preset `none-such`"),
+    ("keys: [{owner: ada, name: k, presets: [none-such]}]", "`ada` has no preset `none-such`"),
+    ("keys: [{owner: ada, name: k, presets: []}]", "presets are none"),
+    ("keys: [{owner: ada, name: ' '}]", "name is empty"),
+    ("keys: [{owner: ada, name: k, expires_in_days: 0}]", "end lies in the past"),
+    ("keys: [{owner: new, name: k, secret: dw_1}]", "not one that this program could have made"),
+    ("presets: [{owner: new, slug: x, tools: [{source: none-such, allow: all}]}]", "has no source"),
+    ("presets: [{owner: new, slug: x, anonymous: true}]", "only a public preset"),
+    ("presets: [{owner: ada, slug: notes, anonymous: true, visibility: private}]", "only a public preset"),
+    ("presets: [{owner: ada, slug: y, title: \"a\\nb\"}]", "a title is one line"),
+    (
+        "presets: [{owner: ada, slug: y, tools: [{source: docs, allow: all, rename: {a: \"b c\"}}]}]",
+        "exposed_name",
+    ),
+    ("sources: [{owner: new, name: b, kind: mcp_http, url: 'ftp://127.0.0.1/'}]", "http://"),
+    ("sources: [{owner: ada, name: docs, kind: mcp_http, url: 'http://127.0.0.2/'}]", "another host"),
+    (
+        "sources: [{owner: new, name: b, kind: mcp_http, url: 'http://a/', auth: {header: {name: Host, value: x}}}]",
+        "set by the protocol",
+    ),
+    ("sources: [{owner: new, name: b, kind: mcp_stdio, command: [a], working_dir: b}]", "begins with /"),
+    (
+        "sources: [{owner: new, name: b, kind: mcp_http, url: 'http://a/'}, {owner: new, name: c, kind: mcp_http, url: 'http://a/'}]",
+        "1 data source",
+    ),
+    ("keys: [{owner: nobody, name: k}]", "no user `nobody`"),
+];
+
+#[tokio::test]
+async fn a_mistake_at_the_end_leaves_nothing_of_the_beginning() {
+    let shop = Shop::open().await;
+    shop.apply(DOCUMENT, false).await;
+    let rooms = shop.world.state.rooms();
+    let before = export(&rooms, &Authority::Operator).await.unwrap();
+
+    for (end, words) in WRONG_ENDS {
+        let text = format!(
+            "version: 1
+plans: [{{name: other, calls_per_month: 1}}, {{name: single, sources_max: 1}}]
+users: [{{handle: new, email: new@example.org, password: correct horse battery, plan: single}}]
+{end}
+"
+        );
+        let document = read(&text).unwrap();
+        let dry = apply(&rooms, &Authority::Operator, &document, true).await;
+        let real = apply(&rooms, &Authority::Operator, &document, false).await;
+
+        for refused in [dry, real] {
+            let said = chain(&refused.expect_err(end));
+            assert!(said.contains(words) && said.starts_with("line 4"), "{end}: {said}");
+        }
+        assert_eq!(export(&rooms, &Authority::Operator).await.unwrap(), before, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_looked_at_together_before_any_is_made() {
+    let shop = Shop::open().await;
+    shop.apply(DOCUMENT, false).await;
+    let rooms = shop.world.state.rooms();
+    let before = export(&rooms, &Authority::Operator).await.unwrap();
+    let password = "password: correct horse battery";
+
+    for (users, words) in [
+        (format!("{{handle: eve, email: ada@example.org, {password}}}"), "the e-mail address is taken"),
+        (
+            format!(
+                "{{handle: eve, email: e@example.org, {password}}}, {{handle: rob, email: e@example.org, {password}}}"
+            ),
+            "the e-mail address is taken",
+        ),
+        ("{handle: eve, email: e@example.org, password: eve}".to_owned(), "the password"),
+        (format!("{{handle: eve, email: e@example.org, {password}, plan: gold}}"), "no plan `gold`"),
+        (
+            format!(
+                "{{handle: eve, email: e@example.org, {password}, role: admin}}, {{handle: ada, email: ada@example.org, plan: gold}}"
+            ),
+            "no plan `gold`",
+        ),
+    ] {
+        let document = read(&format!("version: 1\nusers: [{users}]\n")).unwrap();
+        let said = chain(&apply(&rooms, &Authority::Operator, &document, false).await.expect_err(&users));
+
+        assert!(said.contains(words), "{users}: {said}");
+        assert_eq!(export(&rooms, &Authority::Operator).await.unwrap(), before, "{users}");
+    }
+    let only = "version: 1\nusers: [{handle: ada, email: ada@example.org, role: admin}]\n";
+    shop.apply(only, false).await;
+    let document = read(&only.replace("admin", "member")).unwrap();
+    let last = chain(&apply(&rooms, &Authority::Operator, &document, true).await.unwrap_err());
+    assert!(last.contains("the last administrator"), "{last}");
+}
+
+#[tokio::test]
+async fn a_process_by_request_of_a_member_is_refused_before_anything_is_made() {
+    let world = World::open().await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let text = "version: 1
+sources:
+  - {owner: ada, name: a, kind: mcp_http, url: 'http://127.0.0.1:9/', enabled: false}
+  - {owner: ada, name: b, kind: mcp_stdio, command: [/bin/true], enabled: false}
+";
+    for path in ["/api/v1/apply?dry_run=true", "/api/v1/apply"] {
+        let request =
+            request(Method::POST, path).header(header::AUTHORIZATION, format!("Bearer {}", ada.key));
+        let refused = world.send(request.body(Body::from(text)).unwrap()).await;
+
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
+        assert!(world.engine.sources.list(&ada.member).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_in_the_middle_leaves_what_is_told() {
+    let shop = Shop::open().await;
+    let text = "version: 1\nplans: [{name: one}, {name: two}, {name: three}]\n";
+    let document = read(text).unwrap();
+    let (rooms, store) = (shop.world.state.rooms(), shop.world.engine.store.clone());
+    let mut told = Vec::new();
+    let mut tell = |step: &Step| {
+        told.push(step.name.clone());
+        if told.len() == 2 {
+            let here = tokio::runtime::Handle::current();
+            tokio::task::block_in_place(|| here.block_on(store.close()));
+        }
+    };
+
+    let failed = perform(&rooms, &Authority::Operator, &document, &mut tell).await.unwrap_err();
+
+    let said = chain(&failed);
+    assert!(said.starts_with("applied up to here: plan one, plan two; then: line 2: "), "{said}");
+    assert_eq!(told, ["one", "two"]);
+}
+
+#[tokio::test]
 async fn by_request_nobody_reaches_files_or_other_people() {
     let world = World::open().await;
     let ada = world.person("ada", InstanceRole::Member).await;
@@ -167,6 +331,14 @@ impl Shop {
         let mut plan = apply(&rooms, &Authority::Operator, &document, dry_run).await.unwrap();
         write_new_secrets(&document, &mut plan, folder).unwrap();
         plan
+    }
+}
+
+/// Writes an error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
     }
 }
 

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use http::{Method, StatusCode, header};
 use serde_json::json;
 
-use crate::world::{Person, World, request};
+use crate::world::{Person, World, origin, request};
 
 #[tokio::test]
 async fn a_tail_tells_what_happens_in_ones_own_organisation() {
@@ -32,7 +32,8 @@ async fn a_tail_ends_with_the_browser_session_and_with_the_program() {
     let bob = world.person("bob", InstanceRole::Member).await;
     let (mut of_ada, mut of_bob) = (open(&world, &ada).await, open(&world, &bob).await);
 
-    world.engine.identity.sign_out(ada.cookie.trim_start_matches("doorward=")).await.unwrap();
+    let cookie = ada.cookie.trim_start_matches("doorward=");
+    world.engine.identity.sign_out(cookie, &origin()).await.unwrap();
     world.api(&ada, Method::POST, "/api/v1/presets", Some(json!({"slug": "of-ada"}))).await;
     let after_sign_out = next(&mut of_ada).await;
     world.state.stopping().cancel();

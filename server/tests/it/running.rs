@@ -83,6 +83,11 @@ impl Place {
         (output.status, String::from_utf8(said).unwrap())
     }
 
+    /// Starts a command whose output is read while it runs.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the program under test is a process")]
     fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_doorward");
@@ -165,6 +170,11 @@ impl Running {
         self.log.lock().unwrap().clone()
     }
 
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Returns what sends requests, also from other tasks.
     pub(crate) fn door(&self) -> Door {
         Door(self.address.clone())
@@ -197,6 +207,11 @@ impl Running {
 pub(crate) struct Door(String);
 
 impl Door {
+    /// Returns the way to another listener.
+    pub(crate) fn at(address: &str) -> Self {
+        Self(address.to_owned())
+    }
+
     /// Sends a request over a connection of its own. `None` if there was no whole answer.
     #[expect(clippy::disallowed_methods, reason = "a test is a caller")]
     pub(crate) async fn send(&self, request: Request<Body>) -> Option<Answer> {

@@ -1,24 +1,18 @@
 //! PostgreSQL restarted and killed under load, and fed what it does not take: a cluster of our own,
 //! since the one of the other tests must not go away.
 
-use std::{
-    os::unix::fs::chown,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use http::StatusCode;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
     call::Call,
+    cluster::Cluster,
     running::{Door, Place, until},
     scripted::Scripted,
 };
@@ -26,14 +20,11 @@ use crate::{
 /// How many calls the plan of the one who calls has.
 const CALLS_MAX: i64 = 120;
 
-/// Whom PostgreSQL runs as when the tests run as root, which it refuses: `nobody`.
-const UNPRIVILEGED: u32 = 65_534;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_recover_when_postgres_is_restarted_or_killed_and_no_quota_is_exceeded() {
     let Some(cluster) = Cluster::start().await else { return };
     let source = Scripted::start().await;
-    let place = cluster.place(&source).await;
+    let place = place(&cluster, &source).await;
     let key = place.key("bob.key");
     let server = place.serve().await;
     let tally = Arc::new(Tally::default());
@@ -63,7 +54,7 @@ async fn calls_recover_when_postgres_is_restarted_or_killed_and_no_quota_is_exce
 async fn no_name_that_a_caller_invents_stops_the_audit_log() {
     let Some(cluster) = Cluster::start().await else { return };
     let source = Scripted::start().await;
-    let place = cluster.place(&source).await;
+    let place = place(&cluster, &source).await;
     let key = place.key("bob.key");
     let server = place.serve().await;
     // Longer than an index of PostgreSQL takes, and not to be compressed below that.
@@ -116,135 +107,20 @@ async fn call_until_used_up(door: Door, key: String, tally: Arc<Tally>) {
     }
 }
 
-struct Cluster {
-    programs: PathBuf,
-    folder: TempDir,
-}
-
-impl Cluster {
-    /// Starts a cluster; `None`, with a word about it, if this machine has no PostgreSQL.
-    async fn start() -> Option<Self> {
-        let Some(programs) = programs() else {
-            assert!(!is_required(), "DOORWARD_REQUIRE_PG is 1, and there is no initdb and pg_ctl");
-            eprintln!("SKIPPED postgres: no initdb and pg_ctl on this machine");
-            return None;
-        };
-        let cluster = Self { programs, folder: tempfile::tempdir().unwrap() };
-        if rustix::process::getuid().is_root() {
-            chown(cluster.folder.path(), Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
-        }
-        let data = cluster.data();
-        let flags =
-            ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"];
-        run(cluster.command("initdb").args(flags).arg(&data)).await;
-        let options = format!("-c listen_addresses= -c unix_socket_directories={}", data.display());
-        cluster.control(&["--options", &options, "start"]).await;
-        for statement in [
-            "create role doorward_owner login createrole",
-            "create role doorward_app login noinherit",
-            "create database doorward owner doorward_owner",
-        ] {
-            let mut admin = cluster.connect("postgres").await;
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
-        }
-        Some(cluster)
-    }
-
-    /// Makes an installation on it in which bob, who has few calls, may call ada's tools.
-    async fn place(&self, source: &Scripted) -> Place {
-        let place = Place::new()
-            .with("DOORWARD_DATABASE_URL", &self.url("doorward_app", "doorward"))
-            .with("DOORWARD_DATABASE_OWNER_URL", &self.url("doorward_owner", "doorward"));
-        let document = format!(
-            "  - {{handle: bob, email: bob@example.org, password_file: password, plan: few}}
+/// Makes an installation on it in which bob, who has few calls, may call ada's tools.
+async fn place(cluster: &Cluster, source: &Scripted) -> Place {
+    let place = Place::new()
+        .with("DOORWARD_DATABASE_URL", &cluster.url("doorward_app", "doorward"))
+        .with("DOORWARD_DATABASE_OWNER_URL", &cluster.url("doorward_owner", "doorward"));
+    let document = format!(
+        "  - {{handle: bob, email: bob@example.org, password_file: password, plan: few}}
 plans: [{{name: few, calls_per_month: {CALLS_MAX}}}]
 sources: [{{owner: ada, name: scripted, kind: mcp_http, url: '{url}'}}]
 presets: [{{owner: ada, slug: tools, visibility: public, tools: [{{source: scripted, allow: all}}]}}]
 keys: [{{owner: bob, name: bob, secret_file: bob.key}}]
 ",
-            url = source.url()
-        );
-        place.prepare(&document).await;
-        place
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn url(&self, role: &str, database: &str) -> String {
-        format!("postgres:///{database}?host={}&user={role}", self.data().display())
-    }
-
-    async fn connect(&self, database: &str) -> PgConnection {
-        PgConnection::connect(&self.url("postgres", database)).await.unwrap()
-    }
-
-    async fn count(&self, of: &'static str) -> i64 {
-        let mut admin = self.connect("doorward").await;
-        sqlx::query_scalar(of).fetch_one(&mut admin).await.unwrap()
-    }
-
-    async fn control(&self, arguments: &[&str]) {
-        let log = self.folder.path().join("server.log");
-        let mut command = self.command("pg_ctl");
-        run(command
-            .args(["--wait", "--timeout=60", "--log"])
-            .arg(log)
-            .arg("-D")
-            .arg(self.data())
-            .args(arguments))
-        .await;
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the tests' own database is not a source")]
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        command.current_dir("/").env("LC_ALL", "C");
-        if rustix::process::getuid().is_root() {
-            std::os::unix::process::CommandExt::uid(&mut command, UNPRIVILEGED);
-            std::os::unix::process::CommandExt::gid(&mut command, UNPRIVILEGED);
-        }
-        // A server that is left behind must not hold the test runner's pipe.
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let mut stop = self.command("pg_ctl");
-        let _ = stop.args(["--mode", "immediate", "-D"]).arg(self.data()).arg("stop").status();
-    }
-}
-
-/// Runs a program to its end without holding up the others on this thread.
-async fn run(command: &mut Command) {
-    let mut child = command.spawn().unwrap();
-    let shown = format!("{command:?}");
-    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
-    assert!(status.success(), "{shown}: {status}");
-}
-
-/// Returns the folder with PostgreSQL's programs: where distributions put it, or on the path.
-fn programs() -> Option<PathBuf> {
-    let mut folders: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|version| version.path().join("bin"))
-        .collect();
-    folders.sort();
-    folders.reverse();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    folders.extend(std::env::split_paths(&path));
-    folders.into_iter().find(|folder: &PathBuf| has(folder, "initdb") && has(folder, "pg_ctl"))
-}
-
-fn has(folder: &Path, program: &str) -> bool {
-    folder.join(program).exists()
-}
-
-fn is_required() -> bool {
-    std::env::var_os("DOORWARD_REQUIRE_PG").is_some_and(|value| value == "1")
+        url = source.url()
+    );
+    place.prepare(&document).await;
+    place
 }

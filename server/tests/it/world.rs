@@ -84,8 +84,7 @@ impl World {
             plan: None,
         };
         identity.add_user(&operator_at_the_shell(), new).await.unwrap();
-        let origin = Origin { address: [127, 0, 0, 1].into(), user_agent: "test".into() };
-        let session = identity.sign_in(handle, Secret::new(PASSWORD), &origin).await.unwrap();
+        let session = identity.sign_in(handle, Secret::new(PASSWORD), &origin()).await.unwrap();
         let new = NewKey { name: "test".into(), scope: KeyScope::Everything, expires_at: None };
         let (_, key) = identity.create_key(&session.member, new).await.unwrap();
         Person {
@@ -148,6 +147,11 @@ impl World {
         };
         self.send(request.unwrap()).await
     }
+}
+
+/// Says that something comes from nowhere in particular.
+pub(crate) fn origin() -> Origin {
+    Origin { address: [127, 0, 0, 1].into(), user_agent: "test".into(), request: None }
 }
 
 /// Begins a request to a name of ours.

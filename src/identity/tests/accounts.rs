@@ -110,6 +110,44 @@ async fn the_last_administrator_stays() {
     assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
 }
 
+store_test!(the_last_administrator_stays_though_two_processes_demote, |test| async move {
+    let scene = Scene::on(&test.store);
+    let other = scene.replica_on(test.reopen().await);
+    let owner = scene.create_owner().await.unwrap();
+    let bob = scene.add_user("bob").await;
+    let (permit, ada) = (admin(&owner), owner.member.user);
+    let role = |role| UserChange { role: Some(role), ..UserChange::default() };
+
+    for _ in 0..20 {
+        for id in [ada, bob.id] {
+            scene.identity.update_user(&permit, id, role(InstanceRole::Admin)).await.unwrap();
+        }
+
+        let (one, two) = tokio::join!(
+            scene.identity.update_user(&permit, ada, role(InstanceRole::Member)),
+            other.update_user(&permit, bob.id, role(InstanceRole::Member)),
+        );
+
+        assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
+    }
+});
+
+store_test!(a_person_has_no_more_keys_than_allowed_though_two_processes_make_them, |test| async move {
+    let scene = Scene::on(&test.store);
+    let other = scene.replica_on(test.reopen().await);
+    let owner = scene.create_owner().await.unwrap();
+    for _ in 0..199 {
+        scene.key(&owner.member).await;
+    }
+
+    let (one, two) = tokio::join!(
+        scene.identity.create_key(&owner.member, new_key()),
+        other.create_key(&owner.member, new_key()),
+    );
+
+    assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
+});
+
 #[tokio::test]
 async fn a_change_of_nobody_is_none() {
     let (scene, owner) = Scene::with_owner().await;
@@ -142,6 +180,41 @@ async fn plans_are_saved_and_told() {
     let negative = Plan { sources_max: Some(-1), ..plan };
     let refused = scene.identity.save_plan(&admin(&owner), &negative).await;
     assert!(matches!(refused, Err(IdentityError::BadPlan)));
+}
+
+#[tokio::test]
+async fn what_the_operator_changes_of_the_instance_is_the_first_administrators_to_see() {
+    let scene = Scene::fresh().await;
+    let mut events = scene.recent();
+    let plan = |name: &str| Plan {
+        name: PlanName::parse(name).unwrap(),
+        calls_per_month: None,
+        analyses_per_month: None,
+        concurrent_analyses: None,
+        sources_max: None,
+        retention_days: None,
+    };
+    let operator = policy::operator_at_the_shell();
+
+    scene.identity.save_plan(&operator, &plan("before")).await.unwrap();
+    scene.add_user("bob").await;
+    let owner = NewUser {
+        handle: handle("ada"),
+        email: email("ada@example.org"),
+        password: Secret::new(PASSWORD),
+        role: InstanceRole::Admin,
+        plan: None,
+    };
+    let ada = scene.identity.add_user(&operator, owner).await.unwrap();
+    scene.identity.save_plan(&operator, &plan("after")).await.unwrap();
+
+    let events = std::iter::from_fn(|| events.try_recv().ok());
+    let plans: Vec<_> = events.filter(|event| event.action == Action::PlanChange).collect();
+    for (event, name) in plans.iter().zip(["before", "after"]) {
+        assert_eq!((event.tenant, event.principal.as_str()), (ada.tenant, "operator"));
+        assert_eq!((event.subject.as_str(), event.user), (name, None));
+    }
+    assert_eq!(plans.len(), 2);
 }
 
 #[tokio::test]

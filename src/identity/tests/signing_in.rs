@@ -47,7 +47,7 @@ store_test!(the_first_journey_works_on_both_databases, |test| async move {
     assert_eq!(scene.identity.sessions(&owner.member).await.unwrap().len(), 2);
     assert_eq!(scene.identity.keys(&owner.member).await.unwrap()[0].last_used_at, Some(NOW));
 
-    scene.identity.sign_out(other.cookie.expose()).await.unwrap();
+    scene.identity.sign_out(other.cookie.expose(), &origin(1)).await.unwrap();
     scene.identity.revoke_key(&owner.member, key.id).await.unwrap();
 
     assert!(scene.member(&owner).await.is_some());
@@ -100,8 +100,58 @@ async fn wrong_password_and_unknown_account_get_the_same_answer() {
         let refused = scene.sign_in(login, password).await;
         assert!(matches!(refused, Err(IdentityError::WrongCredentials)), "{login}");
     }
-    let refused = (Action::SignIn, Outcome::Refused, "ada".to_owned());
-    assert_eq!(scene.events(), [refused.clone(), refused]);
+    let refused = |who: &str| (Action::SignIn, Outcome::Refused, who.to_owned());
+    assert_eq!(scene.events(), [refused("ada"), refused("anonymous"), refused("anonymous"), refused("ada")]);
+}
+
+store_test!(sign_ins_that_nobody_can_be_named_for_are_the_administrators_to_see, |test| async move {
+    let scene = Scene::on(&test.store);
+    let owner = scene.create_owner().await.unwrap();
+    let bob = scene.add_user("bob").await;
+    let mut events = scene.recent();
+    let origin = |n: u8| Origin { request: Some(Uuid::nil()), ..origin(n) };
+    let attempt = async |login: &str, n: u8| {
+        scene.identity.sign_in(login, Secret::new("wrong horse"), &origin(n)).await.unwrap_err()
+    };
+
+    attempt("hunter2-typed-here", 2).await;
+    attempt(&"x".repeat(10_000), 3).await;
+    while !matches!(attempt("bob", 4).await, IdentityError::Throttled { .. }) {}
+
+    let events: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    let (first, long, last) = (&events[0], &events[1], events.last().unwrap());
+    for (event, address) in [(first, "192.0.2.2"), (long, "192.0.2.3"), (last, "192.0.2.4")] {
+        assert_eq!((event.action, event.outcome), (Action::SignIn, Outcome::Refused), "{event:?}");
+        assert_eq!(event.address, address);
+        assert_eq!(event.request_id, "0".repeat(32));
+    }
+    for event in [first, long] {
+        assert_eq!((event.tenant, event.principal.as_str()), (owner.member.tenant, "anonymous"));
+    }
+    assert_eq!((first.subject.as_str(), first.reason.as_str()), ("hun…", "there is no such account"));
+    assert_eq!(long.subject, "xxx…");
+    assert_eq!(
+        (last.tenant, last.user, last.reason.as_str()),
+        (bob.tenant, Some(bob.id), "too many attempts")
+    );
+});
+
+#[tokio::test]
+async fn guessing_does_not_fill_the_audit_log() {
+    let (mut scene, _) = Scene::with_owner().await;
+
+    for n in 0..3000_u16 {
+        let address = std::net::Ipv4Addr::from(0xc000_0200 + u32::from(n)).into();
+        let origin = Origin { address, ..origin(1) };
+        let refused = scene.identity.sign_in(&format!("guess {n}"), Secret::new("x"), &origin).await;
+        assert!(matches!(refused, Err(IdentityError::WrongCredentials)));
+    }
+
+    assert_eq!(scene.events().len(), 60);
+    scene.clock.advance(Duration::from_secs(10));
+    let mut events = scene.recent();
+    scene.sign_in("guess", "x").await.unwrap_err();
+    assert!(events.try_recv().unwrap().reason.contains("2940 refused sign-ins before it"));
 }
 
 #[tokio::test]
@@ -140,11 +190,11 @@ async fn signing_out_holds_at_once() {
     let (mut scene, owner) = Scene::with_owner().await;
     assert!(scene.member(&owner).await.is_some());
 
-    scene.identity.sign_out(owner.cookie.expose()).await.unwrap();
+    scene.identity.sign_out(owner.cookie.expose(), &origin(1)).await.unwrap();
 
     assert!(scene.member(&owner).await.is_none());
     assert_eq!(scene.events(), [(Action::SignOut, Outcome::Ok, "ada".to_owned())]);
-    scene.identity.sign_out(owner.cookie.expose()).await.unwrap();
+    scene.identity.sign_out(owner.cookie.expose(), &origin(1)).await.unwrap();
     assert!(scene.events().is_empty());
 }
 

@@ -152,7 +152,8 @@ impl Door {
         let engine = Engine::open(settings, clock).await.expect("an engine");
         engine.start();
         let token = engine.identity.setup_token().await.expect("a store").expect("nobody is there yet");
-        let origin = Origin { address: IpAddr::from([127, 0, 0, 1]), user_agent: "test".into() };
+        let origin =
+            Origin { address: IpAddr::from([127, 0, 0, 1]), user_agent: "test".into(), request: None };
         let new = engine
             .identity
             .create_owner(

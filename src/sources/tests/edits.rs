@@ -7,6 +7,7 @@ use crate::{
     model::{Auth, Credential, HealthState, InstanceRole, Reach, SourceName, ToolState},
     secret::Secret,
     sources::{SourceChange, SourceError},
+    store::testing::TestStore,
 };
 
 #[tokio::test]
@@ -102,6 +103,26 @@ async fn a_plan_limits_the_sources_and_a_name_is_used_once() {
 
     assert!(matches!(too_many, SourceError::Limit { limit: 1, .. }), "{too_many}");
     assert!(matches!(taken, SourceError::NameTaken { .. }), "{taken}");
+}
+
+#[tokio::test]
+async fn a_plan_limits_the_sources_though_two_processes_add_them() {
+    let stores = [Some(TestStore::sqlite().await), TestStore::postgres().await];
+    for db in stores.into_iter().flatten() {
+        let world = World::on(db).await;
+        let other = world.sources_of_another_process().await;
+        let script = Script::new(&[]).await;
+
+        for n in 0..10 {
+            let ada = world.member(&format!("ada-{n}"), InstanceRole::Member, "free").await;
+            let (one, two) = tokio::join!(
+                world.sources.add(&ada, new_source("mail", &script)),
+                other.add(&ada, new_source("post", &script)),
+            );
+
+            assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1, "{one:?} {two:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
     metrics::Metrics,
     model::{
         BrowserSessionId, Credential, EraSetting, InstanceRole, Member, OrgRole, PlanName, Reach, SourceName,
-        Via,
+        Via, Whence,
     },
     presets::Presets,
     sources::{Added, NewSource, SourceSettings, Sources},
@@ -73,6 +73,16 @@ impl World {
         Self { db, sources, presets, upstreams, audit, changes, clock, _folder: folder }
     }
 
+    /// Makes the sources of another process that has opened the same database.
+    pub(crate) async fn sources_of_another_process(&self) -> Sources {
+        let store = self.db.reopen().await;
+        let key = KeySource::File(self._folder.path().join("vault.key"));
+        let vault = Vault::open(store.clone(), key).await.unwrap();
+        let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
+        let (upstreams, settings) = (self.upstreams.clone(), SourceSettings::default());
+        Sources::new(store, vault, upstreams, audit, self.clock.clone(), settings, Changes::new())
+    }
+
     /// Adds a person who manages their own organisation, on a plan with this many sources at most.
     pub(crate) async fn member(&self, handle: &str, role: InstanceRole, plan: &str) -> Member {
         let user = self.db.add_user(handle).await;
@@ -85,6 +95,7 @@ impl World {
             instance_role: role,
             plan: PlanName::parse(plan).unwrap(),
             via: Via::BrowserSession(BrowserSessionId::new()),
+            whence: Whence::default(),
         }
     }
 

@@ -1,9 +1,14 @@
 //! The PostgreSQL cluster of the tests.
 //!
 //! Every test is a process of its own, so the cluster belongs to none: the first test to need it
-//! starts it under a lock, the others find it, and a small shell loop beside it stops it and
-//! empties its folder when no test has begun for ten minutes. It listens on a socket in that folder
-//! only, and forgets everything with it, so nothing is synced to disk.
+//! starts it under a lock, and the others find it. Whoever uses it holds a second lock, shared, until
+//! their end, which the system lets go of however they end. A watcher beside the cluster waits until
+//! nobody holds that one any more, and stops the cluster and empties its folder unless somebody
+//! comes in the meantime. It holds a third lock while it lives, so that a test which finds the
+//! cluster without its watcher starts another.
+//!
+//! The cluster listens on a socket in its folder only, and forgets everything with it, so nothing is
+//! synced to disk.
 
 use std::{
     collections::hash_map::DefaultHasher,
@@ -16,6 +21,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
 };
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -28,8 +34,12 @@ use crate::{
 /// Whom PostgreSQL runs as when the tests run as root, which it refuses: `nobody`.
 const UNPRIVILEGED: u32 = 65_534;
 
-/// Minutes without a new test after which the cluster is stopped.
-const IDLE_MINUTES_MAX: u32 = 10;
+/// How long the cluster waits for another test after the last one has ended, in seconds. Between two
+/// that need it there are others that do not.
+const IDLE_SECS_MAX: u32 = 20;
+
+/// Held shared by every test that uses the cluster, until its process ends.
+static IN_USE: OnceLock<File> = OnceLock::new();
 
 /// A running cluster with its roles and its migrated template.
 pub(super) struct Cluster {
@@ -84,6 +94,7 @@ pub(super) async fn find() -> Option<Cluster> {
             };
             let folder = folder();
             let lock = lock(&folder);
+            use_until_the_end(&folder);
             (start(&programs, &folder).expect("PostgreSQL starts"), lock)
         }
     };
@@ -119,7 +130,7 @@ fn folder() -> PathBuf {
     env!("CARGO_MANIFEST_DIR").hash(&mut hasher);
     let uid = rustix::process::getuid().as_raw();
     // A socket's address has room for about a hundred characters, so the folder is not in `target`.
-    let folder = std::env::temp_dir().join(format!("doorward-pg-{uid}-{:x}", hasher.finish()));
+    let folder = std::env::temp_dir().join(format!("doorward-test-pg-{uid}-{:x}", hasher.finish()));
     match fs::DirBuilder::new().mode(0o711).create(&folder) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -137,9 +148,17 @@ fn lock(folder: &Path) -> File {
     file
 }
 
+/// Keeps the watcher from stopping the cluster as long as this process lives.
+fn use_until_the_end(folder: &Path) {
+    IN_USE.get_or_init(|| {
+        let file = File::create(folder.join("in-use.lock")).expect("the lock file can be made");
+        file.lock_shared().expect("the lock can be had");
+        file
+    });
+}
+
 fn start(programs: &Path, folder: &Path) -> io::Result<Secret> {
     let data = folder.join("data");
-    fs::write(folder.join("last-test"), "")?;
     if !is_running(programs, &data) {
         remove_folder(&data)?;
         let mut maker = fs::DirBuilder::new();
@@ -163,8 +182,8 @@ fn start(programs: &Path, folder: &Path) -> io::Result<Secret> {
             .arg("-D")
             .arg(&data)
             .arg("start"))?;
-        watch(programs, folder)?;
     }
+    watch(programs, folder, IDLE_SECS_MAX)?;
     let host = data.display().to_string();
     let mut url = url::Url::parse("postgres:///postgres").map_err(io::Error::other)?;
     url.query_pairs_mut().append_pair("host", &host).append_pair("user", "postgres");
@@ -183,22 +202,40 @@ fn remove_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Leaves a loop behind that ends the cluster when the tests have.
-fn watch(programs: &Path, folder: &Path) -> io::Result<()> {
-    let script = format!(
-        "while sleep 20; do \
-            [ -n \"$(find \"$1/last-test\" -mmin -{IDLE_MINUTES_MAX} 2>/dev/null)\" ] && continue; \
-            \"$2/pg_ctl\" -D \"$1/data\" -m immediate stop; \
-            rm -rf \"$1/data/\"*; \
-            exit; \
-         done"
-    );
+/// Leaves a watcher behind that ends the cluster when the tests have, unless there is one.
+fn watch(programs: &Path, folder: &Path, idle_secs: u32) -> io::Result<()> {
+    if File::create(folder.join("watcher.lock"))?.try_lock().is_err() {
+        return Ok(());
+    }
+    for name in ["watcher.lock", "in-use.lock", "doorward-pg.lock"] {
+        // The watcher runs as whom PostgreSQL runs as, and opens them too.
+        let file = fs::OpenOptions::new().append(true).create(true).open(folder.join(name))?;
+        file.set_permissions(fs::Permissions::from_mode(0o666))?;
+    }
     let mut watcher = command(Path::new("/bin/sh"));
-    watcher.args(["-c", &script, "sh"]).arg(folder).arg(programs).process_group(0);
-    watcher.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    watcher.args(["-c", WATCHER, "sh"]).arg(folder).arg(programs).arg(idle_secs.to_string());
+    watcher.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // Nobody waits for it: it outlives this test by design.
     watcher.spawn().map(drop)
 }
+
+/// Takes the folder, the folder of PostgreSQL's programs, and how long to wait for another test.
+const WATCHER: &str = r#"
+exec 8>>"$1/watcher.lock" && flock -n 8 || exit
+echo $$ >&8
+while :; do
+    flock "$1/in-use.lock" true 8>&-
+    sleep "$3" 8>&-
+    # Under the lock of those who start the cluster, so that nobody begins to use it meanwhile.
+    exec 9>>"$1/doorward-pg.lock" && flock 9
+    if flock -n "$1/in-use.lock" true; then
+        "$2/pg_ctl" -D "$1/data" -m immediate stop
+        rm -rf "$1/data/"*
+        exit
+    fi
+    exec 9>&-
+done
+"#;
 
 /// Prepares a program to run as somebody PostgreSQL accepts, in a folder that user may be in.
 #[expect(clippy::disallowed_methods, reason = "the tests' own database is not a source")]
@@ -277,3 +314,69 @@ begin
     end if;
 end
 $$";
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn the_last_test_turns_off_the_light_also_when_it_is_killed() {
+        let home = tempfile::tempdir().unwrap();
+        let (folder, programs) = (home.path().join("cluster"), home.path().join("bin"));
+        for made in [&folder, &programs, &folder.join("data")] {
+            fs::create_dir(made).unwrap();
+            fs::set_permissions(made, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(programs.join("pg_ctl"), "#!/bin/sh\necho \"$@\" > \"$2/../stopped\"\n").unwrap();
+        fs::set_permissions(programs.join("pg_ctl"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.join("data/kept"), "").unwrap();
+        let mut tests = [user_of(&folder), user_of(&folder)];
+
+        watch(&programs, &folder, 0).unwrap();
+        // Not by trying its lock, which would keep the watcher from taking it.
+        until("the watcher is there", || !fs::read(folder.join("watcher.lock")).unwrap().is_empty());
+        watch(&programs, &folder, 0).unwrap();
+        tests[0].kill().unwrap();
+        tests[0].wait().unwrap();
+        assert!(!folder.join("stopped").exists(), "one still uses it");
+        tests[1].kill().unwrap();
+        tests[1].wait().unwrap();
+
+        until("the cluster is stopped", || is_free(&folder.join("watcher.lock")));
+        let said = fs::read_to_string(folder.join("stopped")).unwrap();
+        assert!(said.contains("-m immediate stop"), "{said}");
+        assert!(!folder.join("data/kept").exists());
+    }
+
+    /// Starts a process that uses the cluster until it is killed.
+    fn user_of(folder: &Path) -> std::process::Child {
+        let lock = folder.join("in-use.lock");
+        let mut user = command(Path::new("/usr/bin/env"));
+        let child = user
+            .args(["flock", "--shared", "--no-fork"])
+            .arg(&lock)
+            .args(["sleep", "1000"])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("it is in use", || lock.exists() && !is_free(&lock));
+        child
+    }
+
+    fn is_free(lock: &Path) -> bool {
+        File::open(lock).unwrap().try_lock().is_ok()
+    }
+
+    fn until(what: &str, mut holds: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < PATIENCE, "{what}");
+            std::thread::yield_now();
+        }
+    }
+}

@@ -94,6 +94,15 @@ impl TestStore {
         }
     }
 
+    /// Opens the database once more, as another process would.
+    pub async fn reopen(&self) -> Store {
+        let opened = match &self.place {
+            Place::Sqlite(folder) => Store::open_sqlite(&folder.path().join("doorward.db")).await,
+            Place::Postgres { app, .. } => Store::open_postgres(app, None).await,
+        };
+        opened.expect("the database opens again")
+    }
+
     /// Returns the file; `None` on PostgreSQL.
     pub fn sqlite_path(&self) -> Option<PathBuf> {
         match &self.place {

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Ms,
     model::{
-        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, EventId, Health, KeyScope,
-        Outcome, Preset, PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId,
+        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, Health, KeyScope,
+        Preset, PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId,
         SourceName, SourceResource, SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
     },
     store::Store,
@@ -108,28 +108,19 @@ fn session(user: &User) -> BrowserSession {
 
 fn event(user: &User, at: Ms, subject: &str) -> RunEvent {
     RunEvent {
-        id: EventId::new(),
-        tenant: user.tenant,
-        at,
-        action: Action::ToolCall,
-        outcome: Outcome::Ok,
-        reason: String::new(),
         user: Some(user.id),
         principal: user.handle.to_string(),
-        key: None,
         address: "192.0.2.1".into(),
         client: "tester 1.0".into(),
         revision: "2026-07-28".into(),
-        preset: None,
         preset_slug: "everything".into(),
-        source: None,
         source_name: "files".into(),
         subject: subject.into(),
         duration_us: 1500,
         request_bytes: 10,
         response_bytes: 20,
-        argument_digest: String::new(),
         request_id: "r-1".into(),
+        ..RunEvent::new(user.tenant, at, Action::ToolCall)
     }
 }
 

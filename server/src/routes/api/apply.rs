@@ -54,8 +54,12 @@ pub(in crate::routes) async fn apply(
     doorward::policy::may_use_account(&member)?;
     let document = apply::read(&text).map_err(ApplyError::from)?;
     apply::refuse_files(&document)?;
-    let authority = Authority::Member(member);
-    Ok(Json(apply::apply(&state.rooms(), &authority, &document, query.dry_run).await?))
+    let (rooms, authority) = (state.rooms(), Authority::Member(member));
+    // In a task of its own, so that a caller who leaves in the middle does not leave half of it.
+    let applied =
+        tokio::spawn(async move { apply::apply(&rooms, &authority, &document, query.dry_run).await });
+    let applied = applied.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    Ok(Json(applied?))
 }
 
 /// Returns what the caller has, as a document without secrets.

@@ -22,7 +22,10 @@ use http::{HeaderMap, request::Parts};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::respond::{Problem, ProblemKind, refuse};
+use crate::{
+    layers::{TooSlow, is_too_slow},
+    respond::{Problem, ProblemKind, refuse},
+};
 
 /// How many things a page holds when nothing is said.
 const PAGE_DEFAULT: usize = 50;
@@ -72,6 +75,7 @@ async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Pro
             ProblemKind::TooLarge,
             format!("{} bytes are the most", crate::layers::BODY_BYTES_MAX),
         ),
+        _ if is_too_slow(&rejection) => Problem::new(ProblemKind::TooSlow, TooSlow.to_string()),
         _ => Problem::new(ProblemKind::BadRequest, "the body broke off"),
     })
 }

@@ -1,0 +1,108 @@
+//! API keys.
+
+use std::time::Duration;
+
+use doorward::{
+    identity::{IdentityError, KEYS_MAX, NewKey},
+    model::{ApiKeyId, KeyScope, Member, PresetId, Slug},
+};
+use serde_saphyr::Spanned;
+
+use super::{Run, identity_error};
+use crate::apply::{
+    Action, ApplyError, Mistake, Step,
+    document::{KeyItem, line, mistake},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Run<'_> {
+    pub(super) async fn keys(&mut self) -> Result<(), ApplyError> {
+        for item in &self.document.keys {
+            let name = format!("{}/{}", item.value.owner, item.value.name);
+            let owner = self.owner(item, &item.value.owner).await?;
+            let (action, secret) = self.key(owner.as_deref(), item).await?;
+            let kept = item.value.kept_in.as_ref().filter(|_| action == Action::Add);
+            let detail = kept.map_or_else(String::new, |path| format!("written to {}", path.display()));
+            self.done(Step { action, kind: "key".to_owned(), name, detail, secret });
+        }
+        Ok(())
+    }
+
+    async fn key(
+        &mut self,
+        owner: Option<&Member>,
+        item: &Spanned<KeyItem>,
+    ) -> Result<(Action, Option<String>), ApplyError> {
+        let at = line(item);
+        let declared = &item.value;
+        let identity = self.rooms.identity.clone();
+        let now = self.rooms.clock.now();
+        let mut live = match owner {
+            Some(owner) => identity.keys(owner).await.map_err(identity_error(at))?,
+            None => Vec::new(),
+        };
+        live.retain(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now));
+        let is_there = match &declared.secret {
+            Some(text) => live.iter().any(|key| text.expose().starts_with(&beginning(key.id))),
+            // A key whose file is gone is of no use, so another one is made.
+            None => declared.secret_file.is_none() && live.iter().any(|key| key.name == declared.name),
+        };
+        if is_there {
+            return Ok((Action::Same, None));
+        }
+        let new = NewKey {
+            name: declared.name.clone(),
+            scope: self.scope(owner, item).await?,
+            expires_at: declared.expires_in_days.map(|days| now.plus(DAY * days)),
+        };
+        let Some(owner) = owner.filter(|_| !self.dry_run) else {
+            if live.len() + self.expected.key(&declared.owner) > KEYS_MAX {
+                return Err(identity_error(at)(IdentityError::TooManyKeys { max: KEYS_MAX }));
+            }
+            let user = owner.map(|owner| owner.user);
+            let checked = identity.check_key(user, &new, declared.secret.as_ref()).await;
+            checked.map_err(identity_error(at))?;
+            return Ok((Action::Add, None));
+        };
+        match &declared.secret {
+            Some(text) => {
+                identity.import_key(owner, new, text).await.map_err(identity_error(at))?;
+                Ok((Action::Add, None))
+            }
+            None => {
+                let (_, secret) = identity.create_key(owner, new).await.map_err(identity_error(at))?;
+                Ok((Action::Add, Some(secret.expose().to_owned())))
+            }
+        }
+    }
+
+    async fn scope(&self, owner: Option<&Member>, item: &Spanned<KeyItem>) -> Result<KeyScope, ApplyError> {
+        let Some(slugs) = &item.value.presets else { return Ok(KeyScope::Everything) };
+        let mut presets = Vec::new();
+        for slug in slugs {
+            let found = match owner {
+                Some(owner) => self.rooms.presets.find_by_slug(owner, slug).await,
+                None => Ok(None),
+            };
+            match found.map_err(|source| ApplyError::Preset { at: line(item), source })? {
+                Some(preset) => presets.push(preset.id),
+                // It will have been made by then; any id stands for it.
+                None if self.dry_run && self.expected.makes_preset(&item.value.owner, slug) => {
+                    presets.push(PresetId::new());
+                }
+                None => return Err(no_preset(item, slug).into()),
+            }
+        }
+        Ok(KeyScope::Presets(presets))
+    }
+}
+
+fn no_preset(item: &Spanned<KeyItem>, slug: &Slug) -> Mistake {
+    mistake(item, format!("`{}` has no preset `{slug}`", item.value.owner))
+}
+
+/// Returns what the text of a key begins with; the rest is its secret.
+fn beginning(id: ApiKeyId) -> String {
+    format!("dw_{}_", id.0.simple())
+}

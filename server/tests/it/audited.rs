@@ -1,0 +1,108 @@
+//! Whatever anybody changes is in the audit log, with where it came from: the routes and forms of
+//! the access table again, so that one that is added there and records nothing fails here.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use doorward::model::{Action, Outcome, RunEvent};
+use http::{Method, header};
+use tokio::sync::broadcast::Receiver;
+
+use crate::{
+    access::{FORMS, ROUTES, Stage, WHO},
+    world::{Answer, request},
+};
+
+/// Where everybody of these tests is.
+const ADDRESS: &str = "127.0.0.1";
+
+#[tokio::test]
+async fn every_change_through_the_api_is_audited_with_its_address_and_request() {
+    let stage = Stage::open().await;
+    let mut wrong = Vec::new();
+    for (route, body, expected) in ROUTES {
+        let (method, path) = route.split_once(' ').unwrap();
+        // The live tail has no end.
+        if path == "/events" {
+            continue;
+        }
+        for (who, expected) in WHO.into_iter().zip(expected) {
+            let scene = stage.scene().await;
+            let mut events = stage.world.engine.audit.tail();
+            let request = request(method.parse().unwrap(), &scene.path(path));
+            let request = match scene.person(&stage, who) {
+                Some(person) => request.header(header::AUTHORIZATION, format!("Bearer {}", person.key)),
+                None => request,
+            };
+            let request = request.header(header::CONTENT_TYPE, "application/json");
+            let request = request.header("sec-fetch-site", "same-origin");
+            let answer = stage.world.send(request.body(Body::from(scene.fill(body))).unwrap()).await;
+            let must = method != "GET" && *expected < 300;
+            check(&format!("{route} by {who}"), must, &answer, &mut events, &mut wrong);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_change_by_a_form_is_audited_with_its_address_and_request() {
+    let mut wrong = Vec::new();
+    for (path, fields, changes) in FORMS {
+        // Whoever signs out is signed out in what follows too.
+        let stage = Stage::open().await;
+        for (who, must) in WHO.into_iter().zip(changes) {
+            let scene = stage.scene().await;
+            let mut events = stage.world.engine.audit.tail();
+            let answer = stage.browse(&scene, who, Method::POST, path, &scene.fill(fields)).await;
+            // A call in the playground is named by its run.
+            if *path == "/do/playground-call" {
+                continue;
+            }
+            check(&format!("{path} by {who}"), *must, &answer, &mut events, &mut wrong);
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn whoever_signs_in_or_tries_to_is_audited_with_address_and_request() {
+    let stage = Stage::open().await;
+    let scene = stage.scene().await;
+    for (fields, action, outcome) in [
+        ("login={owner}&password=wrong", Action::SignIn, Outcome::Refused),
+        ("login=nobody-at-all&password=wrong", Action::SignIn, Outcome::Refused),
+        ("login={owner}&password={password}", Action::SignIn, Outcome::Ok),
+    ] {
+        let mut events = stage.world.engine.audit.tail();
+        let mut again = events.resubscribe();
+        let answer = stage.browse(&scene, "nobody", Method::POST, "/do/sign-in", &scene.fill(fields)).await;
+
+        let mut wrong = Vec::new();
+        check(fields, true, &answer, &mut events, &mut wrong);
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+        let event = again.try_recv().unwrap();
+        assert_eq!((event.action, event.outcome), (action, outcome));
+    }
+}
+
+/// Looks whether what was recorded says where it came from, and whether anything was if it must be.
+fn check(
+    what: &str,
+    must: bool,
+    answer: &Answer,
+    events: &mut Receiver<Arc<RunEvent>>,
+    wrong: &mut Vec<String>,
+) {
+    let id = answer.headers["x-request-id"].to_str().unwrap();
+    let mut recorded = 0;
+    while let Ok(event) = events.try_recv() {
+        recorded += 1;
+        if event.address != ADDRESS || event.request_id != id {
+            wrong
+                .push(format!("{what}: {} from `{}` by `{}`", event.action, event.address, event.request_id));
+        }
+    }
+    if must && recorded == 0 {
+        wrong.push(format!("{what}: nothing was recorded"));
+    }
+}

@@ -1,0 +1,451 @@
+//! What each setting does: one test for each, named after it. One that is added and not tested fails
+//! the first test here.
+
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::fs::PermissionsExt as _,
+    time::Duration,
+};
+
+use axum::body::{Body, Bytes};
+use doorward::model::InstanceRole;
+use futures::StreamExt as _;
+use http::{Method, StatusCode, header};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use server::{config::ENTRIES, state::engine_settings};
+
+use crate::{
+    call::Call,
+    running::{Place, lives, until},
+    scripted::{Scripted, give_tools},
+    world::{Person, World, request},
+};
+
+/// Settings that other files test: where, and by which test.
+const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("database_url", include_str!("readme.rs"), README),
+    ("database_owner_url", include_str!("readme.rs"), README),
+    ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
+];
+const README: &str = "the_statements_of_the_readme_prepare_postgres_and_its_line_serves";
+
+#[test]
+fn every_setting_is_tested() {
+    for entry in ENTRIES {
+        let here = include_str!("settings.rs").contains(&format!("\nasync fn {}_", entry.name));
+        let elsewhere = ELSEWHERE
+            .iter()
+            .any(|(name, text, test)| *name == entry.name && text.contains(&format!("fn {test}()")));
+        assert!(here || elsewhere, "no test says what `{}` does", entry.name);
+    }
+}
+
+#[tokio::test]
+async fn listen_is_where_the_program_answers() {
+    let place = Place::new().with("DOORWARD_LISTEN", "127.0.0.2:0");
+
+    let server = place.serve().await;
+    let health = server.send(request(Method::GET, "/health").body(Body::empty()).unwrap()).await;
+
+    assert!(server.address().starts_with("127.0.0.2:"), "{}", server.address());
+    assert_eq!(health.status, StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn public_url_is_in_addresses_cookies_and_names() {
+    let world = World::with(&[("DOORWARD_PUBLIC_URL", "https://door.example.org")]).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let under = |host: &'static str| {
+        let request = http::Request::builder().uri("/sign-in").header(header::HOST, host);
+        world.send(request.body(Body::empty()).unwrap())
+    };
+
+    let made = world.api(&ada, Method::POST, "/api/v1/presets", Some(json!({"slug": "notes"}))).await;
+    let page = under("door.example.org").await;
+
+    assert_eq!(made.json()["address"], "https://door.example.org/mcp/ada/notes");
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
+    assert_eq!(world.state.cookie_name(), "__Host-doorward");
+    assert_eq!(under("other.example.org").await.status, StatusCode::MISDIRECTED_REQUEST);
+}
+
+#[tokio::test]
+async fn allowed_hosts_are_answered_to() {
+    let named = World::with(&[("DOORWARD_ALLOWED_HOSTS", "doorward.internal:8080")]).await;
+    let plain = World::open().await;
+    for (world, status) in [(named, StatusCode::OK), (plain, StatusCode::MISDIRECTED_REQUEST)] {
+        let request = http::Request::builder().uri("/health").header(header::HOST, "doorward.internal:8080");
+
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+
+        assert_eq!(answer.status, status);
+    }
+}
+
+#[tokio::test]
+async fn allowed_origins_may_call_presets() {
+    let origin = "https://inspector.example.org";
+    let named = World::with(&[("DOORWARD_ALLOWED_ORIGINS", origin)]).await;
+    let plain = World::open().await;
+    let ask = async |world: &World| {
+        let request = request(Method::OPTIONS, "/mcp/ada/tools").header(header::ORIGIN, origin);
+        world.send(request.body(Body::empty()).unwrap()).await
+    };
+
+    let (allowed, refused) = (ask(&named).await, ask(&plain).await);
+
+    assert_eq!(allowed.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(!refused.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test]
+async fn metrics_listen_says_where_metrics_are() {
+    let own = free_address();
+    for (value, path, address, status) in [
+        (own.as_str(), "/metrics", Some(own.as_str()), StatusCode::OK),
+        ("main", "/metrics/prometheus", None, StatusCode::OK),
+        ("off", "/metrics/prometheus", None, StatusCode::NOT_FOUND),
+    ] {
+        let place = Place::new().with("DOORWARD_METRICS_LISTEN", value);
+        place.prepare("keys: [{owner: ada, name: ada, secret_file: ada.key}]\n").await;
+        let server = place.serve().await;
+        let door = address.map_or_else(|| server.door(), crate::running::Door::at);
+        let request = request(Method::GET, path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", place.key("ada.key")))
+            .body(Body::empty());
+
+        let answer = door.send(request.unwrap()).await.unwrap();
+
+        assert_eq!(answer.status, status, "{value}: {}", answer.body);
+        assert_eq!(
+            answer.body.contains("doorward_audit_waiting"),
+            status == StatusCode::OK,
+            "{}",
+            answer.body
+        );
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn data_dir_holds_all_state() {
+    let place = Place::new();
+    let folder = place.path("elsewhere/deep").display().to_string();
+    let place = place.with("DOORWARD_DATA_DIR", &folder);
+
+    place.prepare("keys: [{owner: ada, name: ada, secret_file: ada.key}]\n").await;
+
+    for name in ["doorward.db", "vault.key"] {
+        assert!(place.path("elsewhere/deep").join(name).exists(), "{name}");
+    }
+    let mut beside: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().flatten().collect();
+    beside.retain(|entry| !["password", "door.yaml", "ada.key"].map(Into::into).contains(&entry.file_name()));
+    assert_eq!(beside.len(), 1, "{beside:?}");
+}
+
+#[tokio::test]
+async fn vault_key_file_is_made_where_it_is_named() {
+    let place = Place::new();
+    let file = place.path("keys/vault").display().to_string();
+    std::fs::create_dir(place.path("keys")).unwrap();
+    let place = place.with("DOORWARD_VAULT_KEY_FILE", &file);
+
+    place.serve().await.stop().await;
+
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!place.path("data/vault.key").exists());
+}
+
+#[tokio::test]
+async fn vault_key_opens_what_it_sealed_and_no_other_does() {
+    const ONE: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const OTHER: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let source = Scripted::start().await;
+    let place = Place::new().with("DOORWARD_VAULT_KEY", ONE);
+    place.prepare(&tools(&source, ", auth: {bearer: kept-secret}")).await;
+
+    let server = place.serve().await;
+    let answer = server.send(echo(&place.key("ada.key"))).await;
+    server.stop().await;
+    let place = place.with("DOORWARD_VAULT_KEY", OTHER);
+    let refused = place.try_serve().await.err().expect("a refusal");
+
+    assert!(!answer.tool_text().1, "{}", answer.body);
+    assert_eq!(source.calls()[0].0[header::AUTHORIZATION], "Bearer kept-secret");
+    assert!(!place.path("data/vault.key").exists());
+    assert!(refused.contains("sealed with key"), "{refused}");
+}
+
+#[tokio::test]
+async fn egress_allow_says_which_addresses_sources_may_have() {
+    let source = Scripted::start().await;
+    for (value, passed) in [("127.0.0.1", true), ("none", false), ("10.0.0.0/8", false)] {
+        let world = World::with(&[("DOORWARD_EGRESS_ALLOW", value)]).await;
+        let ada = world.person("ada", InstanceRole::Member).await;
+        let new = json!({"name": "scripted", "kind": "mcp_http", "url": source.url()});
+
+        let made = world.api(&ada, Method::POST, "/api/v1/datasources", Some(new)).await;
+
+        assert_eq!(made.json()["report"]["passed"], passed, "{value}: {}", made.body);
+    }
+}
+
+#[tokio::test]
+async fn body_timeout_ms_bounds_the_bodies_of_forms_and_of_the_api() {
+    let world = World::with(&[("DOORWARD_BODY_TIMEOUT_MS", "100")]).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    // One that never goes on, and one that always does.
+    let silent = || futures::stream::pending::<Result<Bytes, Infallible>>();
+    let dripping = || {
+        futures::stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b" "))).then(async |piece| {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            piece
+        })
+    };
+    let api = |person: Option<&Person>| {
+        let request = request(Method::POST, "/api/v1/presets")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("sec-fetch-site", "same-origin");
+        match person {
+            Some(person) => request.header(header::AUTHORIZATION, format!("Bearer {}", person.key)),
+            None => request,
+        }
+    };
+    let form = || {
+        request(Method::POST, "/do/sign-in")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+    };
+
+    for request in [
+        api(Some(&ada)).body(Body::from_stream(silent())),
+        api(Some(&ada)).body(Body::from_stream(Box::pin(dripping()))),
+        form().body(Body::from_stream(silent())),
+        form().body(Body::from_stream(Box::pin(dripping()))),
+    ] {
+        let answer = world.send(request.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT, "{}", answer.body);
+    }
+    let unknown = world.send(api(None).body(Body::from_stream(silent())).unwrap()).await;
+    assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "whoever is unknown is not waited for");
+}
+
+#[tokio::test]
+async fn connect_timeout_ms_bounds_the_wait_for_a_connection() {
+    let world = World::with(&[("DOORWARD_CONNECT_TIMEOUT_MS", "150")]).await;
+
+    let limits = engine_settings(world.state.settings()).egress_limits;
+
+    // That `egress` keeps to it is tested there.
+    assert_eq!(limits.connect_timeout, Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn call_timeout_ms_bounds_the_wait_for_an_answer() {
+    let (world, ada, _source) = with_tools(&[("DOORWARD_CALL_TIMEOUT_MS", "1000")]).await;
+
+    let answer = world.send(Call::tool("silent", json!({})).key(&ada.key).request()).await;
+
+    let (text, is_error) = answer.tool_text();
+    assert!(is_error && text.contains("did not answer within 1 second"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn request_bytes_max_bounds_the_body_of_a_call() {
+    let (world, ada, source) = with_tools(&[("DOORWARD_REQUEST_BYTES_MAX", "1000")]).await;
+    let call = |size: usize| Call::tool("echo", json!({"text": "x".repeat(size)})).key(&ada.key).request();
+
+    let (small, large) = (world.send(call(100)).await, world.send(call(1000)).await);
+
+    assert_eq!((small.status, large.status), (StatusCode::OK, StatusCode::PAYLOAD_TOO_LARGE));
+    assert!(large.body.contains("at most 1000 bytes"), "{}", large.body);
+    assert_eq!(source.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn response_bytes_max_bounds_the_answer_of_a_source() {
+    for (limit, fails) in [("200000", true), ("400000", false)] {
+        let (world, ada, _source) = with_tools(&[("DOORWARD_RESPONSE_BYTES_MAX", limit)]).await;
+
+        let answer = world.send(Call::tool("huge", json!({})).key(&ada.key).request()).await;
+
+        assert_eq!(answer.tool_text().1, fails, "{limit}");
+    }
+}
+
+/// An MCP server in the shell that writes down its process.
+const PROCESS: &str = r#"
+echo $$ >> "$1"
+while read -r line; do
+  id=$(echo "$line" | sed -n 's/.*"id": *\([0-9]*\).*/\1/p')
+  case "$line" in
+    *server/discover*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"no"}}' ;;
+    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}}' ;;
+    *tools/list*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}}' ;;
+    *tools/call*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"content":[{"type":"text","text":"from the shell"}]}}' ;;
+  esac
+done
+"#;
+
+#[tokio::test]
+async fn stdio_processes_max_bounds_the_processes_of_sources() {
+    let world = World::with(&[("DOORWARD_STDIO_PROCESSES_MAX", "1")]).await;
+    let root = world.person("root-of-all", InstanceRole::Admin).await;
+
+    let (first, second) = (process(&world, &root, "first").await, process(&world, &root, "second").await);
+    let sources = [&first, &second].map(|made| made["source"]["id"].clone());
+    for (slug, source) in ["one", "two"].into_iter().zip(&sources) {
+        let new = json!({"slug": slug, "sources": [{"source": source, "all": true}]});
+        let made = world.api(&root, Method::POST, "/api/v1/presets", Some(new)).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    }
+    let call = async |path: &str| {
+        let call = Call::tool("echo", json!({})).at(path).key(&root.key);
+        world.send(call.request()).await.tool_text()
+    };
+
+    let one = call("/mcp/root-of-all/one").await;
+    let (said, two_fails) = call("/mcp/root-of-all/two").await;
+
+    assert_eq!(one, ("from the shell".to_owned(), false));
+    assert!(two_fails && said.contains("too much to do"), "{said}");
+}
+
+#[tokio::test]
+async fn stdio_idle_secs_ends_a_process_nobody_uses() {
+    let world = World::with(&[("DOORWARD_STDIO_IDLE_SECS", "1")]).await;
+    let root = world.person("root-of-all", InstanceRole::Admin).await;
+    let made = process(&world, &root, "first").await;
+    let new = json!({"slug": "one", "sources": [{"source": made["source"]["id"], "all": true}]});
+    world.api(&root, Method::POST, "/api/v1/presets", Some(new)).await;
+    let call = Call::tool("echo", json!({})).at("/mcp/root-of-all/one").key(&root.key);
+    assert!(!world.send(call.request()).await.tool_text().1);
+    let pids = std::fs::read_to_string(world.folder.path().join("pids")).unwrap();
+
+    assert!(pids.lines().any(|pid| lives(pid.parse().unwrap())), "it is kept for the next call");
+
+    until("no process is left", async || {
+        world.engine.upstreams.end_idle();
+        pids.lines().all(|pid| !lives(pid.parse().unwrap()))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_max_lets_the_next_one_wait() {
+    let source = Scripted::start().await;
+    let place = Place::new().with("DOORWARD_CONNECTIONS_MAX", "1");
+    place.prepare(&tools(&source, "")).await;
+    let server = place.serve().await;
+    let slow = Call::tool("slow", json!({})).key(&place.key("ada.key")).request();
+    let (door, other) = (server.door(), server.door());
+    let slow = tokio::spawn(async move { door.send(slow).await });
+    source.slow_call_arrived().await;
+
+    let health = request(Method::GET, "/health").body(Body::empty()).unwrap();
+    let mut health = tokio::spawn(async move { other.send(health).await });
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut health).await;
+    source.let_slow_call_end();
+
+    assert!(early.is_err(), "there was a second place");
+    assert!(!slow.await.unwrap().unwrap().tool_text().1);
+    assert_eq!(health.await.unwrap().unwrap().status, StatusCode::OK);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drain_secs_bounds_the_wait_for_calls_at_the_end() {
+    let source = Scripted::start().await;
+    let place = Place::new().with("DOORWARD_DRAIN_SECS", "1");
+    place.prepare(&tools(&source, "")).await;
+    let mut server = place.serve().await;
+    let slow = Call::tool("slow", json!({})).key(&place.key("ada.key")).request();
+    let door = server.door();
+    let slow = tokio::spawn(async move { door.send(slow).await });
+    source.slow_call_arrived().await;
+
+    server.signal(Signal::TERM);
+    let status = server.ended().await;
+
+    assert!(status.success(), "{status}");
+    assert!(server.log().contains("still open at the deadline"), "{}", server.log());
+    assert!(slow.await.unwrap().is_none(), "nobody let the call end");
+}
+
+#[tokio::test]
+async fn log_says_how_much_is_logged() {
+    for (filter, debug, info) in
+        [("warn", false, false), ("info", false, true), ("info,server=debug", true, true)]
+    {
+        let place = Place::new().with("DOORWARD_LOG", filter);
+        let mut server = place.serve().await;
+        server.send(request(Method::GET, "/health").body(Body::empty()).unwrap()).await;
+        server.signal(Signal::TERM);
+        server.ended().await;
+
+        let log = server.log();
+        assert_eq!((log.contains("DEBUG"), log.contains(" INFO ")), (debug, info), "{filter}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn log_format_is_text_or_an_object_a_line() {
+    let place = Place::new().with("DOORWARD_LOG_FORMAT", "json");
+    let mut server = place.serve().await;
+    server.signal(Signal::TERM);
+    server.ended().await;
+    let log = server.log();
+    let lines = log.lines().filter(|line| !line.starts_with("Doorward") && !line.starts_with("Make "));
+    let objects: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+
+    assert!(objects.iter().any(|object| object["message"] == "stopped"), "{log}");
+}
+
+/// Opens an installation in which ada has the preset `tools` of a scripted source.
+async fn with_tools(variables: &[(&str, &str)]) -> (World, Person, Scripted) {
+    let world = World::with(variables).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let source = Scripted::start().await;
+    give_tools(&world, &ada, &source, json!({})).await;
+    (world, ada, source)
+}
+
+/// Declares the same for the program, with `ada.key`.
+fn tools(source: &Scripted, more: &str) -> String {
+    format!(
+        "sources: [{{owner: ada, name: scripted, kind: mcp_http, url: '{}'{more}}}]
+presets: [{{owner: ada, slug: tools, tools: [{{source: scripted, allow: all}}]}}]
+keys: [{{owner: ada, name: ada, secret_file: ada.key}}]
+",
+        source.url()
+    )
+}
+
+fn echo(key: &str) -> http::Request<Body> {
+    Call::tool("echo", json!({})).key(key).request()
+}
+
+/// Adds a source that is a process, and returns what the API says of it.
+async fn process(world: &World, root: &Person, name: &str) -> Value {
+    let script = world.folder.path().join("source.sh");
+    std::fs::write(&script, PROCESS).unwrap();
+    let pids = world.folder.path().join("pids");
+    let new = json!({
+        "name": name, "kind": "mcp_stdio", "command": ["/bin/sh", script, pids],
+        "env": {"PATH": "/usr/bin:/bin"},
+    });
+    let made = world.api(root, Method::POST, "/api/v1/datasources", Some(new)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    made.json()
+}
+
+/// Returns an address nobody listens on.
+fn free_address() -> String {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().to_string()
+}

@@ -1,0 +1,40 @@
+//! Taking turns: what is decided by what is there, and then written, must not be overtaken by
+//! another transaction that decides by the same, in this process or another.
+
+use sqlx::query;
+
+use crate::store::{Inner, Result, SystemTx, Tx};
+
+/// Names the turn of the instance.
+const INSTANCE: i64 = 0x646f_6f72_0001;
+
+impl SystemTx {
+    /// Waits until no other transaction of the instance has its turn, and has it until its own end.
+    /// Take it before reading what is decided by.
+    pub async fn take_turn(&mut self) -> Result<()> {
+        self.inner.take_turn(INSTANCE).await
+    }
+}
+
+impl Tx {
+    /// Waits until no other transaction of this organisation has its turn, and has it until its own
+    /// end. Take it before reading what is decided by.
+    pub async fn take_turn(&mut self) -> Result<()> {
+        // Two organisations whose ids end alike only wait for each other.
+        let (_, low) = self.tenant.0.as_u64_pair();
+        self.inner.take_turn(low.cast_signed()).await
+    }
+}
+
+impl Inner {
+    async fn take_turn(&mut self, name: i64) -> Result<()> {
+        match self {
+            // A transaction that may write is the only one already, among processes too.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(transaction) => {
+                let turn = query("select pg_advisory_xact_lock($1)").bind(name);
+                Ok(turn.execute(&mut **transaction).await.map(drop)?)
+            }
+        }
+    }
+}
