@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Ms,
     model::{
-        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, Health, KeyScope,
-        Preset, PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId,
-        SourceName, SourceResource, SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
+        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, EraSetting, Health, KeyScope, Preset,
+        PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId, SourceName,
+        SourceResource, SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
     },
     store::Store,
 };
