@@ -19,8 +19,26 @@ use crate::process::{cargo, command, exists, root, run, target};
 
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_millis(1600);
-const CONNECTIONS: [usize; 2] = [1, 16];
-const ERAS: [&str; 2] = ["legacy", "modern"];
+
+/// What is measured: its name, what the load is told to ask, the era, and the number of connections.
+const SETTINGS: [(&str, &str, &str, usize); 13] = [
+    ("legacy c1", "echo", "legacy", 1),
+    ("legacy c16", "echo", "legacy", 16),
+    ("legacy c64", "echo", "legacy", 64),
+    ("modern c1", "echo", "modern", 1),
+    ("modern c16", "echo", "modern", 16),
+    ("modern c64", "echo", "modern", 64),
+    ("legacy 100 KiB", "102400", "legacy", 16),
+    ("modern 100 KiB", "102400", "modern", 16),
+    ("legacy 1 MiB", "1048576", "legacy", 16),
+    ("modern 1 MiB", "1048576", "modern", 16),
+    ("legacy list of 500", "list", "legacy", 16),
+    ("modern list of 500", "list", "modern", 16),
+    ("legacy session", "session", "legacy", 16),
+];
+
+/// How often the gateway is started to see how long its first answer takes.
+const STARTS: usize = 3;
 
 /// A change that makes a call dearer than this, measured against nginx, is told.
 const DEARER: f64 = 1.2;
@@ -32,6 +50,8 @@ const START: Duration = Duration::from_secs(20);
 struct Contender {
     name: &'static str,
     url: String,
+    /// Where there are many tools.
+    many: String,
     key: String,
     /// Whose processor time and memory count; none for the direct call.
     process: Option<Running>,
@@ -47,7 +67,7 @@ struct Figures {
 }
 
 /// Measures, prints the table and compares with the figures kept in the repository; `keep` writes them anew.
-pub(crate) fn run_all(keep: bool) -> Result<()> {
+pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
     println!("==> programs");
     run(cargo().args(["build", "--release", "--package", "server", "--bin", "doorward"]))?;
     run(cargo().args(["build", "--release", "--package", "xtask", "--features", "load", "--bin", "load"]))?;
@@ -59,52 +79,69 @@ pub(crate) fn run_all(keep: bool) -> Result<()> {
         println!("    one core for all: rates and times say little, processor time per call still counts");
     }
     let mut load = Load::start(pins)?;
-    let source = format!("http://127.0.0.1:{}/mcp", load.port);
+    let source = format!("http://127.0.0.1:{}", load.port);
+    let gateway = Gateway::prepare(folder.path(), &source, pins)?;
+    let starts = gateway.starts(&mut load)?;
     let contenders = vec![
-        Contender { name: "direct", url: source.clone(), key: "none".to_owned(), process: None },
+        Contender {
+            name: "direct",
+            url: format!("{source}/mcp"),
+            many: format!("{source}/many"),
+            key: "none".to_owned(),
+            process: None,
+        },
         nginx(folder.path(), load.port, pins)?,
-        doorward(folder.path(), &source, pins)?,
+        gateway.contender()?,
     ];
+    let idle = contenders[2].process.as_ref().map_or(0.0, Running::memory_mib);
 
     println!("==> {ROUNDS} rounds of {} ms each", ROUND.as_millis());
-    let mut kept = json!({});
+    let mut kept = json!({ "start": { "first_answer_ms": starts.round(), "idle_mib": idle.round() } });
+    println!("start to the first right answer: {starts:.0} ms; {idle:.0} MiB resident when idle");
     println!(
-        "\n{:<8} {:>3}  {:<9} {:>9} {:>9} {:>9} {:>10} {:>9} {:>9}",
-        "era", "c", "through", "calls/s", "p50 µs", "p99 µs", "CPU µs", "of nginx", "RSS MiB"
+        "\n{:<19} {:<9} {:>9} {:>9} {:>9} {:>10} {:>9} {:>9}",
+        "what", "through", "calls/s", "p50 µs", "p99 µs", "CPU µs", "of nginx", "RSS MiB"
     );
-    for era in ERAS {
-        for connections in CONNECTIONS {
-            let figures = setting(&mut load, &contenders, era, connections)?;
-            let nginx = figures[1].cpu;
-            for (contender, figures) in contenders.iter().zip(&figures) {
-                let Figures { rate, p50, p99, cpu } = *figures;
-                let memory = contender.process.as_ref().map_or(0.0, Running::memory_mib);
-                let (cpu_text, ratio, memory) = match contender.process {
-                    Some(_) => (format!("{cpu:.1}"), format!("{:.2}", cpu / nginx), format!("{memory:.0}")),
-                    None => Default::default(),
-                };
-                println!(
-                    "{era:<8} {connections:>3}  {:<9} {rate:>9.0} {p50:>9.0} {p99:>9.0} {cpu_text:>10} {ratio:>9} {memory:>9}",
-                    contender.name
-                );
-                if contender.name == "doorward" {
-                    kept[format!("{era} c{connections}")] = json!({
-                        "cpu_us": tenth(cpu), "of_nginx": hundredth(cpu / nginx), "calls_per_second": rate.round(),
-                    });
-                }
+    for (title, what, era, connections) in SETTINGS {
+        if only.is_some_and(|only| !title.contains(only)) {
+            continue;
+        }
+        let figures = setting(&mut load, &contenders, what, era, connections)?;
+        let nginx = figures[1].cpu;
+        for (contender, figures) in contenders.iter().zip(&figures) {
+            let Figures { rate, p50, p99, cpu } = *figures;
+            let memory = contender.process.as_ref().map_or(0.0, Running::memory_mib);
+            let (cpu_text, ratio, memory) = match contender.process {
+                Some(_) => (format!("{cpu:.1}"), format!("{:.2}", cpu / nginx), format!("{memory:.0}")),
+                None => Default::default(),
+            };
+            println!(
+                "{title:<19} {:<9} {rate:>9.0} {p50:>9.0} {p99:>9.0} {cpu_text:>10} {ratio:>9} {memory:>9}",
+                contender.name
+            );
+            if contender.name == "doorward" {
+                kept[title] = json!({
+                    "cpu_us": tenth(cpu), "of_nginx": hundredth(cpu / nginx), "calls_per_second": rate.round(),
+                });
             }
         }
     }
-    compare(&kept, keep)
+    compare(&kept, keep && only.is_none())
 }
 
 /// All rounds of one setting: the contenders take turns.
-fn setting(load: &mut Load, contenders: &[Contender], era: &str, connections: usize) -> Result<Vec<Figures>> {
+fn setting(
+    load: &mut Load,
+    contenders: &[Contender],
+    what: &str,
+    era: &str,
+    connections: usize,
+) -> Result<Vec<Figures>> {
     let mut rounds = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
         for (contender, found) in contenders.iter().zip(&mut rounds) {
             let before = contender.process.as_ref().map_or(0.0, Running::cpu_seconds);
-            let report = load.measure(era, contender, connections)?;
+            let report = load.measure(what, era, contender, connections, ROUND)?;
             let after = contender.process.as_ref().map_or(0.0, Running::cpu_seconds);
             let number = |name: &str| report[name].as_f64().unwrap_or_default();
             // The warm-up's calls cost time too; it is an eighth of the round.
@@ -183,14 +220,22 @@ impl Load {
         Ok(Self { child, orders, reports, port: line.trim().parse()? })
     }
 
-    fn measure(&mut self, era: &str, contender: &Contender, connections: usize) -> Result<Value> {
-        let Contender { url, key, name, .. } = contender;
-        writeln!(self.orders, "{era} {url} {key} {connections} {}", ROUND.as_millis())?;
+    fn measure(
+        &mut self,
+        what: &str,
+        era: &str,
+        contender: &Contender,
+        connections: usize,
+        round: Duration,
+    ) -> Result<Value> {
+        let Contender { url, many, key, name, .. } = contender;
+        let url = if what == "list" { many } else { url };
+        writeln!(self.orders, "{what} {era} {url} {key} {connections} {}", round.as_millis())?;
         let mut line = String::new();
         self.reports.read_line(&mut line)?;
         let report: Value = serde_json::from_str(&line).context("the load ended")?;
         if let Some(error) = report["error"].as_str() {
-            bail!("{name}, {era}: {error}");
+            bail!("{name}, {what}, {era}: {error}");
         }
         Ok(report)
     }
@@ -286,49 +331,84 @@ http {{
         .context("could not start nginx")?;
     let running = Running(child);
     wait_for(port)?;
-    let url = format!("http://127.0.0.1:{port}/mcp");
-    Ok(Contender { name: "nginx", url, key: "bench".to_owned(), process: Some(running) })
+    let (url, many) = (format!("http://127.0.0.1:{port}/mcp"), format!("http://127.0.0.1:{port}/many"));
+    Ok(Contender { name: "nginx", url, many, key: "bench".to_owned(), process: Some(running) })
 }
 
-fn doorward(folder: &Path, source: &str, pins: bool) -> Result<Contender> {
-    let port = free_port()?;
-    let program = target().join("release/doorward");
-    fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
-    let declared = folder.join("declared.yaml");
-    fs::write(
-        &declared,
-        format!(
-            "version: 1
+/// An installation with a preset of few tools and one of many.
+struct Gateway {
+    folder: PathBuf,
+    port: u16,
+    key: String,
+    pins: bool,
+}
+
+impl Gateway {
+    fn prepare(folder: &Path, source: &str, pins: bool) -> Result<Self> {
+        let mut gateway = Self { folder: folder.to_owned(), port: free_port()?, key: String::new(), pins };
+        fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
+        let declared = folder.join("declared.yaml");
+        fs::write(
+            &declared,
+            format!(
+                "version: 1
 users:
   - {{ handle: ada, email: ada@example.org, password_file: ada.password, role: admin, plan: enterprise }}
 sources:
-  - {{ owner: ada, name: echo, kind: mcp_http, url: {source:?} }}
+  - {{ owner: ada, name: few, kind: mcp_http, url: '{source}/mcp' }}
+  - {{ owner: ada, name: many, kind: mcp_http, url: '{source}/many' }}
 presets:
-  - {{ owner: ada, slug: bench, visibility: private, tools: [{{ source: echo, allow: [say], rename: {{say: echo}} }}] }}
+  - owner: ada
+    slug: bench
+    visibility: private
+    tools: [{{ source: few, allow: [say, blob], rename: {{ say: echo, blob: bytes }} }}]
+  - {{ owner: ada, slug: many, visibility: private, tools: [{{ source: many, allow: all }}] }}
 keys:
   - {{ owner: ada, name: bench, secret_file: bench.key }}
 "
-        ),
-    )?;
-    let settings = |mut command: Command| {
-        command.current_dir(folder).env("DOORWARD_DATA_DIR", folder.join("data"));
-        command.env("DOORWARD_LISTEN", format!("127.0.0.1:{port}"));
+            ),
+        )?;
+        run(gateway.command(false).arg("apply").arg(&declared))?;
+        gateway.key = fs::read_to_string(folder.join("bench.key"))?.trim().to_owned();
+        ensure!(!gateway.key.is_empty(), "doorward apply wrote no key");
+        Ok(gateway)
+    }
+
+    fn command(&self, pins: bool) -> Command {
+        let mut command = pinned(pins, "1", &target().join("release/doorward"));
+        command.current_dir(&self.folder).env("DOORWARD_DATA_DIR", self.folder.join("data"));
+        command.env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port)).env("DOORWARD_METRICS_LISTEN", "off");
         command
-    };
-    run(settings(command(&program)).arg("apply").arg(&declared))?;
-    let log = fs::File::create(folder.join("doorward.log"))?;
-    let child = settings(pinned(pins, "1", &program))
-        .arg("serve")
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .context("could not start doorward")?;
-    let running = Running(child);
-    wait_for(port)?;
-    let key = fs::read_to_string(folder.join("bench.key"))?.trim().to_owned();
-    ensure!(!key.is_empty(), "doorward apply wrote no key");
-    let url = format!("http://127.0.0.1:{port}/mcp/ada/bench");
-    Ok(Contender { name: "doorward", url, key, process: Some(running) })
+    }
+
+    fn contender(&self) -> Result<Contender> {
+        let log = fs::File::create(self.folder.join("doorward.log"))?;
+        let child = self
+            .command(self.pins)
+            .arg("serve")
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("could not start doorward")?;
+        let running = Running(child);
+        wait_for(self.port)?;
+        let address = format!("http://127.0.0.1:{}/mcp/ada", self.port);
+        let (url, many) = (format!("{address}/bench"), format!("{address}/many"));
+        Ok(Contender { name: "doorward", url, many, key: self.key.clone(), process: Some(running) })
+    }
+
+    /// Milliseconds from the start of the program to its first right answer: the median of some.
+    fn starts(&self, load: &mut Load) -> Result<f64> {
+        let mut times = Vec::new();
+        for _ in 0..STARTS {
+            let begun = Instant::now();
+            let contender = self.contender()?;
+            load.measure("echo", "modern", &contender, 1, Duration::ZERO)?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[times.len() / 2])
+    }
 }
 
 fn free_port() -> Result<u16> {
@@ -339,7 +419,7 @@ fn wait_for(port: u16) -> Result<()> {
     let end = Instant::now() + START;
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         ensure!(Instant::now() < end, "nobody listens on port {port}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }

@@ -54,6 +54,9 @@ enum Command {
     Assets,
     /// Measure calls through the gateway beside direct ones and nginx.
     Bench {
+        /// Measure only what has this in its name, as in `modern` or `1 MiB`.
+        #[arg(long)]
+        only: Option<String>,
         /// Keep the figures in xtask/bench.json, to be compared with by the next run.
         #[arg(long)]
         keep: bool,
@@ -80,7 +83,7 @@ fn run(command: Command) -> Result<()> {
         Command::Serve { arguments } => serve::start(&arguments),
         Command::Test { steps } => test::run(&steps),
         Command::Assets => assets::build().map(drop),
-        Command::Bench { keep } => bench::run_all(keep),
+        Command::Bench { keep, only } => bench::run_all(keep, only.as_deref()),
         Command::Css { classes } => css::run(&classes),
     }
 }

@@ -12,12 +12,16 @@ use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, Header
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 
-use crate::{Era, Order, source};
+use crate::{Era, Order, What, source};
 
 /// The size of the text that is sent and comes back.
 const PAYLOAD: usize = 1024;
+
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// What one measurement found.
 #[derive(Debug, Serialize)]
@@ -29,10 +33,17 @@ pub(crate) struct Report {
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct Answer<T> {
     id: u64,
+    result: T,
+}
+
+#[derive(Deserialize)]
+struct ListPage<'a> {
     #[serde(borrow)]
-    result: CallResult<'a>,
+    tools: Vec<&'a RawValue>,
+    #[serde(rename = "nextCursor")]
+    next_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +76,9 @@ pub(crate) async fn measure(order: Order) -> Result<Report> {
     }
 
     let (made, arrived) = (made.get(), source::arrived() - arrived_before);
-    ensure!(made == arrived, "{made} calls became {arrived} at the source");
+    if order.what.reaches_source() {
+        ensure!(made == arrived, "{made} calls became {arrived} at the source");
+    }
 
     let mut times = times.take();
     ensure!(!times.is_empty(), "no call was answered");
@@ -85,13 +98,17 @@ async fn call_until(
     let mut caller = Caller::connect(order).await?;
     loop {
         let begin = Instant::now();
-        if begin >= end {
-            return Ok(());
+        match order.what {
+            What::Echo | What::Blob(_) => caller.call(order.what).await?,
+            What::List => caller.list().await?,
+            What::Session => caller.session().await?,
         }
-        caller.call().await?;
         made.set(made.get() + 1);
         if begin >= warm {
             times.borrow_mut().push(begin.elapsed());
+        }
+        if Instant::now() >= end {
+            return Ok(());
         }
     }
 }
@@ -127,12 +144,8 @@ impl Caller {
 
     /// The legacy handshake, or the headers that every modern call has.
     async fn open(&mut self) -> Result<()> {
-        const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
-        const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
         if self.era == Era::Modern {
             self.headers.insert(VERSION, HeaderValue::from_static("2026-07-28"));
-            self.headers.insert("mcp-method", HeaderValue::from_static("tools/call"));
-            self.headers.insert("mcp-name", HeaderValue::from_static("echo"));
             return Ok(());
         }
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"load","version":"1"}}}"#;
@@ -145,40 +158,102 @@ impl Caller {
         Ok(())
     }
 
-    async fn call(&mut self) -> Result<()> {
+    async fn call(&mut self, what: What) -> Result<()> {
+        let (name, arguments) = match what {
+            What::Blob(bytes) => ("bytes", format!(r#"{{"bytes":{bytes}}}"#)),
+            _ => ("echo", format!(r#"{{"text":"{}"}}"#, self.payload)),
+        };
+        let params = format!(r#""name":"{name}","arguments":{arguments}"#);
+        let (id, bytes) = self.ask("tools/call", name, &params).await?;
+        let answer: Answer<CallResult> = read(&bytes)?;
+        let right = answer.id == id
+            && answer.result.content.len() == 1
+            && match what {
+                What::Blob(bytes) => answer.result.content[0].text.len() == bytes,
+                _ => answer.result.content[0].text == self.payload,
+            };
+        ensure!(right, "a wrong answer: {}", start_of(&bytes));
+        Ok(())
+    }
+
+    /// Reads every page.
+    async fn list(&mut self) -> Result<()> {
+        let (mut found, mut params) = (0, String::new());
+        loop {
+            let (id, bytes) = self.ask("tools/list", "", &params).await?;
+            let answer: Answer<ListPage> = read(&bytes)?;
+            ensure!(answer.id == id, "a wrong answer: {}", start_of(&bytes));
+            found += answer.result.tools.len();
+            match answer.result.next_cursor {
+                Some(cursor) => params = format!(r#""cursor":"{cursor}""#),
+                None => break,
+            }
+        }
+        ensure!(found == source::MANY, "{found} tools of {}", source::MANY);
+        Ok(())
+    }
+
+    /// Opens a session, lists what there is and ends the session.
+    async fn session(&mut self) -> Result<()> {
+        self.headers.remove(&SESSION);
+        self.headers.remove(&VERSION);
+        self.open().await?;
+        let (id, bytes) = self.ask("tools/list", "", "").await?;
+        let answer: Answer<ListPage> = read(&bytes)?;
+        ensure!(answer.id == id && !answer.result.tools.is_empty(), "a wrong answer: {}", start_of(&bytes));
+        let mut request = Request::new(Full::new(Bytes::new()));
+        *request.method_mut() = Method::DELETE;
+        self.send(request).await.map(drop)
+    }
+
+    /// Sends one request, and returns its id and the answer's body.
+    async fn ask(&mut self, method: &'static str, name: &'static str, params: &str) -> Result<(u64, Bytes)> {
         self.next += 1;
-        let (id, text) = (self.next, &self.payload);
+        let id = self.next;
         let meta = match self.era {
             Era::Legacy => "",
             Era::Modern => {
-                r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"}}"#
+                self.headers.insert("mcp-method", HeaderValue::from_static(method));
+                if name.is_empty() {
+                    self.headers.remove("mcp-name");
+                } else {
+                    self.headers.insert("mcp-name", HeaderValue::from_static(name));
+                }
+                r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"}}"#
             }
         };
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"echo","arguments":{{"text":"{text}"}}{meta}}}}}"#
-        );
+        let comma = if meta.is_empty() || params.is_empty() { "" } else { "," };
+        let body =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#);
         let (_, bytes) = self.post(body).await?;
-        let answer: Answer = serde_json::from_slice(message(&bytes))
-            .with_context(|| format!("no answer: {}", String::from_utf8_lossy(&bytes)))?;
-        let right = answer.id == id
-            && answer.result.content.len() == 1
-            && answer.result.content[0].text == self.payload;
-        ensure!(right, "a wrong answer: {}", String::from_utf8_lossy(&bytes));
-        Ok(())
+        Ok((id, bytes))
     }
 
     async fn post(&mut self, body: String) -> Result<(HeaderMap, Bytes)> {
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
+        self.send(request).await
+    }
+
+    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes)> {
         *request.uri_mut() = self.path.clone();
         *request.headers_mut() = self.headers.clone();
         let response = self.sender.send_request(request).await?;
         let status = response.status();
         let headers = response.headers().clone();
         let bytes = response.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "answered {status}: {}", String::from_utf8_lossy(&bytes));
+        ensure!(status.is_success(), "answered {status}: {}", start_of(&bytes));
         Ok((headers, bytes))
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<Answer<T>> {
+    serde_json::from_slice(message(bytes)).with_context(|| format!("no answer: {}", start_of(bytes)))
+}
+
+/// As much of an answer as an error has room for.
+fn start_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(400)]).into_owned()
 }
 
 /// The message itself, also when it comes as the one event of a stream.

@@ -2,7 +2,7 @@
 //!
 //! Both run in one process on one thread, so that what lies between them can have another core to itself.
 //! `cargo xtask bench` starts it: it prints the source's port, then reads a line per measurement from standard input
-//! (`era url key connections milliseconds`) and answers each with a line of JSON.
+//! (`what era url key connections milliseconds`) and answers each with a line of JSON.
 //!
 //! It never takes an answer on trust: a wrong id or text, any status but 200, or a call that did not arrive at the
 //! source exactly once ends the measurement.
@@ -18,11 +18,41 @@ use anyhow::{Context, Result};
 
 /// One measurement, as asked for on a line.
 struct Order {
+    what: What,
     era: Era,
     url: hyper::Uri,
     key: String,
     connections: usize,
     duration: std::time::Duration,
+}
+
+/// What is asked again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A call that sends 1 KiB and gets it back.
+    Echo,
+    /// A call that sends next to nothing and gets this many bytes.
+    Blob(usize),
+    /// The list of [`source::MANY`] tools.
+    List,
+    /// A whole legacy session: `initialize`, `notifications/initialized`, `tools/list`, DELETE.
+    Session,
+}
+
+impl What {
+    fn read(word: &str) -> Result<Self> {
+        Ok(match word {
+            "echo" => Self::Echo,
+            "list" => Self::List,
+            "session" => Self::Session,
+            size => Self::Blob(size.parse().context("neither echo, list nor session, nor a number of bytes")?),
+        })
+    }
+
+    /// Says whether the source hears of each.
+    fn reaches_source(self) -> bool {
+        matches!(self, Self::Echo | Self::Blob(_))
+    }
 }
 
 /// Which of the protocol's two ways of calling is used.
@@ -37,9 +67,11 @@ enum Era {
 impl Order {
     fn read(line: &str) -> Result<Self> {
         let mut words = line.split_whitespace();
-        let mut word = || words.next().context("an order has five words");
+        let mut word = || words.next().context("an order has six words");
+        let what = What::read(word()?)?;
         let era = if word()? == "legacy" { Era::Legacy } else { Era::Modern };
         Ok(Self {
+            what,
             era,
             url: word()?.parse()?,
             key: word()?.to_owned(),

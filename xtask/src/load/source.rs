@@ -1,8 +1,11 @@
-//! The source: an MCP server of both eras with one tool, `say`, that answers with what it was given. It answers to
-//! the name `echo` as well, which callers use who come without a gateway in between.
+//! The source: an MCP server of both eras. Its tool `say` answers with what it was given, and `blob` with as many
+//! bytes as it was asked for; both have a second name for callers who come without a gateway in between, since the
+//! gateway renames them. At the path `/many` it has [`MANY`] tools.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -34,7 +37,8 @@ struct Call<'a> {
 #[derive(Deserialize)]
 struct Arguments<'a> {
     #[serde(borrow)]
-    text: &'a RawValue,
+    text: Option<&'a RawValue>,
+    bytes: Option<usize>,
 }
 
 thread_local! {
@@ -42,7 +46,26 @@ thread_local! {
     static ARRIVED: Cell<usize> = const { Cell::new(0) };
 }
 
-const TOOL: &str = r#"{"name":"say","description":"Answers with what it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}"#;
+/// How many tools there are at `/many`.
+pub(crate) const MANY: usize = 500;
+
+const TOOLS: &str = r#"{"name":"blob","description":"Answers with so many bytes.","inputSchema":{"type":"object","properties":{"bytes":{"type":"integer"}},"required":["bytes"]}},{"name":"say","description":"Answers with what it was given.","inputSchema":{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}}"#;
+
+/// Definitions of the size that real ones have.
+static MANY_TOOLS: LazyLock<String> = LazyLock::new(|| {
+    let mut tools = String::new();
+    for number in 0..MANY {
+        let comma = if number == 0 { "" } else { "," };
+        let _ = write!(
+            tools,
+            r#"{comma}{{"name":"tool_{number:03}","title":"Tool {number}","description":"Looks up records of the kind {number} by their key, newest first, and returns at most as many as asked for.","inputSchema":{{"type":"object","properties":{{"key":{{"type":"string","description":"The record's key, as shown in lists."}},"limit":{{"type":"integer","minimum":1,"maximum":100,"default":20}},"fields":{{"type":"array","items":{{"type":"string"}}}}}},"required":["key"]}},"annotations":{{"readOnlyHint":true}}}}"#
+        );
+    }
+    tools
+});
+
+/// What blobs are cut from.
+static BLOB: LazyLock<String> = LazyLock::new(|| "the quick brown fox, ".chars().cycle().take(1 << 20).collect());
 
 /// Returns how many calls have arrived since the start.
 pub(crate) fn arrived() -> usize {
@@ -62,9 +85,12 @@ pub(crate) async fn serve(listener: TcpListener) {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.method() != Method::POST {
-        return Ok(status(StatusCode::METHOD_NOT_ALLOWED));
+    match *request.method() {
+        Method::POST => {}
+        Method::DELETE => return Ok(status(StatusCode::OK)),
+        _ => return Ok(status(StatusCode::METHOD_NOT_ALLOWED)),
     }
+    let has_many = request.uri().path() == "/many";
     let Ok(body) = request.into_body().collect().await else { return Ok(status(StatusCode::BAD_REQUEST)) };
     let body = body.to_bytes();
     let Ok(message) = serde_json::from_slice::<Message>(&body) else {
@@ -76,18 +102,27 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let modern = params.contains("io.modelcontextprotocol/protocolVersion");
     let complete = if modern { r#""resultType":"complete","# } else { "" };
     let result = match message.method {
-        "tools/call" => match serde_json::from_str::<Call>(params) {
-            Ok(call) if matches!(call.name, "say" | "echo") => {
-                ARRIVED.set(arrived() + 1);
-                format!(
-                    r#"{{{complete}"content":[{{"type":"text","text":{}}}],"isError":false}}"#,
-                    call.arguments.text.get()
-                )
-            }
-            _ => return Ok(status(StatusCode::BAD_REQUEST)),
-        },
-        "tools/list" if modern => format!(r#"{{{complete}"tools":[{TOOL}],"ttlMs":60000,"cacheScope":"public"}}"#),
-        "tools/list" => format!(r#"{{"tools":[{TOOL}]}}"#),
+        "tools/call" => {
+            let Ok(Call { name, arguments }) = serde_json::from_str::<Call>(params) else {
+                return Ok(status(StatusCode::BAD_REQUEST));
+            };
+            ARRIVED.set(arrived() + 1);
+            let blob;
+            let text = match (name, arguments.text, arguments.bytes) {
+                ("say" | "echo", Some(text), _) => text.get(),
+                ("blob" | "bytes", _, Some(bytes)) if bytes <= BLOB.len() => {
+                    blob = format!("\"{}\"", &BLOB[..bytes]);
+                    &blob
+                }
+                _ => return Ok(status(StatusCode::BAD_REQUEST)),
+            };
+            format!(r#"{{{complete}"content":[{{"type":"text","text":{text}}}],"isError":false}}"#)
+        }
+        "tools/list" => {
+            let tools = if has_many { MANY_TOOLS.as_str() } else { TOOLS };
+            let hints = if modern { r#","ttlMs":60000,"cacheScope":"public""# } else { "" };
+            format!(r#"{{{complete}"tools":[{tools}]{hints}}}"#)
+        }
         "server/discover" => format!(
             r#"{{{complete}"supportedVersions":["2026-07-28"],"capabilities":{{"tools":{{}}}},"ttlMs":60000,"cacheScope":"public"}}"#
         ),
