@@ -8,6 +8,7 @@ pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod door;
 pub mod layers;
 pub mod logging;
 pub mod respond;

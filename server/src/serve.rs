@@ -4,9 +4,8 @@
 //! or endless headers do not hold a place, no more connections than the settings say, and after a
 //! request to stop no new ones, while those under way may finish until the deadline.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -19,9 +18,8 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 
-use crate::layers::Peer;
+use crate::door::Answers;
 
 /// How long a connection may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,7 +30,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Serves until `stop` is cancelled, and then until every connection has ended or `drain` is over.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    door: impl Answers,
     connections_max: usize,
     stop: CancellationToken,
     drain: Duration,
@@ -52,7 +50,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connections.watch(connection(stream, peer, router.clone()));
+        let connection = connections.watch(connection(stream, peer, door.clone()));
         tokio::spawn(async move {
             // A connection that breaks is the caller's matter; what was under way has noted it.
             let _ = connection.await;
@@ -69,16 +67,15 @@ pub async fn serve(
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    door: impl Answers,
 ) -> impl hyper_util::server::graceful::GracefulConnection {
     // Without it every second small answer waits 40 ms for the caller's acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("could not switch off delays: {error}");
     }
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        let mut router = router.clone();
-        router.call(request.map(Body::new))
+    let service = service_fn(move |request: Request<Incoming>| {
+        let door = door.clone();
+        async move { Ok::<_, Infallible>(door.answer(peer, request).await) }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

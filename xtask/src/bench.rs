@@ -377,7 +377,9 @@ keys:
     fn command(&self, pins: bool) -> Command {
         let mut command = pinned(pins, "1", &target().join("release/doorward"));
         command.current_dir(&self.folder).env("DOORWARD_DATA_DIR", self.folder.join("data"));
-        command.env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port)).env("DOORWARD_METRICS_LISTEN", "off");
+        command
+            .env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("DOORWARD_METRICS_LISTEN", "off");
         command
     }
 

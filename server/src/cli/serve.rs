@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{CommandResult, Context, installation::Hold};
 use crate::{
     config::{MetricsListen, Settings},
+    door::Door,
     logging, routes,
     serve::{StopSignals, serve},
     state::{AppState, as_usize, engine_settings},
@@ -47,7 +48,7 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     greet(&engine, &settings, listener.local_addr()?).await?;
     let connections_max = as_usize(settings.connections_max);
     let served =
-        tokio::spawn(serve(listener, routes::router(state), connections_max, stop.clone(), settings.drain()));
+        tokio::spawn(serve(listener, Door::new(state), connections_max, stop.clone(), settings.drain()));
 
     signals.heard().await;
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);

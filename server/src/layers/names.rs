@@ -1,6 +1,6 @@
 //! By which names requests may come, and from which pages: pure decisions over headers.
 
-use http::{HeaderMap, Method, Uri, header, uri::Authority};
+use http::{HeaderMap, Method, Uri, header};
 use url::Url;
 
 use crate::config::Settings;
@@ -19,6 +19,20 @@ pub struct Names {
 /// Names that only this machine's own programs can use for it. A page of a stranger can make a
 /// browser connect to this machine, but not under these names.
 const LOOPBACK_NAMES: &[&str] = &["localhost", "127.0.0.1", "[::1]"];
+
+/// Says whether this is a name that only this machine uses for itself, with any port or none.
+fn is_loopback(host: &str) -> bool {
+    LOOPBACK_NAMES.iter().any(|name| {
+        let (Some(start), Some(rest)) = (host.get(..name.len()), host.get(name.len()..)) else {
+            return false;
+        };
+        let port = rest.strip_prefix(':').unwrap_or("0");
+        start.eq_ignore_ascii_case(name)
+            && (rest.is_empty() || rest.starts_with(':'))
+            && !port.is_empty()
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
@@ -49,10 +63,7 @@ impl Names {
         if uri.authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
             return false;
         }
-        let Ok(parsed) = host.parse::<Authority>() else { return false };
-        let host = host.to_lowercase();
-        LOOPBACK_NAMES.iter().any(|name| parsed.host().eq_ignore_ascii_case(name)) && !host.contains('@')
-            || self.authorities.contains(&host)
+        self.authorities.iter().any(|name| name.eq_ignore_ascii_case(host)) || is_loopback(host)
     }
 
     /// Says whether a browser's request that changes something was made by a page of ours.

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use axum::{
-    body::Body,
-    extract::{Extension, Path, Request, State},
-    response::Response,
-};
 use bytes::Bytes;
-use doorward::proxy::{ProxyAnswer, ProxyBody, ProxyRequest};
-use futures::StreamExt as _;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use doorward::proxy::{ProxyAnswer, ProxyRequest};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
 use crate::{
+    door::Reply,
     layers::{Peer, wrong_host},
     respond::{Problem, ProblemKind},
     state::{AppState, as_usize},
@@ -29,17 +24,35 @@ const CORS_EXPOSED: HeaderValue =
     HeaderValue::from_static("mcp-session-id, mcp-protocol-version, www-authenticate");
 const CORS_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
 
-pub(super) async fn answer(
-    State(state): State<AppState>,
-    Extension(peer): Extension<Peer>,
-    Path((owner, slug)): Path<(String, String)>,
-    request: Request,
-) -> Response {
+/// A preset's address in a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address<'a> {
+    owner: &'a str,
+    slug: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// Reads `/mcp/<owner>/<slug>`, with a slash at the end or without: some clients add one and lose their key when
+    /// they are redirected. Nothing is unescaped, since no name needs an escape.
+    pub(crate) fn of(path: &'a str) -> Option<Self> {
+        let (owner, slug) = path.strip_prefix("/mcp/")?.split_once('/')?;
+        let slug = slug.strip_suffix('/').unwrap_or(slug);
+        (!owner.is_empty() && !slug.is_empty() && !slug.contains('/')).then_some(Self { owner, slug })
+    }
+}
+
+/// Answers a request to a preset's address.
+pub(crate) async fn answer<B>(state: &AppState, peer: Peer, request: Request<B>) -> Response<Reply>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
     let (parts, body) = request.into_parts();
     let names = &state.keeper().names;
-    if !names.is_ours(&parts.uri, &parts.headers) {
-        return wrong_host().to_response();
-    }
+    let address = Address::of(parts.uri.path()).filter(|_| names.is_ours(&parts.uri, &parts.headers));
+    let Some(Address { owner, slug }) = address else {
+        return wrong_host().to_response().map(Reply::Page);
+    };
     let friend =
         parts.headers.get(header::ORIGIN).filter(|origin| names.is_foreign_friend(origin.as_bytes()));
     if parts.method == Method::OPTIONS && friend.is_some() {
@@ -51,8 +64,8 @@ pub(super) async fn answer(
         Ok(body) => {
             let mut id = Uuid::encode_buffer();
             let request = ProxyRequest {
-                owner: &owner,
-                slug: &slug,
+                owner,
+                slug,
                 method: &parts.method,
                 headers: &parts.headers,
                 body,
@@ -64,7 +77,9 @@ pub(super) async fn answer(
         Err(Unread::TooLarge) => proxy.too_large(),
         // The caller went away in the middle, or takes for ever.
         Err(Unread::Broken) => {
-            return Problem::new(ProblemKind::BadRequest, "the body broke off").to_response();
+            return Problem::new(ProblemKind::BadRequest, "the body broke off")
+                .to_response()
+                .map(Reply::Page);
         }
     };
     let mut response = to_response(answer);
@@ -82,7 +97,11 @@ enum Unread {
     Broken,
 }
 
-async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+async fn read<B>(body: B, limit: usize) -> Result<Bytes, Unread>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<axum::BoxError>,
+{
     match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
@@ -90,19 +109,15 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
     }
 }
 
-fn to_response(answer: ProxyAnswer) -> Response {
-    let body = match answer.body {
-        ProxyBody::Full(bytes) => Body::from(bytes),
-        ProxyBody::Stream(stream) => Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>)),
-    };
-    let mut response = Response::new(body);
+fn to_response(answer: ProxyAnswer) -> Response<Reply> {
+    let mut response = Response::new(Reply::Preset(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     response
 }
 
-fn preflight(origin: Option<&HeaderValue>) -> Response {
-    let mut response = Response::new(Body::empty());
+fn preflight(origin: Option<&HeaderValue>) -> Response<Reply> {
+    let mut response = Response::new(Reply::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, CORS_METHODS);
@@ -118,4 +133,23 @@ fn allow(headers: &mut HeaderMap, origin: &HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, CORS_EXPOSED);
     headers.append(header::VARY, HeaderValue::from_static("origin"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_two_names_after_mcp_are_an_address() {
+        let address = |path| Address::of(path).map(|address| (address.owner, address.slug));
+
+        assert_eq!(address("/mcp/ada/notes"), Some(("ada", "notes")));
+        assert_eq!(address("/mcp/ada/notes/"), Some(("ada", "notes")));
+        assert_eq!(address("/mcp/ada/..%2fnotes"), Some(("ada", "..%2fnotes")));
+        for none in
+            ["/mcp", "/mcp/", "/mcp/ada", "/mcp/ada/", "/mcp//notes", "/mcp/a/b/c", "/mcpx/a/b", "/MCP/a/b"]
+        {
+            assert_eq!(address(none), None, "{none}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod caller;
 mod console;
 mod events;
 mod health;
-mod mcp;
+pub(crate) mod mcp;
 mod metrics;
 
 use std::sync::Arc;
@@ -71,16 +71,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
     rows
 }
 
-/// Returns the routes of presets, which stand outside all layers: calls are many and their route
-/// does the same refusals in fewer steps.
-fn presets() -> Router<AppState> {
-    Router::new()
-        .route("/mcp/{owner}/{slug}", any(mcp::answer))
-        // Some clients add a slash and lose their key when they are redirected.
-        .route("/mcp/{owner}/{slug}/", any(mcp::answer))
-}
-
-/// Returns everything the program answers.
+/// Returns everything the program answers beside presets, whose address [`Door`](crate::door::Door) knows.
 pub fn router(state: AppState) -> Router {
     let mut routes = Router::new();
     for row in table(state.settings().metrics_listen) {
@@ -89,5 +80,5 @@ pub fn router(state: AppState) -> Router {
     let routes = console::add(routes.merge(assets::routes()), &state)
         .route("/api/{*path}", any(api::nowhere))
         .method_not_allowed_fallback(api::method_not_allowed);
-    layers::around(routes, Arc::clone(state.keeper())).merge(presets()).with_state(state)
+    layers::around(routes, Arc::clone(state.keeper())).with_state(state)
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use doorward::{
     clock::Clock,
     engine::{Engine, EngineSettings},
@@ -18,13 +18,11 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use server::{
     config::Settings,
-    layers::Peer,
-    routes,
+    door::{Answers as _, Door},
     state::{AppState, engine_settings},
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -32,7 +30,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) state: AppState,
-    pub(crate) router: Router,
+    pub(crate) door: Door,
     pub(crate) folder: TempDir,
 }
 
@@ -70,7 +68,7 @@ impl World {
         let engine = Engine::open(quick(engine_settings(&settings)), Clock::system()).await.unwrap();
         engine.start();
         let state = AppState::new(engine.clone(), settings, CancellationToken::new());
-        Self { engine, router: routes::router(state.clone()), state, folder }
+        Self { engine, door: Door::new(state.clone()), state, folder }
     }
 
     /// Makes an account and signs it in.
@@ -119,10 +117,9 @@ impl World {
     }
 
     /// Sends a request and returns its answer as it comes.
-    pub(crate) async fn open_request(&self, mut request: Request<Body>) -> Response<Body> {
+    pub(crate) async fn open_request(&self, request: Request<Body>) -> Response<Body> {
         let peer: SocketAddr = "127.0.0.1:50000".parse().unwrap();
-        request.extensions_mut().insert(Peer(peer));
-        self.router.clone().oneshot(request).await.unwrap()
+        self.door.answer(peer, request).await.map(Body::new)
     }
 
     /// Asks as a browser of nobody does.

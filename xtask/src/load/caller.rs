@@ -223,8 +223,9 @@ impl Caller {
             }
         };
         let comma = if meta.is_empty() || params.is_empty() { "" } else { "," };
-        let body =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#);
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#
+        );
         let (_, bytes) = self.post(body).await?;
         Ok((id, bytes))
     }

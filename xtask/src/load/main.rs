@@ -45,7 +45,9 @@ impl What {
             "echo" => Self::Echo,
             "list" => Self::List,
             "session" => Self::Session,
-            size => Self::Blob(size.parse().context("neither echo, list nor session, nor a number of bytes")?),
+            size => {
+                Self::Blob(size.parse().context("neither echo, list nor session, nor a number of bytes")?)
+            }
         })
     }
 

@@ -65,7 +65,8 @@ static MANY_TOOLS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// What blobs are cut from.
-static BLOB: LazyLock<String> = LazyLock::new(|| "the quick brown fox, ".chars().cycle().take(1 << 20).collect());
+static BLOB: LazyLock<String> =
+    LazyLock::new(|| "the quick brown fox, ".chars().cycle().take(1 << 20).collect());
 
 /// Returns how many calls have arrived since the start.
 pub(crate) fn arrived() -> usize {
