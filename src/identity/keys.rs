@@ -36,7 +36,11 @@ impl Identity {
         if let Some(known) = self.0.keys.find(&digest, &self.0.epochs, now) {
             return self.use_key(&known, now);
         }
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        Box::pin(self.look_up_key(id, digest, now)).await
+    }
 
+    async fn look_up_key(&self, id: ApiKeyId, digest: [u8; 32], now: Ms) -> Result<Arc<Member>, KeyError> {
         let epoch = self.0.epochs.now();
         let row = self.0.store.find_api_key(id).await?.ok_or(KeyError::Unknown)?;
         if !bool::from(row.secret_hash.ct_eq(&digest)) {

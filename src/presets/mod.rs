@@ -86,7 +86,9 @@ impl Presets {
         let (missing, now) = (&self.0.missing, self.0.clock.now());
         let Err(generation) = missing.look(owner.as_str(), slug.as_str(), now) else { return Ok(None) };
         let tables = &self.0.tables;
-        let found = tables.get_or_build(owner.as_str(), slug.as_str(), || self.build(&owner, &slug)).await?;
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        let building = tables.get_or_build(owner.as_str(), slug.as_str(), || self.build(&owner, &slug));
+        let found = Box::pin(building).await?;
         if found.is_none() {
             missing.put(owner.as_str(), slug.as_str(), now, generation);
         }

@@ -77,7 +77,8 @@ impl Limits {
         if let Some(calls) = self.remembered(plan) {
             return Ok(calls);
         }
-        self.read_plans(store, now).await?;
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        Box::pin(self.read_plans(store, now)).await?;
         self.remembered(plan).ok_or_else(|| QuotaError::NoPlan { plan: plan.clone() })
     }
 
@@ -102,7 +103,7 @@ impl Limits {
         {
             return Ok(owner.subject);
         }
-        let subject = Arc::new(find_owner(store, tenant).await?);
+        let subject = Arc::new(Box::pin(find_owner(store, tenant)).await?);
         self.owners.insert(tenant, Owner { generation, read_at: now, subject: Arc::clone(&subject) });
         Ok(subject)
     }

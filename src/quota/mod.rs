@@ -102,7 +102,7 @@ impl Quota {
         {
             return Err(QuotaError::Exhausted { limit, resets_at: now.month().end() });
         }
-        self.renew(meter, limit).await.map(Reservation)
+        Box::pin(self.renew(meter, limit)).await.map(Reservation)
     }
 
     /// Returns who is charged when nobody is known: the person whose organisation owns the preset.

@@ -142,6 +142,11 @@ impl Sources {
                 return Ok(known);
             }
         }
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        Box::pin(self.read_known(tenant, source)).await
+    }
+
+    async fn read_known(&self, tenant: TenantId, source: SourceId) -> Result<Arc<Known>> {
         let generation = self.0.targets.generation.load(Ordering::SeqCst);
         let mut tx = self.0.store.read(tenant).await?;
         let found = tx.find_source(source).await?.ok_or(SourceError::NotFound)?;

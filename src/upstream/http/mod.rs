@@ -106,7 +106,7 @@ impl HttpLink {
             return posted.into_answer();
         }
         let session = self.renew(&session, deadline).await?;
-        self.post_call(&session, call, deadline).await?.into_answer()
+        Box::pin(self.post_call(&session, call, deadline)).await?.into_answer()
     }
 
     async fn post_call(

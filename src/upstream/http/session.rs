@@ -35,7 +35,8 @@ impl HttpLink {
     pub(super) async fn session(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Session>, UpstreamError> {
         match self.session.load_full() {
             Some(session) if !self.is_stale(&session.verdict) => Ok(session),
-            _ => self.establish(None, deadline).await,
+            // Boxed, as what is rarely needed would otherwise take its room in every call.
+            _ => Box::pin(self.establish(None, deadline)).await,
         }
     }
 
@@ -46,7 +47,7 @@ impl HttpLink {
         lost: &Arc<Session>,
         deadline: Instant,
     ) -> Result<Arc<Session>, UpstreamError> {
-        self.establish(Some(lost), deadline).await
+        Box::pin(self.establish(Some(lost), deadline)).await
     }
 
     async fn establish(
