@@ -1,11 +1,12 @@
 //! A preset's address: the thin way between HTTP and the engine's `proxy`.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use doorward::proxy::{ProxyAnswer, ProxyRequest};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::{
@@ -25,19 +26,23 @@ const CORS_EXPOSED: HeaderValue =
 const CORS_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
 
 /// A preset's address in a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
-    owner: &'a str,
-    slug: &'a str,
+    owner: Cow<'a, str>,
+    slug: Cow<'a, str>,
 }
 
 impl<'a> Address<'a> {
     /// Reads `/mcp/<owner>/<slug>`, with a slash at the end or without: some clients add one and lose their key when
-    /// they are redirected. Nothing is unescaped, since no name needs an escape.
+    /// they are redirected.
     pub(crate) fn of(path: &'a str) -> Option<Self> {
         let (owner, slug) = path.strip_prefix("/mcp/")?.split_once('/')?;
         let slug = slug.strip_suffix('/').unwrap_or(slug);
-        (!owner.is_empty() && !slug.is_empty() && !slug.contains('/')).then_some(Self { owner, slug })
+        if owner.is_empty() || slug.is_empty() || slug.contains('/') {
+            return None;
+        }
+        let name = |text| percent_decode_str(text).decode_utf8().ok();
+        Some(Self { owner: name(owner)?, slug: name(slug)? })
     }
 }
 
@@ -64,8 +69,8 @@ where
         Ok(body) => {
             let mut id = Uuid::encode_buffer();
             let request = ProxyRequest {
-                owner,
-                slug,
+                owner: &owner,
+                slug: &slug,
                 method: &parts.method,
                 headers: &parts.headers,
                 body,
@@ -141,14 +146,25 @@ mod tests {
 
     #[test]
     fn only_two_names_after_mcp_are_an_address() {
-        let address = |path| Address::of(path).map(|address| (address.owner, address.slug));
+        let address =
+            |path| Address::of(path).map(|address| (address.owner.into_owned(), address.slug.into_owned()));
 
-        assert_eq!(address("/mcp/ada/notes"), Some(("ada", "notes")));
-        assert_eq!(address("/mcp/ada/notes/"), Some(("ada", "notes")));
-        assert_eq!(address("/mcp/ada/..%2fnotes"), Some(("ada", "..%2fnotes")));
-        for none in
-            ["/mcp", "/mcp/", "/mcp/ada", "/mcp/ada/", "/mcp//notes", "/mcp/a/b/c", "/mcpx/a/b", "/MCP/a/b"]
-        {
+        let some = |owner: &str, slug: &str| Some((owner.to_owned(), slug.to_owned()));
+
+        assert_eq!(address("/mcp/ada/notes"), some("ada", "notes"));
+        assert_eq!(address("/mcp/%61da/notes/"), some("ada", "notes"));
+        assert_eq!(address("/mcp/ada/..%2fnotes"), some("ada", "../notes"));
+        for none in [
+            "/mcp",
+            "/mcp/",
+            "/mcp/ada",
+            "/mcp/ada/",
+            "/mcp//notes",
+            "/mcp/a/b/c",
+            "/mcpx/a/b",
+            "/MCP/a/b",
+            "/mcp/%FF/b",
+        ] {
             assert_eq!(address(none), None, "{none}");
         }
     }
