@@ -89,7 +89,7 @@ impl Tx {
         };
         let tenant = self.tenant;
         let rows: Vec<PinnedRow> =
-            on!(self, |c| { query_as(sql).bind(tenant).bind(source).bind(LIST_MAX).fetch_all(c).await })?;
+            on!(self, |c| query_as(sql).bind(tenant).bind(source).bind(LIST_MAX).fetch_all(c).await)?;
         rows.into_iter().map(|row| row.pinned(pins)).collect()
     }
 

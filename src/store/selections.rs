@@ -118,7 +118,7 @@ impl Tx {
         };
         let tenant = self.tenant;
         let rows: Vec<(SourceId, String)> =
-            on!(self, |c| { query_as(sql).bind(tenant).bind(preset).bind(LIST_MAX).fetch_all(c).await })?;
+            on!(self, |c| query_as(sql).bind(tenant).bind(preset).bind(LIST_MAX).fetch_all(c).await)?;
         let mut by_source: HashMap<SourceId, Vec<String>> = HashMap::new();
         for (source, name) in rows {
             by_source.entry(source).or_default().push(name);
