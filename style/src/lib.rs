@@ -7,7 +7,7 @@
 //!
 //! Behind the generator stands tailwind-rs as a table of utilities ([`table`]). What it gets wrong or accepts
 //! without meaning (variants, order, escaping, sizes, transforms, rings, arbitrary values, nonsense such as
-//! `max-w-banana`) is ours, in [`own`] and [`variant`]; what is left to it passes a check of its values.
+//! `max-w-banana`) is ours, in [`own`], [`fixed`], [`paint`] and [`variant`]; what is left to it passes a check of its values.
 //!
 //! This crate never runs in the server and never decides what a page contains.
 //!
@@ -16,7 +16,9 @@
 //! `tests/golden.txt`. To add a component class: write it in `base.css`; it is known from then on.
 
 mod extract;
+mod fixed;
 mod own;
+mod paint;
 mod sheet;
 mod table;
 pub mod tokens;
