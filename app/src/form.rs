@@ -5,7 +5,7 @@
 //! page: there is no state in the server, nothing in the address, and no JavaScript. Secrets that
 //! were typed are never kept: a password is typed again.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use doorward::secret::Secret;
@@ -80,6 +80,14 @@ impl Form {
         self
     }
 
+    /// Fills in what is kept elsewhere, where nothing was typed.
+    pub(crate) fn filled(mut self, values: impl IntoIterator<Item = (String, String)>) -> Self {
+        for (field, value) in values {
+            self.values.entry(field).or_insert(value);
+        }
+        self
+    }
+
     /// Returns its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -117,7 +125,7 @@ impl Form {
                 send_to(&path);
             }
             Err(Mistake::Field(field, text)) => {
-                self.mistakes.insert(field.to_owned(), text);
+                self.mistakes.insert(field.into_owned(), text);
                 self.shorten();
                 leave(&Flash { form: Some(self), ..Flash::default() });
                 send_to(back);
@@ -197,15 +205,15 @@ impl Onward {
 #[derive(Clone, Debug)]
 pub(crate) enum Mistake {
     /// A field, by its name, and what would be right. The empty name is the form as a whole.
-    Field(&'static str, String),
+    Field(Cow<'static, str>, String),
     /// Nothing that could be typed otherwise.
     Trouble(Trouble),
 }
 
 impl Mistake {
     /// Says what is wrong with one field.
-    pub(crate) fn field(field: &'static str, text: impl std::fmt::Display) -> Self {
-        Self::Field(field, crate::trouble::sentence(&text.to_string()))
+    pub(crate) fn field(field: impl Into<Cow<'static, str>>, text: impl std::fmt::Display) -> Self {
+        Self::Field(field.into(), crate::trouble::sentence(&text.to_string()))
     }
 
     /// Says what is wrong with the form as a whole.

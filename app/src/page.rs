@@ -12,7 +12,7 @@ use crate::{
     form::{Flash, Form, Report, sign_in_path, take},
     session,
     trouble::Trouble,
-    ui::{Icon, Notice, Tone},
+    ui::{Icon, Notice, Tone, prose},
 };
 
 /// The places of the left rail.
@@ -234,7 +234,7 @@ fn excuse(trouble: &Trouble) -> Page {
         title,
         view! {
             <div class="grid gap-5">
-                <p class="max-w-xl text-muted">{text}</p>
+                <p class="max-w-xl text-muted">{prose(&text)}</p>
                 <div class="flex flex-wrap gap-2">
                     {again.map(|path| view! { <a class="button" href=path>{Icon::Refresh.draw()} "Try again"</a> })}
                     <a class="button" href="/">{Icon::Home.draw()} "Home"</a>
@@ -257,25 +257,25 @@ fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: P
                 <div class="border-t border-line p-2.5"><Person place member=member.clone()/></div>
             </aside>
             <header class="sticky top-0 z-20 border-b border-line bg-surface lg:hidden">
-                <details class="group">
-                    <summary class="flex items-center justify-between gap-3 px-4 py-2.5">
-                        <Brand/>
-                        <span class="button button-small">
+                <div class="flex items-center justify-between gap-3 px-4 py-2.5">
+                    <Brand/>
+                    <details class="group">
+                        <summary class="button button-small">
                             <span class="group-open:hidden">{Icon::Menu.draw()}</span>
                             <span class="hidden group-open:inline">{Icon::Close.draw()}</span>
                             "Menu"
-                        </span>
-                    </summary>
-                    <div class="grid gap-2 border-t border-line px-2.5 py-2.5">
-                        <Rail place member=member.clone()/>
-                        <div class="border-t border-line pt-2.5"><Person place member=member.clone()/></div>
-                    </div>
-                </details>
+                        </summary>
+                        <div class="absolute inset-x-0 top-full grid max-h-[80dvh] gap-2 overflow-y-auto border-y border-line bg-surface px-2.5 py-2.5">
+                            <Rail place member=member.clone()/>
+                            <div class="border-t border-line pt-2.5"><Person place member=member.clone()/></div>
+                        </div>
+                    </details>
+                </div>
             </header>
             <main id="content" class="min-w-0 px-4 py-6 sm:px-6 lg:px-10 lg:py-8" tabindex="-1">
                 <div class="mx-auto grid max-w-6xl grid-cols-1 gap-6">
                     <div class="flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
-                        <div class="min-w-0">
+                        <div class="min-w-0 flex-1 basis-72">
                             {above.map(|(path, label)| view! {
                                 <a class="mb-1 inline-block text-[13px] text-muted hover:text-ink" href=path>
                                     "← " {label}
@@ -286,7 +286,7 @@ fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: P
                         </div>
                         <div class="flex flex-wrap items-center gap-2">{actions}</div>
                     </div>
-                    {notice.map(|(tone, text)| view! { <Notice tone><p>{text}</p></Notice> })}
+                    {notice.map(|(tone, text)| view! { <Notice tone><p>{prose(&text)}</p></Notice> })}
                     {body}
                 </div>
             </main>
@@ -305,7 +305,7 @@ fn card(notice: Option<(Tone, String)>, page: Page) -> impl IntoView {
                     <h1>{title}</h1>
                     {lead}
                 </div>
-                {notice.map(|(tone, text)| view! { <Notice tone><p>{text}</p></Notice> })}
+                {notice.map(|(tone, text)| view! { <Notice tone><p>{prose(&text)}</p></Notice> })}
                 {body}
             </div>
         </main>

@@ -86,6 +86,58 @@ flow('Admin', prepare, {
     await look('home-of-a-member')
   },
 
+  'who is there already is told apart by handle and by e-mail': async ({ page, look }) => {
+    await page.getByRole('button', { name: 'Sign out' }).first().click()
+    await signIn(page)
+    await page.waitForURL((url) => url.pathname === '/')
+    await page.goto('/admin/users/new')
+    await page.getByLabel('Handle').fill('eve')
+    await page.getByLabel('E-mail').fill('other@example.org')
+    await page.getByLabel('First password').fill('the third horse battery staple')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.locator('[aria-invalid=true]').waitFor()
+    assert.equal(await page.getByLabel('Handle').getAttribute('aria-invalid'), 'true')
+    assert.equal(await page.getByLabel('E-mail').inputValue(), 'other@example.org')
+    await look('handle-taken')
+    await page.getByLabel('Handle').fill('mallory')
+    await page.getByLabel('E-mail').fill('eve@example.org')
+    await page.getByLabel('First password').fill('the third horse battery staple')
+    await page.getByRole('button', { name: 'Add', exact: true }).click()
+    await page.locator('[aria-invalid=true]').waitFor()
+    assert.equal(await page.getByLabel('E-mail').getAttribute('aria-invalid'), 'true')
+  },
+
+  'a new password and a role are given': async ({ page, look }) => {
+    await page.goto('/admin')
+    await page.getByRole('link', { name: 'eve' }).first().click()
+    await page.getByLabel('Password', { exact: true }).fill('short')
+    await page.getByRole('button', { name: 'Set the password' }).click()
+    await page.locator('[aria-invalid=true]').waitFor()
+    await look('password-refused')
+    await page.getByLabel('Password', { exact: true }).fill('a fourth horse battery staple')
+    await page.getByRole('button', { name: 'Set the password' }).click()
+    await page.getByText('eve has a new password').waitFor()
+    await page.getByLabel('Administrator').check()
+    await page.getByRole('button', { name: 'Save' }).first().click()
+    await page.getByText('eve is changed').waitFor()
+    await page.getByRole('button', { name: 'Sign out' }).first().click()
+    await signIn(page, { handle: 'eve', password: 'a fourth horse battery staple' })
+    await page.waitForURL((url) => url.pathname === '/')
+    await page.getByRole('link', { name: 'Admin' }).first().waitFor()
+  },
+
+  'a plan is changed': async ({ page, look, world }) => {
+    await page.goto('/admin/plans')
+    await page.getByRole('link', { name: 'tiny' }).click()
+    await look('plan')
+    await page.getByLabel('Calls a month').fill('20')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('The plan tiny is saved').waitFor()
+    const session = await CLIENTS['npm client 2.4, auto'].open({ url: `${world.url}/mcp/bob/notes`, key: world.key })
+    assert.ok(!(await session.call('add_note', { title: 'a', text: 'b' })).isError)
+    await session.close()
+  },
+
   'a person who is switched off is out at once': async ({ page, look, world }) => {
     await page.getByRole('button', { name: 'Sign out' }).first().click()
     await signIn(page)

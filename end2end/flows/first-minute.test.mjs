@@ -177,6 +177,7 @@ flow('First minute', prepare, {
   'a revoked key is refused with the next call': async ({ page, look, world }) => {
     const session = await CLIENTS['npm sdk 1.32'].open({ url: world.address, key: world.key })
     await page.goto('/keys')
+    await page.getByText('Revoke…').click()
     await page.getByRole('button', { name: 'Revoke laptop' }).click()
     await page.getByText('revoked').first().waitFor()
     await look('revoked')

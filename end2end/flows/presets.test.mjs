@@ -31,6 +31,9 @@ keys:
   }
 }
 
+const details = (block, tool) =>
+  block.getByRole('listitem').filter({ hasText: tool }).getByText('Rename, describe, check')
+
 const block = (page, source) => page.locator('section.panel').filter({ has: page.getByRole('heading', { name: source }) })
 
 async function names(world, slug = 'notes') {
@@ -58,25 +61,42 @@ flow('Presets', prepare, {
   'a slug is taken once': async ({ page, look }) => {
     await page.goto('/presets/new')
     await page.getByLabel('Slug').fill('notes')
+    await block(page, 'home-notes').getByLabel('Ticked tools').check()
+    await block(page, 'home-notes').getByLabel('sum_up').uncheck()
     await page.getByRole('button', { name: 'Make the preset' }).click()
     await page.locator('[aria-invalid=true]').first().waitFor()
     await look('slug-taken')
+    assert.equal(await block(page, 'home-notes').getByLabel('Ticked tools').isChecked(), true)
+    assert.equal(await block(page, 'home-notes').getByLabel('sum_up').isChecked(), false)
+    assert.equal(await block(page, 'home-notes').getByLabel('read_note').isChecked(), true)
   },
 
   'names that collide are shown and resolved by another name': async ({ page, look, world }) => {
     await page.goto(world.preset)
     await look('tools')
-    await block(page, 'work-notes').getByLabel('Ticked tools').check()
+    const work = block(page, 'work-notes')
+    await work.getByLabel('Ticked tools').check()
+    await work.getByLabel('count_slowly').uncheck()
+    await details(work, 'sum_up').click()
+    await work.getByLabel('Name callers see').nth(3).fill('total')
     await page.getByRole('button', { name: 'Save the choice' }).click()
-    await page.getByText(/add_note/).first().waitFor()
+    await page.getByRole('alert').first().waitFor()
+    await page.getByText('Two tools want one name').waitFor()
+    assert.ok((await page.locator('.notice code', { hasText: 'add_note' }).count()) > 0)
     await look('collision')
-    await block(page, 'work-notes').getByLabel('Ticked tools').check()
+
+    // What was ticked and typed stands there as it was, so that nothing is done twice.
+    assert.equal(await work.getByLabel('Ticked tools').isChecked(), true)
+    assert.equal(await work.getByLabel('add_note').isChecked(), true)
+    assert.equal(await work.getByLabel('count_slowly').isChecked(), false)
+    assert.equal(await work.getByLabel('Name callers see').nth(3).inputValue(), 'total')
     await page.getByRole('button', { name: 'Save, renaming what collides' }).click()
     await page.waitForLoadState()
     await look('renamed')
     const published = await names(world)
-    assert.equal(published.length, 8)
-    assert.equal(new Set(published.map((name) => name.toLowerCase())).size, 8)
+    assert.equal(published.length, 7)
+    assert.equal(new Set(published.map((name) => name.toLowerCase())).size, 7)
+    assert.ok(published.includes('total'))
   },
 
   'of two editors the second is told': async ({ page, look, browser, javaScript, world }) => {
@@ -95,6 +115,10 @@ flow('Presets', prepare, {
     await page.getByRole('alert').first().waitFor()
     await look('second-editor')
     assert.equal((await names(world)).length, 4)
+    assert.equal(await block(page, 'home-notes').getByLabel('Nothing').isChecked(), true)
+    await page.getByRole('link', { name: 'Show what is saved instead' }).click()
+    await page.getByRole('alert').first().waitFor({ state: 'detached' })
+    assert.equal(await block(page, 'home-notes').getByLabel('Nothing').isChecked(), false)
   },
 
   'switched off it answers nobody': async ({ page, look, world }) => {

@@ -88,7 +88,7 @@ flow('Sources', prepare, {
     await look('process-added')
     const source = page.url()
     await page.getByRole('link', { name: 'Process', exact: true }).click()
-    await page.getByText('Not running; the next call starts it').waitFor()
+    await page.getByText('A test runs a process of its own').waitFor()
 
     await page.goto('/presets/new?source=everything')
     await page.getByRole('button', { name: 'Make the preset' }).click()

@@ -1,8 +1,9 @@
 // Chromium, watched: a page that logs an error, breaks its policy, overflows sideways or uses a class without a rule
-// fails the test that looked at it.
+// fails the test that looked at it, and so does one that people with a screen reader or weak eyes cannot use (axe-core).
 
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 import { chromium } from 'playwright-core'
@@ -11,9 +12,12 @@ import { PATIENCE_MS } from './process.mjs'
 import { CHROMIUM } from './programs.mjs'
 
 const SHOTS = join(import.meta.dirname, '../shots')
-const WIDTHS = [390, 1024, 1600]
+const WIDTHS = [390, 1024, 1280, 1600]
 const SCHEMES = ['light', 'dark']
+// What axe-core looks at: everything in the narrow and in the wide layout, and in the dark what depends on colours.
+const RULES = { '390 light': {}, '1280 light': {}, '1280 dark': { runOnly: ['color-contrast'] } }
 const HEIGHT_MAX = 4000
+const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 // Without these the browser looks for hosts of its maker at every start.
 const FLAGS = [
@@ -70,19 +74,24 @@ export async function open(browser, { javaScript, baseURL, name }) {
         await page.setViewportSize({ width, height: width === 390 ? 844 : 900 })
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         assert.ok(wide <= width, `${title} is ${wide} px wide in a window of ${width}`)
+        // The same page without scripts looks the same: one picture of it will do, and axe-core needs scripts.
+        if (!javaScript && width !== 1024) continue
         // As high as the page, so that what sticks to an edge is at its place.
         const height = await page.evaluate(() => document.documentElement.scrollHeight)
         await page.setViewportSize({ width, height: Math.min(Math.max(height, 844), HEIGHT_MAX) })
-        for (const colorScheme of SCHEMES) {
+        for (const colorScheme of javaScript ? SCHEMES : ['light']) {
           await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
           const file = `${name}-${number}-${title}-${mode}-${width}-${colorScheme}.png`
           await page.screenshot({ path: join(SHOTS, file.replaceAll(/[^\w.-]+/g, '-')) })
+          const rules = javaScript && RULES[`${width} ${colorScheme}`]
+          if (rules) assert.deepEqual(await barriers(page, rules), [], `${title} shuts people out, ${width} ${colorScheme}`)
         }
       }
       await page.emulateMedia({ colorScheme: null, reducedMotion: 'reduce' })
       await page.setViewportSize({ width: 1024, height: 900 })
       assert.deepEqual(await unstyled(page), [], `${title} uses classes without a rule`)
       assert.deepEqual(await unnamed(page), [], `${title} has controls without a name`)
+      assert.deepEqual(await backticks(page), [], `${title} shows backticks where names should be set as code`)
       assert.deepEqual(troubles, [], `${title} went wrong`)
     },
     close: () => context.close(),
@@ -98,6 +107,30 @@ function unstyled(page) {
     const classes = new Set([...document.querySelectorAll('[class]')].flatMap((element) => [...element.classList]))
     const marks = (name) => /^(group|peer)(\/|$)/.test(name)
     return [...classes].filter((name) => !marks(name) && !sheet.includes(`.${name}`))
+  })
+}
+
+/** What axe-core calls serious or critical. */
+async function barriers(page, rules) {
+  await page.evaluate(`${AXE};0`)
+  return page.evaluate(async (rules) => {
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'], ...rules })
+    const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    return grave.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`))
+  }, rules)
+}
+
+/** Sentences that show a backtick where a name should be set as code. */
+function backticks(page) {
+  return page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    const found = []
+    while (walker.nextNode()) {
+      const { data, parentElement } = walker.currentNode
+      const own = !parentElement.closest('pre, code, textarea, script, style')
+      if (own && data.includes('`')) found.push(data.trim().slice(0, 160))
+    }
+    return found
   })
 }
 

@@ -36,7 +36,7 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
             let path = format!("/admin/plans/{}", encode(plan.name.as_str()));
             view! {
                 <tr>
-                    <td><a class="font-medium hover:underline" href=path>{plan.name.to_string()}</a></td>
+                    <td><a class="link font-medium" href=path>{plan.name.to_string()}</a></td>
                     <td class="number">{limit(plan.calls_per_month)}</td>
                     <td class="number">{limit(plan.sources_max)}</td>
                     <td class="number">{limit(plan.retention_days)}</td>

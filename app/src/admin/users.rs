@@ -52,7 +52,7 @@ fn row(user: User) -> impl IntoView {
     view! {
         <tr>
             <td>
-                <a class="font-medium hover:underline" href=format!("/admin/users/{}", user.id)>{user.handle.to_string()}</a>
+                <a class="link font-medium" href=format!("/admin/users/{}", user.id)>{user.handle.to_string()}</a>
                 <p class="text-[13px] text-muted">{user.email.to_string()}</p>
             </td>
             <td class="hidden sm:table-cell">{role_words(user.role)}</td>

@@ -57,11 +57,11 @@ fn draw(
         let rows = events.iter().map(row).collect_view();
         let columns = vec![
             Column::text("Time"),
-            Column::text("Who"),
+            Column::text("Who").wide(),
             Column::text("What"),
-            Column::text("Preset"),
+            Column::text("Preset").wide(),
             Column::text("Outcome"),
-            Column::number("Duration"),
+            Column::number("Duration").wide(),
         ];
         view! { <Table caption="Events, newest first" columns>{rows}</Table> }.into_any()
     };
@@ -81,11 +81,11 @@ fn row(event: &RunEvent) -> impl IntoView + use<> {
     view! {
         <tr>
             <td><a class="link" href=path><Ago at=event.at/></a></td>
-            <td>{event.principal.clone()}</td>
-            <td class="max-w-xs truncate" title=event.reason.clone()>{sentence(event)}</td>
-            <td>{event.preset_slug.clone()}</td>
+            <td class="hidden sm:table-cell">{event.principal.clone()}</td>
+            <td class="max-w-40 truncate sm:max-w-xs" title=event.reason.clone()>{sentence(event)}</td>
+            <td class="hidden sm:table-cell">{event.preset_slug.clone()}</td>
             <td><Badge tone word/></td>
-            <td class="number">{(event.action == Action::ToolCall).then(|| duration_us(event.duration_us))}</td>
+            <td class="number hidden sm:table-cell">{(event.action == Action::ToolCall).then(|| duration_us(event.duration_us))}</td>
         </tr>
     }
 }
@@ -100,7 +100,7 @@ fn filters(query: &Query, presets: Vec<(String, String)>) -> impl IntoView + use
     let outcomes =
         Outcome::ALL.iter().map(|known| (known.word().to_owned(), outcome(*known).1.to_owned())).collect();
     view! {
-        <form class="panel grid gap-3 p-4 sm:grid-cols-2 lg:grid-cols-4" method="get" action="/audit" role="search">
+        <form class="panel grid grid-cols-2 gap-3 p-4 lg:grid-cols-4" method="get" action="/audit" role="search">
             {pick("span", "Time", &query.span, spans)}
             {pick("preset", "Preset", &query.preset, presets)}
             {pick("action", "Action", &query.action, actions)}
@@ -130,22 +130,22 @@ fn pick(
         })
         .collect_view();
     view! {
-        <label class="grid grid-cols-1 gap-1 text-[13px] text-muted">
-            {label}
-            <select name=name>
+        <div class="field text-[13px]">
+            <label class="text-muted" for=name>{label}</label>
+            <select id=name name=name>
                 <option value="">"Any"</option>
                 {options}
             </select>
-        </label>
+        </div>
     }
 }
 
 fn typed(name: &'static str, label: &'static str, value: &str, hint: &'static str) -> impl IntoView + use<> {
     view! {
-        <label class="grid grid-cols-1 gap-1 text-[13px] text-muted">
-            {label}
-            <input type="search" name=name value=value.to_owned() placeholder=hint/>
-        </label>
+        <div class="field text-[13px]">
+            <label class="text-muted" for=name>{label}</label>
+            <input id=name type="search" name=name value=value.to_owned() placeholder=hint/>
+        </div>
     }
 }
 

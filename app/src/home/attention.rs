@@ -62,7 +62,7 @@ fn failing(summary: &SourceSummary) -> Option<Item> {
     (source.enabled && source.health.state == HealthState::Failing).then(|| Item {
         tone: Tone::Bad,
         sentence: format!("The data source {} cannot be used.", source.name),
-        why: source.health.detail.clone(),
+        why: crate::trouble::sentence(&source.health.detail),
         path: format!("/sources/{}", source.id),
         button: "Look",
     })

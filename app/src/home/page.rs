@@ -20,6 +20,7 @@ use crate::{
     trouble::Trouble,
     ui::{
         Ago, Badge, Column, Figure, Icon, Meter, Sparkline, Table, Tone, count, duration_us, now, per_cent,
+        prose,
     },
 };
 
@@ -93,8 +94,8 @@ fn needs_attention(items: Vec<Item>, progress: Progress) -> AnyView {
                 <li class="flex flex-wrap items-start gap-3 px-4 py-3">
                     {tone.icon().sized(colour)}
                     <div class="min-w-48 flex-1">
-                        <p class="font-medium">{sentence}</p>
-                        <p class="line-clamp-2 break-words text-muted">{why}</p>
+                        <p class="font-medium">{prose(&sentence)}</p>
+                        <p class="line-clamp-2 break-words text-muted">{prose(&why)}</p>
                     </div>
                     <a class="button button-small" href=path>{button}</a>
                 </li>
@@ -144,11 +145,11 @@ fn recent_calls(calls: Vec<RunEvent>) -> impl IntoView {
     let nothing = calls.is_empty();
     let columns = vec![
         Column::text("When"),
-        Column::text("Who"),
+        Column::text("Who").wide(),
         Column::text("What"),
-        Column::text("Preset"),
+        Column::text("Preset").wide(),
         Column::text("Outcome"),
-        Column::number("Took"),
+        Column::number("Duration").wide(),
     ];
     let rows = calls
         .into_iter()
@@ -157,11 +158,11 @@ fn recent_calls(calls: Vec<RunEvent>) -> impl IntoView {
             view! {
                 <tr>
                     <td class="text-muted"><Ago at=event.at/></td>
-                    <td>{event.principal.clone()}</td>
-                    <td><a class="font-medium hover:underline" href=format!("/audit/{}", event.id)>{sentence(&event)}</a></td>
-                    <td>{event.preset_slug.clone()}</td>
+                    <td class="hidden sm:table-cell">{event.principal.clone()}</td>
+                    <td><a class="link" href=format!("/audit/{}", event.id)>{sentence(&event)}</a></td>
+                    <td class="hidden sm:table-cell">{event.preset_slug.clone()}</td>
                     <td><Badge tone=tone word=word/></td>
-                    <td class="number">{duration_us(event.duration_us)}</td>
+                    <td class="number hidden sm:table-cell">{duration_us(event.duration_us)}</td>
                 </tr>
             }
         })

@@ -4,11 +4,13 @@
 //! knows nothing of the engine. To add one: a file here with one `#[island]`.
 
 mod copy;
+mod draft;
 mod filter;
 mod first_call;
 mod tail;
 
 pub use copy::CopyButton;
+pub use draft::KeepDraft;
 pub use filter::FilterBox;
 pub use first_call::FirstCall;
 pub use tail::{FIELD_SEPARATOR, LiveTail};

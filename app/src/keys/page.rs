@@ -15,8 +15,8 @@ use crate::{
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
-        Ago, Badge, Choice, Column, Copyable, Empty, Field, FormMistake, Icon, Notice, Panel, Pick,
-        PostButton, Select, Table, Tone, now,
+        Ago, Badge, Choice, Column, ConfirmInPlace, Copyable, Empty, Field, FormMistake, Icon, Notice, Panel,
+        Pick, Select, Table, Tone, now,
     },
 };
 
@@ -76,10 +76,10 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)]) -> AnyView {
     let rows = keys.iter().map(|key| row(key, &names, now)).collect_view();
     let columns = vec![
         Column::text("Name"),
-        Column::text("Reaches"),
+        Column::text("Reaches").wide(),
         Column::text("State"),
-        Column::text("Last used"),
-        Column::text("Made"),
+        Column::text("Last used").wide(),
+        Column::text("Made").wide(),
         Column::actions("Revoke"),
     ];
     view! { <Table caption="API keys" columns>{rows}</Table> }.into_any()
@@ -108,21 +108,20 @@ fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms) -> impl IntoView 
         <tr>
             <td>
                 <span class="font-medium">{key.name.clone()}</span>
-                <br/>
-                <code class="text-xs text-muted">"dw_" {key.id.0.simple().to_string()} "_…"</code>
+                <code class="block max-w-32 truncate text-xs text-muted sm:max-w-none">"dw_" {key.id.0.simple().to_string()} "_…"</code>
             </td>
-            <td>{reach}</td>
+            <td class="hidden sm:table-cell">{reach}</td>
             <td>
                 <Badge tone word/>
                 {ends.map(|at| view! { <p class="text-xs text-muted">"ends " <Ago at/></p> })}
             </td>
-            <td>{used.map_or_else(|| "never".into_any(), |at| view! { <Ago at/> }.into_any())}</td>
-            <td><Ago at=created/></td>
+            <td class="hidden sm:table-cell">{used.map_or_else(|| "never".into_any(), |at| view! { <Ago at/> }.into_any())}</td>
+            <td class="hidden sm:table-cell"><Ago at=created/></td>
             <td class="number">
                 {works.then(|| view! {
-                    <PostButton action=REVOKE fields label class=tw!("button button-small button-danger")>
-                        "Revoke"
-                    </PostButton>
+                    <ConfirmInPlace action=REVOKE fields verb="Revoke" label>
+                        "Whatever signs in with it is refused from the next call on. There is no way back."
+                    </ConfirmInPlace>
                 })}
             </td>
         </tr>

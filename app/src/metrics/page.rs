@@ -147,10 +147,10 @@ fn table(
                     <td><a class="link" href=narrowed.path()>{name}</a></td>
                     <td class="number">{count(summary.calls)}</td>
                     <td class="number">{count(summary.errors)}</td>
-                    <td class="number">{per_cent(summary.errors, summary.calls)}</td>
-                    <td class="number">{duration(summary.p50_us)}</td>
+                    <td class="number hidden sm:table-cell">{per_cent(summary.errors, summary.calls)}</td>
+                    <td class="number hidden sm:table-cell">{duration(summary.p50_us)}</td>
                     <td class="number">{duration(summary.p95_us)}</td>
-                    <td class="number">{duration(summary.p99_us)}</td>
+                    <td class="number hidden sm:table-cell">{duration(summary.p99_us)}</td>
                 </tr>
             }
         })
@@ -159,10 +159,10 @@ fn table(
         Column::text(head),
         Column::number("Calls"),
         Column::number("Errors"),
-        Column::number("Share"),
-        Column::number("p50"),
+        Column::number("Share").wide(),
+        Column::number("p50").wide(),
         Column::number("p95"),
-        Column::number("p99"),
+        Column::number("p99").wide(),
     ];
     let caption = title.to_owned();
     view! {

@@ -27,6 +27,11 @@ pub(crate) const CALL: &str = <CallTool as ServerFn>::PATH;
 /// The name of the form.
 pub(crate) const FORM: &str = "playground";
 
+/// The name of an argument's field in the form.
+pub(super) fn argument(name: &str) -> String {
+    format!("argument.{name}")
+}
+
 /// The revision the playground speaks.
 const REVISION: &str = "2026-07-28";
 
@@ -41,7 +46,7 @@ pub async fn call_tool(
     let back = format!("/presets/{}/try?tool={}", encode(&id), encode(&tool));
     let mut form = Form::new(FORM).keep("json", &json);
     for field in &fields {
-        form = form.keep(&field.name, &field.value);
+        form = form.keep(&argument(&field.name), &field.value);
     }
     form.answer(&back, call(&id, &tool, &fields, &json, &back).await)
 }
@@ -59,10 +64,10 @@ async fn call(
     let editor = console.presets.editor(&member, Some(id)).await?.ok_or(Trouble::NotFound)?;
     let preset = editor.preset.ok_or(Trouble::NotFound)?;
     let arguments = if json.trim().is_empty() {
-        arguments(fields).map_err(Mistake::form)?
+        arguments(fields).map_err(|wrong| Mistake::field(argument(&wrong.name), wrong.text))?
     } else {
         serde_json::from_str(json)
-            .map_err(|error| Mistake::form(format!("the arguments are JSON: {error}")))?
+            .map_err(|error| Mistake::field("json", format!("the arguments are JSON: {error}")))?
     };
     let run = ask(&member, editor.owner.as_str(), preset.slug.as_str(), tool, arguments).await;
     let onward = Onward::to(format!("{back}&run={}", run.id));

@@ -84,22 +84,34 @@ pub struct ArgumentField {
     pub value: String,
 }
 
-/// Puts the arguments together. Says of which argument what is wrong, and what would be right.
-pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Value, String> {
+/// What is wrong with an argument as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WrongArgument {
+    /// The argument.
+    pub name: String,
+    /// What would be right.
+    pub text: String,
+}
+
+/// Puts the arguments together, or says of one what is wrong with it.
+pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Value, WrongArgument> {
     let mut arguments = Map::new();
     for ArgumentField { name, kind, value } in fields {
         if value.is_empty() {
             continue;
         }
+        let wrong = |text: String| WrongArgument { name: name.clone(), text };
         let value = match kind {
             Kind::Text | Kind::Choice => Value::String(value.clone()),
             Kind::Number => value
                 .trim()
                 .parse::<serde_json::Number>()
                 .map(Value::Number)
-                .map_err(|_| format!("{name} is a number, as in 12 or 0.5"))?,
+                .map_err(|_| wrong("this is a number, as in `12` or `0.5`".to_owned()))?,
             Kind::Bool => Value::Bool(value == "true"),
-            Kind::Json => serde_json::from_str(value).map_err(|error| format!("{name} is JSON: {error}"))?,
+            Kind::Json => {
+                serde_json::from_str(value).map_err(|error| wrong(format!("this is JSON: {error}")))?
+            }
         };
         arguments.insert(name.clone(), value);
     }
@@ -149,6 +161,6 @@ mod tests {
             good.map(|value| value.to_string()),
             Ok(r#"{"a":12345678901234567890,"c":[1]}"#.to_owned())
         );
-        assert_eq!(bad, Err("n is a number, as in 12 or 0.5".to_owned()));
+        assert_eq!(bad.map_err(|wrong| wrong.name), Err("n".to_owned()));
     }
 }

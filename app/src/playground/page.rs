@@ -9,7 +9,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use serde_json::Value;
 
 use super::{
-    api::{CALL, FORM},
+    api::{CALL, FORM, argument},
     fields::{Kind, ToolInput, inputs},
     runs::{self, Run},
 };
@@ -18,8 +18,10 @@ use crate::{
     form::{Form, encode},
     page::{Page, Place, Visit, page as framed},
     presets::{open, tabs, tools_path},
-    trouble::Trouble,
-    ui::{Badge, Empty, FormMistake, Icon, Panel, Snippet, Tabs, Tone, duration_us},
+    trouble::{Trouble, sentence},
+    ui::{
+        Badge, Empty, FormMistake, Frame, Icon, Panel, Snippet, Tabs, TextArea, Tone, duration_us, now, prose,
+    },
 };
 
 /// Draws the page.
@@ -37,8 +39,10 @@ async fn load(visit: Visit, id: String, tool: Option<String>, run: Option<String
         .route_table(editor.owner.as_str(), preset.slug.as_str())
         .await?
         .ok_or(Trouble::NotFound)?;
-    let run = run.and_then(|id| id.parse::<EventId>().ok()).and_then(|id| runs::find(visit.member.user, id));
-    let form = visit.form(FORM);
+    let run =
+        run.and_then(|id| id.parse::<EventId>().ok()).and_then(|id| runs::find(visit.member.user, id, now()));
+    // After a call its arguments stand in the form again, to be changed and sent once more.
+    let form = visit.form(FORM).filled(run.as_ref().map(Run::typed).unwrap_or_default());
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/try", preset.id)/>
@@ -98,23 +102,29 @@ fn question(id: PresetId, name: &str, definition: &Value, form: Form) -> impl In
     let fields = inputs(definition);
     let none = fields.is_empty();
     let rows = fields.into_iter().enumerate().map(|(place, input)| field(place, input, &form)).collect_view();
-    let json = form.value_or("json", "");
-    let open = !json.is_empty();
+    let open = form.value("json").is_some_and(|json| !json.is_empty());
     let name = name.to_owned();
     let schema = serde_json::to_string_pretty(&definition["inputSchema"]).unwrap_or_default();
     view! {
         <Panel title=name.clone() lead=description>
             <form class="grid grid-cols-1 gap-4" method="post" action=CALL>
-                <FormMistake form/>
+                <FormMistake form=form.clone()/>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <input type="hidden" name="tool" value=name/>
                 {none.then(|| view! { <p class="text-muted">"This tool takes no arguments."</p> })}
                 {rows}
                 <details open=open>
                     <summary class="link inline-block text-[13px]">"Write the arguments as JSON"</summary>
-                    <textarea class="mt-2 w-full font-mono text-[13px]" name="json" rows="5" spellcheck="false" aria-label="Arguments as JSON, in place of the fields">
-                        {json}
-                    </textarea>
+                    <div class="mt-2">
+                        <TextArea
+                            form=form.clone()
+                            name="json"
+                            label="Arguments as JSON, in place of the fields"
+                            rows=5
+                            optional=true
+                            mono=true
+                        />
+                    </div>
                 </details>
                 <details>
                     <summary class="link inline-block text-[13px]">"Show the input schema"</summary>
@@ -128,8 +138,9 @@ fn question(id: PresetId, name: &str, definition: &Value, form: Form) -> impl In
 
 fn field(place: usize, input: ToolInput, form: &Form) -> impl IntoView + use<> {
     let ToolInput { name, kind, description, required, choices, default } = input;
-    let value = form.value_or(&name, &default);
-    let id = format!("argument-{place}");
+    let key = argument(&name);
+    let frame = Frame::new(form, &key).hint(description).optional(!required);
+    let value = form.value_or(&key, &default);
     let sent = format!("fields[{place}][value]");
     let word = match kind {
         Kind::Text => "text",
@@ -138,21 +149,24 @@ fn field(place: usize, input: ToolInput, form: &Form) -> impl IntoView + use<> {
         Kind::Choice => "choice",
         Kind::Json => "json",
     };
-    let options = |choices: Vec<String>| {
-        choices
-            .into_iter()
-            .map(|choice| {
-                let selected = choice == value;
-                view! { <option value=choice.clone() selected=selected>{choice.clone()}</option> }
-            })
-            .collect_view()
-    };
     let control = match kind {
         Kind::Choice | Kind::Bool => {
             let choices = if kind == Kind::Bool { vec!["true".into(), "false".into()] } else { choices };
-            let options = options(choices);
+            let options = choices
+                .into_iter()
+                .map(|choice| {
+                    let selected = choice == value;
+                    view! { <option value=choice.clone() selected=selected>{choice.clone()}</option> }
+                })
+                .collect_view();
             view! {
-                <select id=id.clone() name=sent required=required>
+                <select
+                    id=frame.id()
+                    name=sent
+                    required=required
+                    aria-invalid=frame.invalid()
+                    aria-describedby=frame.described_by()
+                >
                     <option value="">"(left out)"</option>
                     {options}
                 </select>
@@ -160,35 +174,39 @@ fn field(place: usize, input: ToolInput, form: &Form) -> impl IntoView + use<> {
             .into_any()
         }
         Kind::Json => view! {
-            <textarea class="font-mono text-[13px]" id=id.clone() name=sent rows="3" spellcheck="false" required=required placeholder="JSON">
+            <textarea
+                class="font-mono text-[13px]"
+                id=frame.id()
+                name=sent
+                rows="3"
+                spellcheck="false"
+                placeholder="JSON"
+                aria-invalid=frame.invalid()
+                aria-describedby=frame.described_by()
+            >
                 {value}
             </textarea>
         }
         .into_any(),
         Kind::Text | Kind::Number => view! {
             <input
-                id=id.clone()
+                id=frame.id()
                 name=sent
                 type="text"
                 inputmode=(kind == Kind::Number).then_some("decimal")
                 value=value
                 autocomplete="off"
                 spellcheck="false"
+                aria-invalid=frame.invalid()
+                aria-describedby=frame.described_by()
             />
         }
         .into_any(),
     };
     view! {
-        <div class="field">
-            <input type="hidden" name=format!("fields[{place}][name]") value=name.clone()/>
-            <input type="hidden" name=format!("fields[{place}][kind]") value=word/>
-            <label for=id>
-                <code>{name}</code>
-                {(!required).then(|| view! { <span class="font-normal text-muted">" (optional)"</span> })}
-            </label>
-            {control}
-            {(!description.is_empty()).then(|| view! { <p class="field-hint">{description}</p> })}
-        </div>
+        <input type="hidden" name=format!("fields[{place}][name]") value=name.clone()/>
+        <input type="hidden" name=format!("fields[{place}][kind]") value=word/>
+        {frame.around(view! { <code>{name}</code> }, control)}
     }
 }
 
@@ -196,8 +214,10 @@ fn field(place: usize, input: ToolInput, form: &Form) -> impl IntoView + use<> {
 fn answer(run: Run) -> impl IntoView {
     let value: Value = serde_json::from_str(&run.answer).unwrap_or_default();
     let result = &value["result"];
-    let (tone, word) = if run.status != 200 || value.get("error").is_some() {
+    let (tone, word) = if matches!(run.status, 401 | 403 | 429) {
         (Tone::Bad, "refused")
+    } else if run.status != 200 || value.get("error").is_some() {
+        (Tone::Bad, "failed")
     } else if result["isError"] == Value::Bool(true) {
         (Tone::Warn, "tool error")
     } else {
@@ -205,6 +225,7 @@ fn answer(run: Run) -> impl IntoView {
     };
     let message = value["error"]["message"].as_str().map(str::to_owned);
     let parts: Vec<_> = result["content"].as_array().into_iter().flatten().map(part).collect();
+    let structured = structured(&result["structuredContent"]);
     let raw = serde_json::to_string_pretty(&value).ok().filter(|_| !value.is_null()).unwrap_or(run.answer);
     view! {
         <Panel title="Answer">
@@ -214,8 +235,9 @@ fn answer(run: Run) -> impl IntoView {
                     <span class="text-muted">{duration_us(run.duration_us)}</span>
                     <span class="text-muted">{format!("HTTP {}", run.status)}</span>
                 </p>
-                {message.map(|text| view! { <p>{text}</p> })}
+                {message.map(|text| view! { <p>{prose(&sentence(&text))}</p> })}
                 {parts}
+                {structured}
                 <details>
                     <summary class="link inline-block text-[13px]">"Show what was sent"</summary>
                     <div class="mt-2"><Snippet text=run.arguments/></div>
@@ -227,6 +249,17 @@ fn answer(run: Run) -> impl IntoView {
             </div>
         </Panel>
     }
+}
+
+/// Draws what a tool with an output schema says besides.
+fn structured(value: &Value) -> Option<impl IntoView + use<>> {
+    let text = serde_json::to_string_pretty(value).ok().filter(|_| !value.is_null())?;
+    Some(view! {
+        <div class="grid grid-cols-1 gap-1">
+            <h3>"Structured output"</h3>
+            <Snippet text/>
+        </div>
+    })
 }
 
 /// Draws a part of a result: text as it is, pictures as pictures, the rest by its kind.
@@ -248,6 +281,28 @@ fn part(part: &Value) -> AnyView {
         }
         Some("resource_link") => {
             view! { <p>"Resource " <code class="break-all">{text("uri")}</code></p> }.into_any()
+        }
+        Some("resource") => {
+            let resource = &part["resource"];
+            let text = |name: &str| resource[name].as_str().unwrap_or_default().to_owned();
+            let content = match resource.get("text") {
+                Some(_) => {
+                    view! { <pre class="snippet whitespace-pre-wrap" tabindex="0">{text("text")}</pre> }
+                        .into_any()
+                }
+                None => {
+                    let kind = text("mimeType");
+                    view! { <p class="text-muted">"It is of the kind " {kind} ": see the raw answer."</p> }
+                        .into_any()
+                }
+            };
+            view! {
+                <div class="grid grid-cols-1 gap-1">
+                    <p>"Resource " <code class="break-all">{text("uri")}</code></p>
+                    {content}
+                </div>
+            }
+            .into_any()
         }
         kind => {
             let kind = kind.unwrap_or("unknown").to_owned();

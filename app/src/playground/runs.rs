@@ -1,25 +1,22 @@
-//! Results of the last calls from playgrounds, kept until the page that shows them is loaded.
-//!
-//! A result is too large for a cookie and nobody else's business, so it waits here for the person
-//! who asked: a few, for a short while, in memory only.
+//! Results of the last calls from playgrounds, until the page that shows them is loaded.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use doorward::{
     clock::Ms,
     model::{EventId, UserId},
 };
 
-/// How many results are kept, of everybody together.
-const KEPT_MAX: usize = 64;
+use serde_json::{Map, Value};
+
+use super::api::argument;
+use crate::kept::Kept;
+
 /// How many bytes of a result are kept.
 pub(super) const RESULT_BYTES_MAX: usize = 512 * 1024;
-/// How long a result is kept.
-const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Everybody's results: 32 MiB, for fifteen minutes each.
+static RUNS: Kept<Run> = Kept::new(32 * 1024 * 1024, Duration::from_secs(15 * 60));
 
 /// A call from a playground.
 #[derive(Clone, Debug)]
@@ -34,19 +31,26 @@ pub(super) struct Run {
     pub answer: String,
 }
 
-static RUNS: Mutex<VecDeque<Run>> = Mutex::new(VecDeque::new());
+impl Run {
+    /// Returns the arguments as they are typed into the form's fields.
+    pub(super) fn typed(&self) -> Vec<(String, String)> {
+        let arguments: Map<String, Value> = serde_json::from_str(&self.arguments).unwrap_or_default();
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        arguments.into_iter().map(|(name, value)| (argument(&name), text(value))).collect()
+    }
+}
 
-/// Keeps a result, letting go of old ones.
+/// Keeps a result.
 pub(super) fn keep(run: Run) {
-    let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
-    let oldest = run.at.minus(KEPT_FOR);
-    runs.retain(|kept| kept.at > oldest);
-    runs.push_front(run);
-    runs.truncate(KEPT_MAX);
+    let bytes = run.answer.len() + run.arguments.len();
+    let (user, at, name) = (run.user, run.at, run.id.to_string());
+    RUNS.put(user, &name, run, bytes, at);
 }
 
 /// Returns a person's result; `None` if it is not kept any more, or another's.
-pub(super) fn find(user: UserId, id: EventId) -> Option<Run> {
-    let runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
-    runs.iter().find(|run| run.id == id && run.user == user).cloned()
+pub(super) fn find(user: UserId, id: EventId, now: Ms) -> Option<Run> {
+    RUNS.find(user, &id.to_string(), now).map(|(_, run)| run)
 }

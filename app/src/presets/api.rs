@@ -9,12 +9,14 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use super::{
     draft::{SourceField, ToolField, rename, selections},
     tools_path,
+    typed::{self, Typed},
 };
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
     session,
     trouble::Trouble,
+    ui::{ago, now},
 };
 
 /// Where making a preset is posted to.
@@ -56,7 +58,7 @@ pub async fn create_preset(
         .keep("slug", &slug)
         .keep("access", &access)
         .keep("description", &description);
-    form.answer("/presets/new", create(title, &slug, description, &access, &sources, &tools).await)
+    form.answer("/presets/new", create(title, &slug, description, &access, Typed { sources, tools }).await)
 }
 
 async fn create(
@@ -64,13 +66,13 @@ async fn create(
     slug: &str,
     description: String,
     access: &str,
-    sources: &[SourceField],
-    tools: &[ToolField],
+    typed: Typed,
 ) -> Result<Onward, Mistake> {
     let member = session::member().await?;
+    let mut selections = selections(&typed.sources, &typed.tools).ok_or(Trouble::NotFound)?;
+    typed::keep(member.user, None, typed, console().now());
     let slug = Slug::parse(slug).map_err(|error| Mistake::field("slug", error))?;
     let (visibility, anonymous) = read_access(access)?;
-    let mut selections = selections(sources, tools).ok_or(Trouble::NotFound)?;
     settle(&member, &mut selections).await?;
     let new = NewPreset {
         slug,
@@ -81,6 +83,7 @@ async fn create(
         selections,
     };
     let preset = console().presets.add(&member, new).await.map_err(mistake)?;
+    typed::forget(member.user, None);
     Ok(Onward::to(format!("/presets/{}/connect", preset.id)).saying(format!(
         "The preset {} is ready. Connect a client with one of the lines below.",
         preset.slug
@@ -97,23 +100,19 @@ pub async fn choose_tools(
     #[server(default)] rename: String,
 ) -> Result<(), ServerFnError> {
     let back = format!("/presets/{id}");
-    Form::new(FORM_TOOLS).answer(&back, choose(&id, version, &sources, &tools, rename == "on").await)
+    Form::new(FORM_TOOLS).answer(&back, choose(&id, version, Typed { sources, tools }, rename == "on").await)
 }
 
-async fn choose(
-    id: &str,
-    version: i64,
-    sources: &[SourceField],
-    tools: &[ToolField],
-    rename: bool,
-) -> Result<Onward, Mistake> {
+async fn choose(id: &str, version: i64, typed: Typed, rename: bool) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
-    let mut selections = selections(sources, tools).ok_or(Trouble::NotFound)?;
+    let mut selections = selections(&typed.sources, &typed.tools).ok_or(Trouble::NotFound)?;
+    typed::keep(member.user, Some(id), typed, console().now());
     if rename {
         settle(&member, &mut selections).await?;
     }
     let preset = console().presets.set_selections(&member, id, selections, version).await.map_err(mistake)?;
+    typed::forget(member.user, Some(id));
     Ok(Onward::to(tools_path(preset.id))
         .saying("Saved. Clients see the change with their next list of tools."))
 }
@@ -245,9 +244,17 @@ pub(super) fn access_word(visibility: Visibility, anonymous: bool) -> &'static s
 fn mistake(error: PresetError) -> Mistake {
     match error {
         PresetError::SlugTaken { .. } => Mistake::field("slug", error),
-        PresetError::Invalid { .. } | PresetError::Stale { .. } | PresetError::Collision { .. } => {
-            Mistake::form(error)
+        PresetError::Invalid { .. } => Mistake::form(error),
+        // The page lists them.
+        PresetError::Collision { .. } => {
+            Mistake::form("nothing is saved yet: some tools would have the same name")
         }
+        PresetError::Stale { by, at, .. } => Mistake::form(format!(
+            "{} changed this preset {}. Nothing of yours is saved yet; it still stands below, and saving it \
+             replaces their change",
+            by.as_deref().unwrap_or("Somebody else"),
+            ago(at, now())
+        )),
         other => other.into(),
     }
 }

@@ -19,6 +19,9 @@ pub(super) fn Chooser(
     /// The source that is taken from although nothing was chosen yet: the one just added.
     #[prop(optional)]
     suggested: Option<String>,
+    /// Whether the sources show what was typed and not saved.
+    #[prop(optional)]
+    typed: bool,
 ) -> impl IntoView {
     let mut next = 0;
     let blocks = sources
@@ -34,7 +37,7 @@ pub(super) fn Chooser(
             }
             let first = next;
             next += source.tools.len();
-            block(place, source, first)
+            block(place, source, first, typed)
         })
         .collect_view();
     view! {
@@ -45,7 +48,7 @@ pub(super) fn Chooser(
     }
 }
 
-fn block(place: usize, source: EditorSource, first: usize) -> impl IntoView {
+fn block(place: usize, source: EditorSource, first: usize, typed: bool) -> impl IntoView {
     let EditorSource { source, selected, all, tools } = source;
     let take = match (selected, all) {
         (false, _) => "none",
@@ -75,7 +78,7 @@ fn block(place: usize, source: EditorSource, first: usize) -> impl IntoView {
     let rows = tools
         .into_iter()
         .enumerate()
-        .map(|(offset, tool)| row(place, first + offset, tool, selected))
+        .map(|(offset, tool)| row(place, first + offset, tool, selected || typed))
         .collect_view();
     view! {
         <section class="panel">

@@ -62,7 +62,7 @@ pub(super) fn selections(sources: &[SourceField], tools: &[ToolField]) -> Option
     Some(selections)
 }
 
-fn given(text: &str, default: &str) -> Option<String> {
+pub(super) fn given(text: &str, default: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text != default).then(|| text.to_owned())
 }

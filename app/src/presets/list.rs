@@ -64,10 +64,10 @@ fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {
     let rows = presets.iter().map(|item| row(item, &base)).collect_view();
     let columns = vec![
         Column::text("Preset"),
-        Column::text("Address"),
+        Column::text("Address").wide(),
         Column::text("State"),
         Column::number("Tools"),
-        Column::text("Sources"),
+        Column::text("Sources").wide(),
     ];
     view! { <Table caption="Presets" columns>{rows}</Table> }.into_any()
 }
@@ -90,13 +90,13 @@ fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
                 <a class="link font-medium" href=tools_path(preset.id)>{title}</a>
                 {slug.map(|slug| view! { <p class="text-xs text-muted">{slug}</p> })}
             </td>
-            <td><Copyable text=format!("{base}{}", item.path())/></td>
+            <td class="hidden sm:table-cell"><Copyable text=format!("{base}{}", item.path())/></td>
             <td>
                 <Badge tone word/>
                 <p class="text-xs text-muted">{who}</p>
             </td>
             <td class="number">{item.tools} " " {held}</td>
-            <td>{sources.join(", ")}</td>
+            <td class="hidden sm:table-cell">{sources.join(", ")}</td>
         </tr>
     }
 }

@@ -10,6 +10,7 @@ mod list;
 mod new;
 mod settings;
 mod tools;
+mod typed;
 
 use doorward::{
     model::{PresetId, PresetStatus},

@@ -7,12 +7,13 @@ use super::{
     api::{CREATE, FORM_NEW},
     choose::Chooser,
     settings::access_picks,
+    typed,
 };
 use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Choice, Empty, Field, FormMistake, Icon, Panel, TextArea},
+    ui::{Choice, Empty, Field, FormMistake, Icon, Panel, TextArea, now},
 };
 
 /// Draws the page. The address may name a source (`?source=files`) that is taken as a whole.
@@ -22,7 +23,7 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> {
-    let editor = console().presets.editor(&visit.member, None).await?.ok_or(Trouble::NotFound)?;
+    let mut editor = console().presets.editor(&visit.member, None).await?.ok_or(Trouble::NotFound)?;
     let page = |body: AnyView| {
         Page::new("New preset", body)
             .above("/presets", "Presets")
@@ -43,6 +44,11 @@ async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> 
     let suggested = suggested.or(only).unwrap_or_default();
     let first_slug = suggested.clone();
     let form = visit.form(FORM_NEW);
+    let typed = if form.is_refused() { typed::find(visit.member.user, None, now()) } else { None };
+    if let Some(typed) = &typed {
+        typed.show(&mut editor.sources);
+    }
+    let suggested = if typed.is_some() { String::new() } else { suggested };
     let address = format!("{}/mcp/{}/…", console().settings.base_url, editor.owner);
     let sources = editor.sources;
     Ok(page(
@@ -71,7 +77,7 @@ async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> 
                         <Choice form=form name="access" label="Who may use it" first="private" picks=access_picks()/>
                     </div>
                 </Panel>
-                <Chooser sources suggested/>
+                <Chooser sources suggested typed=typed.is_some()/>
                 <div class="sticky bottom-0 border-t border-line bg-canvas py-3">
                     <button class="button button-primary" type="submit">"Make the preset"</button>
                 </div>

@@ -1,20 +1,23 @@
 //! The first tab of a preset: which tools it publishes.
 
-use doorward::presets::{Collision, PresetEditor};
+use doorward::{
+    model::PresetId,
+    presets::{Collision, PresetEditor},
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
     api::{CHOOSE, FORM_TOOLS},
     choose::Chooser,
-    open, status, tabs, tools_path,
+    draft::selections,
+    open, status, tabs, tools_path, typed,
 };
 use crate::{
     context::console,
-    form::Form,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Badge, Copyable, Empty, FormMistake, Icon, Notice, Tabs, Tone},
+    ui::{Badge, Copyable, Empty, FormMistake, Icon, Notice, Tabs, Tone, now, prose},
 };
 
 /// Draws the page.
@@ -25,9 +28,15 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let editor = open(&visit, &id).await?;
-    let PresetEditor { preset, owner, sources, collisions } = editor;
+    let PresetEditor { preset, owner, mut sources, mut collisions } = editor;
     let preset = preset.ok_or(Trouble::NotFound)?;
     let form = visit.form(FORM_TOOLS);
+    let typed = if form.is_refused() { typed::find(visit.member.user, Some(preset.id), now()) } else { None };
+    if let Some(typed) = &typed {
+        typed.show(&mut sources);
+        let wanted = selections(&typed.sources, &typed.tools).unwrap_or_default();
+        collisions = console().presets.preview(&visit.member, None, &wanted).await?.collisions;
+    }
     let (tone, word) = status(preset.status);
     let address = format!("{}/mcp/{owner}/{}", console().settings.base_url, preset.slug);
     let (preset_id, version) = (preset.id, preset.version);
@@ -42,10 +51,10 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         view! {
             <form class="grid grid-cols-1 gap-4" method="post" action=CHOOSE>
                 <FormMistake form=form.clone()/>
-                {trouble_of(form, &collisions)}
+                {trouble_of(typed.is_some().then_some(preset_id), &collisions)}
                 <input type="hidden" name="id" value=preset_id.to_string()/>
                 <input type="hidden" name="version" value=version.to_string()/>
-                <Chooser sources/>
+                <Chooser sources typed=typed.is_some()/>
                 <div class="sticky bottom-0 flex flex-wrap items-center gap-3 border-t border-line bg-canvas py-3">
                     <button class="button button-primary" type="submit">"Save the choice"</button>
                     <button class="button" type="submit" name="rename" value="on">"Save, renaming what collides"</button>
@@ -71,21 +80,22 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         ))
 }
 
-fn trouble_of(form: Form, collisions: &[Collision]) -> impl IntoView + use<> {
-    let refused = form.is_refused().then(|| view! {
-        <p class="text-[13px] text-muted">"Your browser's Back button brings back what you had ticked."</p>
+/// What stands between the choice and being saved. `unsaved` = what is shown was typed, not saved.
+fn trouble_of(unsaved: Option<PresetId>, collisions: &[Collision]) -> impl IntoView + use<> {
+    let saved = unsaved.map(|id| {
+        view! { <p class="text-[13px]"><a class="link" href=tools_path(id)>"Show what is saved instead"</a></p> }
     });
-    let lines: Vec<_> = collisions
+    let lines = collisions
         .iter()
         .map(|Collision { name, first, second, suggestion }| {
-            format!(
-                "{name}: {} of {} keeps it; {} of {} is not published until it has another name, such as {suggestion}.",
+            let text = format!(
+                "`{name}` stays with `{}` of {}. `{}` of {} needs another name, such as `{suggestion}`.",
                 first.1, first.0, second.1, second.0
-            )
+            );
+            view! { <li>{prose(&text)}</li> }
         })
-        .collect();
-    let collisions = (!lines.is_empty()).then(|| {
-        let lines = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+        .collect_view();
+    let collisions = (!collisions.is_empty()).then(|| {
         view! {
             <Notice tone=Tone::Warn>
                 <p class="font-medium">"Two tools want one name"</p>
@@ -93,5 +103,5 @@ fn trouble_of(form: Form, collisions: &[Collision]) -> impl IntoView + use<> {
             </Notice>
         }
     });
-    view! { {refused} {collisions} }
+    view! { {collisions} {saved} }
 }

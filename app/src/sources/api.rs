@@ -10,7 +10,12 @@ use doorward::{
 use leptos::{prelude::*, server_fn::ServerFn};
 use url::Url;
 
-use super::{command, credential::AuthFields, view::report};
+use super::{
+    command,
+    credential::AuthFields,
+    draft::{self, Begun, Draft},
+    view::report,
+};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
@@ -19,6 +24,7 @@ use crate::{
 };
 
 pub(super) const LOOK: &str = <LookAtSource as ServerFn>::PATH;
+pub(super) const KEEP_DRAFT: &str = <KeepSourceDraft as ServerFn>::PATH;
 pub(super) const ADD_HTTP: &str = <AddHttpSource as ServerFn>::PATH;
 pub(super) const ADD_PROCESS: &str = <AddProcessSource as ServerFn>::PATH;
 pub(super) const EDIT_HTTP: &str = <EditHttpSource as ServerFn>::PATH;
@@ -37,14 +43,58 @@ pub(super) const REMOVE_FORM: &str = "remove-source";
 /// Takes an address to look at. The page that follows looks; nothing is kept.
 #[server(prefix = "/do", endpoint = "sources/look")]
 pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
-    let url = url.trim();
-    let form = Form::new(LOOK_FORM).keep("url", url);
     let outcome = async {
-        session::member().await?;
-        address(url)?;
-        Ok(Onward::to("/sources/new").keeping())
+        let member = session::member().await?;
+        let now = console().now();
+        let typed = Draft::of(Begun::Address, [("url", url.as_str())]);
+        // The same address once more is no reason to let go of a name that was typed.
+        let same = draft::find(member.user, Begun::Address, now)
+            .is_some_and(|(_, earlier)| earlier.value("url") == typed.value("url"));
+        if !same {
+            draft::keep(member.user, Begun::Address, typed, now);
+        }
+        address(&url)?;
+        Ok(Onward::to(Begun::Address.path()).keeping())
     };
-    form.answer("/sources/new", outcome.await)
+    Form::new(LOOK_FORM).answer(Begun::Address.path(), outcome.await)
+}
+
+/// Keeps what was typed so far as a draft, or lets go of it.
+#[server(prefix = "/do", endpoint = "sources/draft")]
+#[expect(clippy::too_many_arguments, reason = "the fields of both forms")]
+pub async fn keep_source_draft(
+    kind: String,
+    #[server(default)] url: String,
+    #[server(default)] name: String,
+    #[server(default)] auth: String,
+    #[server(default)] user: String,
+    #[server(default)] header: String,
+    #[server(default)] command: String,
+    #[server(default)] working_dir: String,
+    #[server(default)] forget: bool,
+) -> Result<(), ServerFnError> {
+    let begun = Begun::from_word(&kind).unwrap_or(Begun::Address);
+    if forget {
+        let outcome = async {
+            draft::forget(session::member().await?.user, begun);
+            Ok(Onward::to(begun.path()))
+        };
+        return Form::new("source-draft").answer(begun.path(), outcome.await);
+    }
+    // A script sent it while somebody types, and nobody waits for an answer.
+    if let Ok(Some(member)) = session::find().await {
+        let typed = [
+            ("url", url.as_str()),
+            ("name", &name),
+            ("auth", &auth),
+            ("user", &user),
+            ("header", &header),
+            ("command", &command),
+            ("working_dir", &working_dir),
+        ];
+        draft::keep(member.user, begun, Draft::of(begun, typed), console().now());
+    }
+    Ok(())
 }
 
 /// Adds a source by its address.
@@ -54,14 +104,16 @@ pub async fn add_http_source(
     name: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
-    let form = auth.keep(Form::new(ADD_FORM).keep("url", &url).keep("name", name.trim()));
     let outcome = async {
+        let user = session::member().await?.user;
+        let typed = [("url", url.as_str()), ("name", name.trim())].into_iter().chain(auth.plain());
+        draft::keep(user, Begun::Address, Draft::of(Begun::Address, typed), console().now());
         let name = source_name(&name)?;
         let reach = Reach::McpHttp { url: address(&url)? };
         let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
-        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }).await
+        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }, Begun::Address).await
     };
-    form.answer("/sources/new", outcome.await)
+    Form::new(ADD_FORM).answer(Begun::Address.path(), outcome.await)
 }
 
 /// Adds a source that is a process.
@@ -72,11 +124,10 @@ pub async fn add_process_source(
     #[server(default)] env: String,
     #[server(default)] working_dir: String,
 ) -> Result<(), ServerFnError> {
-    let form = Form::new(PROCESS_FORM)
-        .keep("name", name.trim())
-        .keep("command", command.trim())
-        .keep("working_dir", working_dir.trim());
     let outcome = async {
+        let user = session::member().await?.user;
+        let typed = [("name", name.trim()), ("command", command.trim()), ("working_dir", working_dir.trim())];
+        draft::keep(user, Begun::Process, Draft::of(Begun::Process, typed).naming(&env), console().now());
         let reach = process_reach(&command, &working_dir)?;
         let name = source_name(&name)?;
         let mut credential = Credential::default();
@@ -86,14 +137,15 @@ pub async fn add_process_source(
             })?;
             credential.env.insert(variable, value);
         }
-        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }).await
+        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }, Begun::Process).await
     };
-    form.answer("/sources/new?kind=process", outcome.await)
+    Form::new(PROCESS_FORM).answer(Begun::Process.path(), outcome.await)
 }
 
-async fn add(new: NewSource) -> Result<Onward, Mistake> {
+async fn add(new: NewSource, begun: Begun) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let added = console().sources.add(&member, new).await.map_err(mistake)?;
+    draft::forget(member.user, begun);
     let onward = Onward::to(format!("/sources/{}", added.source.id)).reporting(report(&added.report));
     let name = &added.source.name;
     Ok(match added.report.failure() {

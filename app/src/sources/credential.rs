@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     form::{Form, Mistake},
-    ui::Field,
+    ui::{Field, Frame, Radio},
 };
 
 /// A credential as typed: the fields of the form, of which only those of the kind chosen mean
@@ -44,9 +44,14 @@ impl AuthFields {
         Ok(Some(auth))
     }
 
+    /// Returns what is not secret, by field.
+    pub(super) fn plain(&self) -> [(&'static str, &str); 3] {
+        [("auth", &self.auth), ("user", &self.user), ("header", &self.header)]
+    }
+
     /// Keeps what is not secret in the form.
     pub(super) fn keep(&self, form: Form) -> Form {
-        form.keep("auth", &self.auth).keep("user", &self.user).keep("header", &self.header)
+        self.plain().into_iter().fold(form, |form, (field, value)| form.keep(field, value))
     }
 }
 
@@ -60,18 +65,20 @@ pub(super) fn CredentialChoice(
     /// What is kept already, in words; `None` on a new source.
     kept: Option<&'static str>,
 ) -> impl IntoView {
+    let frame =
+        Frame::new(&form, "auth").hint("Sealed before it is stored, and never shown again.".to_owned());
     let chosen = form.value_or("auth", first);
-    let is = |kind: &str| chosen == kind;
-    let mistake = form.mistake("auth").map(str::to_owned);
-    let bearer = view! {
-        <Field form=form.clone() name="token" kind="password" label="Token" optional=true plain=true/>
+    let secret = |name: &'static str, label: &'static str| {
+        view! { <Field form=form.clone() name=name kind="password" label=label optional=true plain=true/> }
     };
-    let basic = view! {
+    let token = secret("token", "Token").into_any();
+    let pair = view! {
         <div class="grid gap-3 sm:grid-cols-2">
             <Field form=form.clone() name="user" label="User" optional=true plain=true/>
-            <Field form=form.clone() name="password" kind="password" label="Password" optional=true plain=true/>
+            {secret("password", "Password")}
         </div>
-    };
+    }
+    .into_any();
     let header = view! {
         <div class="grid gap-3 sm:grid-cols-2">
             <Field
@@ -83,63 +90,22 @@ pub(super) fn CredentialChoice(
                 optional=true
                 plain=true
             />
-            <Field form=form name="value" kind="password" label="Value" optional=true plain=true/>
-        </div>
-    };
-    view! {
-        <fieldset class="field">
-            <legend class="mb-1 font-medium">"Credential"</legend>
-            <div class="grid gap-2">
-                {kept.map(|words| view! { <Pick value="keep" checked=is("keep") label="As it is" hint=words/> })}
-                <Pick value="none" checked=is("none") label="None" hint="The source lets anybody in."/>
-                <Pick
-                    value="bearer"
-                    checked=is("bearer")
-                    label="Bearer token"
-                    hint="Sent as Authorization: Bearer …"
-                    fields=bearer.into_any()
-                />
-                <Pick
-                    value="basic"
-                    checked=is("basic")
-                    label="User and password"
-                    hint="Sent as Authorization: Basic …"
-                    fields=basic.into_any()
-                />
-                <Pick
-                    value="header"
-                    checked=is("header")
-                    label="Another header"
-                    hint="For sources that want their own, as X-Api-Key."
-                    fields=header.into_any()
-                />
-            </div>
-            {mistake.map(|text| view! { <p class="field-error">{text}</p> })}
-            <p class="field-hint">"Sealed before it is stored, and never shown again."</p>
-        </fieldset>
-    }
-}
-
-#[component]
-fn Pick(
-    value: &'static str,
-    checked: bool,
-    label: &'static str,
-    hint: &'static str,
-    #[prop(optional)] fields: Option<AnyView>,
-) -> impl IntoView {
-    view! {
-        <div class="group rounded-md border border-line has-checked:border-accent">
-            <label class="flex items-start gap-2.5 px-3 py-2 font-normal">
-                <input class="mt-0.5" type="radio" name="auth" value=value checked=checked/>
-                <span class="grid">
-                    <span class="font-medium">{label}</span>
-                    <span class="field-hint">{hint}</span>
-                </span>
-            </label>
-            {fields.map(|fields| view! {
-                <div class="hidden px-3 pb-3 pl-9 group-[:has(:checked)]:block">{fields}</div>
-            })}
+            {secret("value", "Value")}
         </div>
     }
+    .into_any();
+    let kept = kept.map(|words| ("keep", "As it is", words, None));
+    let picks = kept
+        .into_iter()
+        .chain([
+            ("none", "None", "The source lets anybody in.", None),
+            ("bearer", "Bearer token", "Sent as `Authorization: Bearer …`", Some(token)),
+            ("basic", "User and password", "Sent as `Authorization: Basic …`", Some(pair)),
+            ("header", "Another header", "For sources that want their own, as `X-Api-Key`.", Some(header)),
+        ])
+        .map(|(value, label, hint, fields)| {
+            view! { <Radio name="auth" value checked=chosen == value label hint fields/> }
+        })
+        .collect_view();
+    frame.around_several("Credential", picks)
 }

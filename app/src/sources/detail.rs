@@ -22,10 +22,10 @@ use crate::{
     context::console,
     form::{Form, Report},
     page::{Page, Place, Visit, page as framed},
-    trouble::Trouble,
+    trouble::{Trouble, sentence},
     ui::{
         Ago, ConfirmByName, Copyable, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Pick, PostButton,
-        Select, Tab, Tabs, Tone,
+        Select, Tab, Tabs, Tone, prose,
     },
 };
 
@@ -161,7 +161,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
             {(!failing.is_empty()).then(|| view! {
                 <Notice tone=Tone::Bad>
                     <p class="font-medium">"It could not be used when it was last tried."</p>
-                    <p class="break-words">{failing}</p>
+                    <p class="break-words">{prose(&sentence(&failing))}</p>
                 </Notice>
             })}
             <Panel title="What it is">
@@ -280,11 +280,16 @@ fn credential_choice(form: Form, kind: &str) -> impl IntoView + use<> {
     }
 }
 
+/// What somebody may wonder who tested the source a moment ago.
+const NOT_RUNNING: &str = "It starts with the next call of one of its tools, and ends again when nobody has \
+                           called it for a while. A test runs a process of its own, which ends with the test, so \
+                           this one not running is no failure.";
+
 fn process(link: Option<LinkStatus>) -> AnyView {
     match link {
         Some(link) => running(link).into_any(),
         None => view! {
-            <Panel title="The process"><p class="text-muted">"Not running; the next call starts it."</p></Panel>
+            <Panel title="The process"><p>"Not running."</p> <p class="text-muted">{NOT_RUNNING}</p></Panel>
         }
         .into_any(),
     }
@@ -293,19 +298,21 @@ fn process(link: Option<LinkStatus>) -> AnyView {
 fn running(link: LinkStatus) -> impl IntoView {
     let LinkStatus { state, since, restarts, pid, stderr, last_error } = link;
     let words = match (state, pid) {
-        (LinkState::Idle, _) => "Not running; the next call starts it".to_owned(),
+        (LinkState::Idle, _) => "Not running".to_owned(),
         (LinkState::Up, Some(pid)) => format!("Running as process {pid}"),
         (LinkState::Up, None) => "Running".to_owned(),
         (LinkState::Paused, _) => "Failed a moment ago; waiting before the next try".to_owned(),
     };
+    let idle = (state == LinkState::Idle).then(|| view! { <p class="mb-4 text-muted">{NOT_RUNNING}</p> });
     view! {
         <div class="grid gap-6">
             <Panel title="The process">
+                {idle}
                 <Facts>
                     <Fact term="State">{words}</Fact>
                     <Fact term="Since"><Ago at=since/></Fact>
                     <Fact term="Restarts">{restarts}</Fact>
-                    {last_error.map(|error| view! { <Fact term="Last failure">{error}</Fact> })}
+                    {last_error.map(|error| view! { <Fact term="Last failure">{prose(&sentence(&error))}</Fact> })}
                 </Facts>
             </Panel>
             <Panel title="What it wrote on standard error" lead="The last 200 lines, oldest first.">

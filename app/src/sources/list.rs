@@ -3,12 +3,13 @@
 use doorward::sources::SourceSummary;
 use leptos::prelude::*;
 
+use super::draft::go_on;
 use super::view::{era_words, health_badge, held_badge, kind_icon, kind_words, place};
 use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Ago, Column, Empty, Icon, Table},
+    ui::{Ago, Column, Empty, Icon, Table, prose},
 };
 
 /// Draws the page.
@@ -18,7 +19,8 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit) -> Result<Page, Trouble> {
     let sources = console().sources.list(&visit.member).await?;
-    let page = Page::new("Data sources", draw(sources))
+    let body = view! { <div class="grid grid-cols-1 gap-4">{go_on(&visit.member)} {draw(sources)}</div> };
+    let page = Page::new("Data sources", body)
         .lead("MCP servers that Doorward may reach for you. Their tools become presets.")
         .actions(view! { <a class="button button-primary" href="/sources/new">{Icon::Plus.draw()} "Add a data source"</a> });
     Ok(page)
@@ -54,13 +56,13 @@ fn row(summary: SourceSummary) -> impl IntoView {
     let shows_why = source.enabled && !why.is_empty();
     view! {
         <tr>
-            <td class="max-w-48 sm:max-w-80">
-                <a class="font-medium hover:underline" href=format!("/sources/{}", source.id)>{source.name.to_string()}</a>
+            <td class="max-w-48 sm:max-w-56 xl:max-w-80">
+                <a class="link font-medium" href=format!("/sources/{}", source.id)>{source.name.to_string()}</a>
                 <p class="truncate text-[13px] text-muted" title=place(&source.reach)>{place(&source.reach)}</p>
             </td>
             <td class="max-w-72">
                 <span class="flex flex-wrap gap-1.5">{health_badge(&source)} {held_badge(tools)}</span>
-                {shows_why.then(|| view! { <p class="mt-1 line-clamp-2 text-[13px] text-muted">{why}</p> })}
+                {shows_why.then(|| view! { <p class="mt-1 line-clamp-2 text-[13px] text-muted" title=why.clone()>{prose(&why)}</p> })}
             </td>
             <td class="number hidden sm:table-cell">{tools.accepted + tools.held()}</td>
             <td class="hidden sm:table-cell">

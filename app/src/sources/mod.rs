@@ -4,6 +4,7 @@ mod api;
 mod command;
 mod credential;
 mod detail;
+mod draft;
 mod list;
 mod new;
 mod report;

@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM},
     credential::CredentialChoice,
+    draft::{self, Begun, Draft, begun_earlier, keeper},
     report::Steps,
     view::{era_words, report, suggested_name},
 };
@@ -16,11 +17,10 @@ use crate::{
     form::Form,
     page::{Page, Place, Visit, page as framed},
     trouble::{Trouble, sentence},
-    ui::{Badge, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Tab, Tabs, TextArea, Tone},
+    ui::{
+        Badge, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Tab, Tabs, TextArea, Tone, now, prose,
+    },
 };
-
-const ADDRESS_PATH: &str = "/sources/new";
-const PROCESS_PATH: &str = "/sources/new?kind=process";
 
 /// Draws the page.
 pub(crate) fn page() -> AnyView {
@@ -32,31 +32,42 @@ async fn load(visit: Visit, by_process: bool) -> Result<Page, Trouble> {
     let may_process = policy::may_use_process(&visit.member);
     let body = if by_process {
         may_process?;
-        process(visit.form(PROCESS_FORM)).into_any()
+        process(&visit).into_any()
     } else {
         address(&visit).await?
     };
     let tabs = may_process.is_ok().then(|| {
-        let tabs = vec![Tab::new(ADDRESS_PATH, "By address"), Tab::new(PROCESS_PATH, "As a process")];
-        let open = if by_process { PROCESS_PATH } else { ADDRESS_PATH };
+        let tabs = vec![
+            Tab::new(Begun::Address.path(), "By address"),
+            Tab::new(Begun::Process.path(), "As a process"),
+        ];
+        let open = if by_process { Begun::Process } else { Begun::Address }.path();
         view! { <Tabs label="Kinds of data source" tabs=tabs open=open/> }
     });
-    let page =
-        Page::new("Add a data source", view! { <div class="grid max-w-3xl gap-6">{tabs} {body}</div> })
-            .lead("Nothing is kept until the last button.")
-            .above("/sources", "Data sources");
+    let page = Page::new(
+        "Add a data source",
+        view! { <div class="grid max-w-3xl gap-6">{tabs} {body}</div> },
+    )
+    .lead(
+        "Nothing is added until the last button. What you begin waits here for a week, without credentials.",
+    )
+    .above("/sources", "Data sources");
     Ok(page)
 }
 
 async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
     // The second form comes back when it was refused; the first one when it was sent.
     let adding = visit.sent(ADD_FORM);
-    let looking = visit.form(LOOK_FORM);
-    let url = adding.as_ref().and_then(|form| form.value("url")).or(looking.value("url")).unwrap_or_default();
-    let url = url.to_owned();
-    let ask = look(looking.clone(), url.clone());
-    if looking.is_refused() {
-        return Ok(ask.into_any());
+    let looking = visit.sent(LOOK_FORM);
+    let (at, draft) = draft::find(visit.member.user, Begun::Address, now()).unzip();
+    let draft: Draft = draft.unwrap_or_default();
+    let url = draft.value("url").to_owned();
+    let asked = adding.is_some() || looking.is_some();
+    let earlier = at.filter(|_| !asked).map(|at| begun_earlier(Begun::Address, at));
+    let ask = look(looking.clone().unwrap_or_else(|| Form::new(LOOK_FORM)), url.clone(), asked);
+    let ask = view! { {keeper(Begun::Address)} {earlier} {ask} };
+    if !asked || looking.is_some_and(|form| form.is_refused()) {
+        return Ok(view! { <div class="grid gap-4">{ask}</div> }.into_any());
     }
     let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
     let found = console().sources.detect(&visit.member, &parsed).await;
@@ -65,7 +76,7 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
             let sources = console().sources.list(&visit.member).await?;
             let taken: Vec<_> = sources.iter().map(|summary| summary.source.name.as_str()).collect();
             let name = suggested_name(&detected, &taken);
-            found_there(adding.unwrap_or_else(|| Form::new(ADD_FORM)), detected, name).into_any()
+            found_there(draft.fill(adding.unwrap_or_else(|| Form::new(ADD_FORM))), detected, name).into_any()
         }
         Err(
             error @ (doorward::sources::SourceError::Store(_) | doorward::sources::SourceError::Denied(_)),
@@ -73,15 +84,15 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
             return Err(error.into());
         }
         Err(error) => {
-            view! { <Notice tone=Tone::Bad><p>{sentence(&error.to_string())}</p></Notice> }.into_any()
+            view! { <Notice tone=Tone::Bad><p>{prose(&sentence(&error.to_string()))}</p></Notice> }.into_any()
         }
     };
     Ok(view! { <div class="grid gap-6">{ask} {rest}</div> }.into_any())
 }
 
 /// The first step: an address.
-fn look(form: Form, url: String) -> impl IntoView {
-    let looked = !url.is_empty();
+fn look(form: Form, url: String, looked: bool) -> impl IntoView {
+    let looked = looked && !form.is_refused();
     view! {
         <form class="grid gap-4" method="post" action=LOOK>
             <FormMistake form=form.clone()/>
@@ -182,8 +193,14 @@ fn found_there(form: Form, detected: Detected, name: String) -> impl IntoView {
 }
 
 /// A process, for those who manage the instance.
-fn process(form: Form) -> impl IntoView {
+fn process(visit: &Visit) -> impl IntoView + use<> {
+    let (at, draft) = draft::find(visit.member.user, Begun::Process, now()).unzip();
+    let sent = visit.sent(PROCESS_FORM);
+    let earlier = at.filter(|_| sent.is_none()).map(|at| begun_earlier(Begun::Process, at));
+    let form = draft.unwrap_or_default().fill(sent.unwrap_or_else(|| Form::new(PROCESS_FORM)));
     view! {
+        {keeper(Begun::Process)}
+        {earlier}
         <form class="grid gap-6" method="post" action=ADD_PROCESS>
             <Notice tone=Tone::Warn>
                 <p>
@@ -222,6 +239,7 @@ pub(super) fn ProcessFields(
     first: ProcessFirst,
 ) -> impl IntoView {
     let keeps = !first.env.is_empty();
+    let sent = form.is_refused();
     view! {
         <Field
             form=form.clone()
@@ -248,10 +266,12 @@ pub(super) fn ProcessFields(
             label="Environment"
             first=first.env
             placeholder="GITHUB_TOKEN=…\nHOME=/srv/tools"
-            hint=if keeps {
-                "One NAME=value a line; a NAME alone keeps its value. Sealed, never shown again. Nothing else is in it."
+            hint=if sent {
+                "One `NAME=value` a line. Values are never sent back: write those that you typed before once more."
+            } else if keeps {
+                "One `NAME=value` a line; a `NAME` alone keeps its value. Sealed, never shown again. Nothing else is in it."
             } else {
-                "One NAME=value a line. Sealed before it is stored, never shown again. Nothing else is in it, not even PATH."
+                "One `NAME=value` a line. Sealed before it is stored, never shown again. Nothing else is in it, not even `PATH`."
             }
             optional=true
             mono=true

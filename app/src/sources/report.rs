@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     form::Report,
-    ui::{Icon, Panel, Tone, duration_us},
+    ui::{Icon, Panel, Tone, duration_us, prose},
 };
 
 /// Shows each step of a test.
@@ -31,7 +31,7 @@ pub(super) fn Steps(
                     <div class="min-w-0 flex-1">
                         <span class="font-medium">{step.name}</span>
                         <span class="sr-only">{format!(" {word}")}</span>
-                        <p class="break-words text-muted">{step.detail}</p>
+                        <p class="break-words text-muted">{prose(&step.detail)}</p>
                     </div>
                     <span class="whitespace-nowrap text-muted">{tried.then(|| duration_us(step.elapsed_us))}</span>
                 </li>

@@ -136,7 +136,7 @@ fn catalogue(id: SourceId, tools: Vec<ToolView>, total: usize, wanted: &str) -> 
         <div class="grid gap-3">
             <form class="flex flex-wrap items-center gap-2" method="get" action=action role="search">
                 <input
-                    class="max-w-72"
+                    class="min-w-0 flex-1 sm:max-w-72"
                     type="search"
                     name="q"
                     value=wanted

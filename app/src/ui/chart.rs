@@ -5,12 +5,10 @@ use std::fmt::Write as _;
 use doorward::clock::Ms;
 use leptos::prelude::*;
 
+// The drawing is stretched to the room there is, and its lines keep their width; words stand beside it as text, so
+// that they are readable on every screen.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 200.0;
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = 8.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 24.0;
 
 /// One line of a chart over time.
 #[derive(Clone, Debug)]
@@ -42,30 +40,13 @@ pub(crate) fn TimeSeries(
     let top = round_up(highest);
     let across = Across { points: times.len(), top };
     let grid = [0.0, 0.5, 1.0]
-        .into_iter()
-        .map(|share| {
-            let y = across.y(top * share);
-            view! {
-                <line class="chart-grid" x1=LEFT x2=WIDTH - RIGHT y1=y y2=y/>
-                <text class="chart-label" x=LEFT - 6.0 y=y + 4.0 text-anchor="end">{write(top * share)}</text>
-            }
-        })
+        .map(|share| view! { <line class="chart-grid" x1="0" x2=WIDTH y1=across.y(top * share) y2=across.y(top * share)/> })
         .collect_view();
+    let heights = [1.0, 0.5, 0.0].map(|share| view! { <li>{write(top * share)}</li> }).collect_view();
     let span = times.last().map_or(0, |last| last.0) - times.first().map_or(0, |first| first.0);
     let labels = label_places(times.len())
         .into_iter()
-        .map(|place| {
-            let anchor = match place {
-                0 => "start",
-                last if last + 1 == times.len() => "end",
-                _ => "middle",
-            };
-            view! {
-                <text class="chart-label" x=across.x(place) y=HEIGHT - 6.0 text-anchor=anchor>
-                    {short_time(times[place], span)}
-                </text>
-            }
-        })
+        .map(|place| view! { <li>{short_time(times[place], span)}</li> })
         .collect_view();
     let area = filled.then(|| series.first().map(|line| across.area(&line.values))).flatten();
     let lines = series
@@ -73,11 +54,14 @@ pub(crate) fn TimeSeries(
         .enumerate()
         .map(|(place, line)| {
             let class = line_class(place);
-            view! { <path class=class d=across.line(&line.values)/> }
+            view! {
+                <path class=class d=across.line(&line.values)/>
+                <path class=format!("{class} chart-dot") d=across.lone(&line.values)/>
+            }
         })
         .collect_view();
     // One column per point carries the values as a tooltip, wherever the pointer is above or below.
-    let width = (WIDTH - LEFT - RIGHT) / times.len().max(1) as f64;
+    let width = WIDTH / times.len().max(1) as f64;
     let columns = times
         .iter()
         .enumerate()
@@ -90,7 +74,7 @@ pub(crate) fn TimeSeries(
             }
             let x = across.x(place) - width / 2.0;
             view! {
-                <rect class="fill-transparent hover:fill-hover/60" x=x y=TOP width=width height=HEIGHT - TOP - BOTTOM>
+                <rect class="fill-transparent hover:fill-hover/60" x=x y=0 width=width height=HEIGHT>
                     <title>{text}</title>
                 </rect>
             }
@@ -136,16 +120,22 @@ pub(crate) fn TimeSeries(
     view! {
         <figure class="grid gap-1">
             {legend}
-            <svg class="chart" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=title.clone()>
-                {grid} {labels} {columns}
-                <g class="pointer-events-none">
-                    {area.map(|path| view! { <path class="chart-area" d=path/> })}
-                    {lines}
-                </g>
-            </svg>
+            <div class="grid grid-cols-[auto_minmax(0,1fr)] gap-x-2 gap-y-1" role="img" aria-label=title.clone()>
+                <ul class="chart-label -my-2 flex flex-col items-end justify-between">{heights}</ul>
+                <div class="h-40 sm:h-52">
+                    <svg class="chart" viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none">
+                        {grid} {columns}
+                        <g class="pointer-events-none">
+                            {area.map(|path| view! { <path class="chart-area" d=path/> })}
+                            {lines}
+                        </g>
+                    </svg>
+                </div>
+                <ul class="chart-label col-start-2 flex justify-between">{labels}</ul>
+            </div>
             <details class="text-[13px]">
                 <summary class="link inline-block">"Show the numbers"</summary>
-                <div class="table-frame mt-2 max-h-80 overflow-y-auto">
+                <div class="table-frame mt-2 max-h-80 overflow-y-auto" tabindex="0" role="region" aria-label=format!("{title}, in numbers")>
                     <table class="data-table">
                         <caption class="sr-only">{title}</caption>
                         <thead><tr><th scope="col">"Time (UTC)"</th>{heads}</tr></thead>
@@ -201,16 +191,11 @@ struct Across {
 
 impl Across {
     fn x(&self, place: usize) -> f64 {
-        let room = WIDTH - LEFT - RIGHT;
-        if self.points < 2 {
-            LEFT + room / 2.0
-        } else {
-            LEFT + room * place as f64 / (self.points - 1) as f64
-        }
+        if self.points < 2 { WIDTH / 2.0 } else { WIDTH * place as f64 / (self.points - 1) as f64 }
     }
 
     fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / self.top
+        HEIGHT * (1.0 - value / self.top)
     }
 
     fn line(&self, values: &[Option<f64>]) -> String {
@@ -221,15 +206,27 @@ impl Across {
                 drawing = false;
                 continue;
             };
-            let (x, y) = (self.x(place), self.y(*value));
             let letter = if drawing { 'L' } else { 'M' };
-            write!(path, "{letter}{x:.1} {y:.1}").expect("writing to a string does not fail");
-            let alone = !drawing && values.get(place + 1).is_none_or(Option::is_none);
-            if alone {
-                // A point with no neighbour would be invisible as a line.
-                path.push_str("h0.01");
-            }
+            write!(path, "{letter}{:.1} {:.1}", self.x(place), self.y(*value))
+                .expect("writing to a string does not fail");
             drawing = true;
+        }
+        path
+    }
+
+    /// The points that have no neighbour, which would be invisible as a line.
+    fn lone(&self, values: &[Option<f64>]) -> String {
+        let is_there =
+            |place: Option<usize>| place.and_then(|place| values.get(place)).is_some_and(Option::is_some);
+        let mut path = String::new();
+        for (place, value) in values.iter().enumerate() {
+            if let Some(value) = value
+                && !is_there(place.checked_sub(1))
+                && !is_there(Some(place + 1))
+            {
+                write!(path, "M{:.1} {:.1}h0.01", self.x(place), self.y(*value))
+                    .expect("writing to a string does not fail");
+            }
         }
         path
     }
@@ -301,5 +298,7 @@ mod tests {
 
         assert_eq!(path.matches('M').count(), 2);
         assert_eq!(path.matches('L').count(), 0);
+        assert_eq!(across.lone(&[Some(1.0), None, Some(0.0)]).matches('h').count(), 2);
+        assert_eq!(across.lone(&[Some(1.0), Some(0.5), None]), "");
     }
 }

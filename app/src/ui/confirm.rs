@@ -36,6 +36,35 @@ pub(crate) fn PostButton(
     }
 }
 
+/// A button that unfolds into what would be lost and the button that does it.
+#[component]
+pub(crate) fn ConfirmInPlace(
+    /// The server function's path.
+    action: &'static str,
+    /// What is sent along.
+    fields: Vec<(&'static str, String)>,
+    /// What both buttons say.
+    verb: &'static str,
+    /// What the last button is called for screen readers.
+    #[prop(into)]
+    label: String,
+    /// What will stop working, and for whom.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <details class="group">
+            <summary class="button button-small button-danger">
+                <span class="group-open:hidden">{verb} "…"</span>
+                <span class="hidden group-open:inline">"Keep it"</span>
+            </summary>
+            <div class="mt-2 grid max-w-56 justify-items-end gap-2 whitespace-normal">
+                <p class="text-[13px] text-muted">{children()}</p>
+                <PostButton action fields label class=tw!("button button-small button-danger")>{verb}</PostButton>
+            </div>
+        </details>
+    }
+}
+
 /// A form that deletes something after its name was typed.
 #[component]
 pub(crate) fn ConfirmByName(

@@ -2,7 +2,100 @@
 
 use leptos::prelude::*;
 
-use crate::form::Form;
+use crate::{form::Form, ui::prose};
+
+/// What every field has around its control: a label, a hint, and what is wrong with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frame {
+    id: String,
+    hint: String,
+    mistake: Option<String>,
+    optional: bool,
+}
+
+impl Frame {
+    /// Begins the frame of a form's field.
+    pub(crate) fn new(form: &Form, name: &str) -> Self {
+        Self {
+            id: format!("{}-{name}", form.name()),
+            mistake: form.mistake(name).map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
+    /// Says what would be right.
+    pub(crate) fn hint(self, hint: String) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// Says whether the label tells that the field may be empty.
+    pub(crate) fn optional(self, optional: bool) -> Self {
+        Self { optional, ..self }
+    }
+
+    /// The id of the control.
+    pub(crate) fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    /// The control's `aria-invalid`.
+    pub(crate) fn invalid(&self) -> Option<&'static str> {
+        self.mistake.is_some().then_some("true")
+    }
+
+    /// The control's `aria-describedby`.
+    pub(crate) fn described_by(&self) -> Option<String> {
+        let id = &self.id;
+        match (self.mistake.is_some(), self.hint.is_empty()) {
+            (true, true) => Some(format!("{id}-mistake")),
+            (true, false) => Some(format!("{id}-mistake {id}-hint")),
+            (false, false) => Some(format!("{id}-hint")),
+            (false, true) => None,
+        }
+    }
+
+    /// Draws label, control and what stands below.
+    pub(crate) fn around(
+        self,
+        label: impl IntoView + 'static,
+        control: impl IntoView + 'static,
+    ) -> impl IntoView {
+        let optional =
+            self.optional.then(|| view! { <span class="font-normal text-muted">" (optional)"</span> });
+        let id = self.id();
+        view! {
+            <div class="field">
+                <label for=id>{label} {optional}</label>
+                {control}
+                {self.below()}
+            </div>
+        }
+    }
+
+    /// Draws things to choose one from under one legend.
+    pub(crate) fn around_several(
+        self,
+        legend: impl IntoView + 'static,
+        controls: impl IntoView + 'static,
+    ) -> impl IntoView {
+        let (invalid, described) = (self.invalid(), self.described_by());
+        view! {
+            <fieldset class="field" role="radiogroup" aria-invalid=invalid aria-describedby=described>
+                <legend class="mb-1 font-medium">{legend}</legend>
+                <div class="grid gap-2">{controls}</div>
+                {self.below()}
+            </fieldset>
+        }
+    }
+
+    fn below(self) -> impl IntoView {
+        let Self { id, hint, mistake, .. } = self;
+        view! {
+            {mistake.map(|text| view! { <p class="field-error" id=format!("{id}-mistake")>{prose(&text)}</p> })}
+            {(!hint.is_empty()).then(|| view! { <p class="field-hint" id=format!("{id}-hint")>{prose(&hint)}</p> })}
+        }
+    }
+}
 
 /// A text field.
 #[component]
@@ -48,38 +141,30 @@ pub(crate) fn Field(
     #[prop(optional)]
     minlength: Option<u32>,
 ) -> impl IntoView {
-    let mistake = form.mistake(name).map(str::to_owned);
+    let frame = Frame::new(&form, name).hint(hint).optional(optional && !plain);
     // A password is never shown again, not even to whoever typed it.
     let value = (kind != "password").then(|| form.value_or(name, &first));
     // After a refusal the keyboard begins where the mistake is.
-    let begins_here = if form.is_refused() { mistake.is_some() } else { autofocus };
-    let id = id_of(&form, name);
-    let described = described_by(&id, &hint, mistake.is_some());
-    let class = if mono { tw!("font-mono") } else { "" };
-    view! {
-        <div class="field">
-            <label for=id.clone()>
-                {label} {(optional && !plain).then(|| view! { <span class="font-normal text-muted">" (optional)"</span> })}
-            </label>
-            <input
-                class=class
-                id=id.clone()
-                name=name
-                type=kind
-                value=value
-                autocomplete=autocomplete
-                placeholder=(!placeholder.is_empty()).then_some(placeholder)
-                pattern=pattern
-                required=!optional
-                autofocus=begins_here
-                minlength=minlength
-                spellcheck="false"
-                aria-invalid=mistake.is_some().then_some("true")
-                aria-describedby=described
-            />
-            <Below id=id hint=hint mistake=mistake/>
-        </div>
-    }
+    let begins_here = if form.is_refused() { frame.invalid().is_some() } else { autofocus };
+    let control = view! {
+        <input
+            class=if mono { tw!("font-mono") } else { "" }
+            id=frame.id()
+            name=name
+            type=kind
+            value=value
+            autocomplete=autocomplete
+            placeholder=(!placeholder.is_empty()).then_some(placeholder)
+            pattern=pattern
+            required=!optional
+            autofocus=begins_here
+            minlength=minlength
+            spellcheck="false"
+            aria-invalid=frame.invalid()
+            aria-describedby=frame.described_by()
+        />
+    };
+    frame.around(label, control)
 }
 
 /// A field of several lines.
@@ -111,32 +196,24 @@ pub(crate) fn TextArea(
     #[prop(optional)]
     mono: bool,
 ) -> impl IntoView {
-    let mistake = form.mistake(name).map(str::to_owned);
+    let frame = Frame::new(&form, name).hint(hint).optional(optional);
     let value = form.value_or(name, &first);
-    let id = id_of(&form, name);
-    let described = described_by(&id, &hint, mistake.is_some());
-    let class = if mono { tw!("font-mono text-[13px]") } else { "" };
-    view! {
-        <div class="field">
-            <label for=id.clone()>
-                {label} {optional.then(|| view! { <span class="font-normal text-muted">" (optional)"</span> })}
-            </label>
-            <textarea
-                class=class
-                id=id.clone()
-                name=name
-                rows=rows
-                required=!optional
-                spellcheck="false"
-                placeholder=(!placeholder.is_empty()).then_some(placeholder)
-                aria-invalid=mistake.is_some().then_some("true")
-                aria-describedby=described
-            >
-                {value}
-            </textarea>
-            <Below id=id hint=hint mistake=mistake/>
-        </div>
-    }
+    let control = view! {
+        <textarea
+            class=if mono { tw!("font-mono text-[13px]") } else { "" }
+            id=frame.id()
+            name=name
+            rows=rows
+            required=!optional
+            spellcheck="false"
+            placeholder=(!placeholder.is_empty()).then_some(placeholder)
+            aria-invalid=frame.invalid()
+            aria-describedby=frame.described_by()
+        >
+            {value}
+        </textarea>
+    };
+    frame.around(label, control)
 }
 
 /// One of the things that can be chosen.
@@ -182,10 +259,8 @@ pub(crate) fn Select(
     /// What can be chosen.
     picks: Vec<Pick>,
 ) -> impl IntoView {
-    let mistake = form.mistake(name).map(str::to_owned);
+    let frame = Frame::new(&form, name).hint(hint);
     let chosen = form.value_or(name, &first);
-    let id = id_of(&form, name);
-    let described = described_by(&id, &hint, mistake.is_some());
     let options = picks
         .into_iter()
         .map(|pick| {
@@ -193,20 +268,12 @@ pub(crate) fn Select(
             view! { <option value=pick.value selected=selected>{pick.label}</option> }
         })
         .collect_view();
-    view! {
-        <div class="field">
-            <label for=id.clone()>{label}</label>
-            <select
-                id=id.clone()
-                name=name
-                aria-invalid=mistake.is_some().then_some("true")
-                aria-describedby=described
-            >
-                {options}
-            </select>
-            <Below id=id hint=hint mistake=mistake/>
-        </div>
-    }
+    let control = view! {
+        <select id=frame.id() name=name aria-invalid=frame.invalid() aria-describedby=frame.described_by()>
+            {options}
+        </select>
+    };
+    frame.around(label, control)
 }
 
 /// A few things to choose one from, all of them visible.
@@ -225,31 +292,51 @@ pub(crate) fn Choice(
     /// What can be chosen.
     picks: Vec<Pick>,
 ) -> impl IntoView {
-    let mistake = form.mistake(name).map(str::to_owned);
+    let frame = Frame::new(&form, name);
     let chosen = form.value_or(name, &first);
-    let id = id_of(&form, name);
-    let described = described_by(&id, "", mistake.is_some());
     let rows = picks
         .into_iter()
         .map(|pick| {
             let checked = pick.value == chosen;
-            view! {
-                <label class="flex items-start gap-2.5 rounded-md border border-line px-3 py-2 font-normal hover:bg-hover has-checked:border-accent has-checked:bg-accent-soft">
-                    <input class="mt-0.5" type="radio" name=name value=pick.value checked=checked/>
-                    <span class="grid">
-                        <span class="font-medium">{pick.label}</span>
-                        {(!pick.hint.is_empty()).then(|| view! { <span class="field-hint">{pick.hint}</span> })}
-                    </span>
-                </label>
-            }
+            view! { <Radio name=name value=pick.value checked=checked label=pick.label hint=pick.hint/> }
         })
         .collect_view();
+    frame.around_several(label, rows)
+}
+
+/// One of a few things to choose from, in a box that is marked when it is chosen.
+#[component]
+pub(crate) fn Radio(
+    /// The name all of them share.
+    name: &'static str,
+    /// What the form sends.
+    #[prop(into)]
+    value: String,
+    /// Whether it is the one chosen at first.
+    checked: bool,
+    /// What the person reads.
+    #[prop(into)]
+    label: String,
+    /// What it means; empty if the label says it.
+    #[prop(into)]
+    hint: String,
+    /// What is asked for besides, once it is chosen.
+    #[prop(optional_no_strip)]
+    fields: Option<AnyView>,
+) -> impl IntoView {
     view! {
-        <fieldset class="field" aria-describedby=described>
-            <legend class="mb-1 font-medium">{label}</legend>
-            <div class="grid gap-2">{rows}</div>
-            <Below id=id hint=String::new() mistake=mistake/>
-        </fieldset>
+        <div class="group rounded-md border border-line has-checked:border-accent has-checked:bg-accent-soft">
+            <label class="flex items-start gap-2.5 rounded-md px-3 py-2 font-normal hover:bg-hover">
+                <input class="mt-0.5" type="radio" name=name value=value checked=checked/>
+                <span class="grid">
+                    <span class="font-medium">{label}</span>
+                    {(!hint.is_empty()).then(|| view! { <span class="field-hint">{prose(&hint)}</span> })}
+                </span>
+            </label>
+            {fields.map(|fields| view! {
+                <div class="hidden px-3 pb-3 pl-9 group-[:has(:checked)]:block">{fields}</div>
+            })}
+        </div>
     }
 }
 
@@ -259,32 +346,11 @@ pub(crate) fn FormMistake(
     /// The form.
     form: Form,
 ) -> impl IntoView {
-    form.mistake("").map(str::to_owned).map(|text| {
+    form.mistake("").map(prose).map(|text| {
         view! {
             <crate::ui::Notice tone=crate::ui::Tone::Bad>
                 <p>{text}</p>
             </crate::ui::Notice>
         }
     })
-}
-
-#[component]
-fn Below(id: String, hint: String, mistake: Option<String>) -> impl IntoView {
-    view! {
-        {mistake.map(|text| view! { <p class="field-error" id=format!("{id}-mistake")>{text}</p> })}
-        {(!hint.is_empty()).then(|| view! { <p class="field-hint" id=format!("{id}-hint")>{hint}</p> })}
-    }
-}
-
-fn id_of(form: &Form, name: &str) -> String {
-    format!("{}-{name}", form.name())
-}
-
-fn described_by(id: &str, hint: &str, mistaken: bool) -> Option<String> {
-    match (mistaken, hint.is_empty()) {
-        (true, true) => Some(format!("{id}-mistake")),
-        (true, false) => Some(format!("{id}-mistake {id}-hint")),
-        (false, false) => Some(format!("{id}-hint")),
-        (false, true) => None,
-    }
 }

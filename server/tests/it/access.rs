@@ -123,6 +123,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/playground-call", "id={preset}&tool=none", [false; 4]),
     // Looks, and keeps nothing.
     ("/do/sources/look", "url=http%3A%2F%2F127.0.0.1%3A9%2F", [false; 4]),
+    ("/do/sources/draft", "kind=address&forget=true", [false; 4]),
     // The owner's plan holds one source, which is there.
     ("/do/sources/add", "url=http%3A%2F%2F127.0.0.1%3A9%2F&name=another", [false, true, false, true]),
     ("/do/sources/add-process", "name=process&command=false", [false, false, false, true]),
