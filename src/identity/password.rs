@@ -1,8 +1,11 @@
 //! Passwords: whether one is good enough, and its hash.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use argon2::{
@@ -16,6 +19,8 @@ use crate::secret::Secret;
 
 /// The shortest password accepted, in characters.
 const CHARACTERS_MIN: usize = 10;
+/// How many different characters a password has at least.
+const CHARACTERS_DISTINCT_MIN: usize = 5;
 /// The longest password accepted, in bytes.
 pub(super) const BYTES_MAX: usize = 1024;
 /// How many people may wait for their password to be checked.
@@ -55,8 +60,10 @@ pub(super) fn check(password: &Secret, names: &[&str]) -> Result<(), IdentityErr
         "is shorter than 10 characters"
     } else if text.len() > BYTES_MAX {
         "is longer than 1024 bytes"
-    } else if text.chars().all(|c| text.starts_with(c)) {
-        "is one character repeated"
+    } else if text.chars().collect::<HashSet<_>>().len() < CHARACTERS_DISTINCT_MIN {
+        "has fewer than five different characters"
+    } else if counts(text.chars()) || counts(text.chars().rev()) {
+        "only counts"
     } else if COMMON.contains(&lower.as_str()) {
         "is one that everybody tries first"
     } else if names.iter().any(|name| lower == name.to_lowercase()) {
@@ -65,6 +72,12 @@ pub(super) fn check(password: &Secret, names: &[&str]) -> Result<(), IdentityErr
         return Ok(());
     };
     Err(IdentityError::WeakPassword { why })
+}
+
+/// Says whether each character is the one after that before it, as in `abcdef` or `890123`.
+fn counts(characters: impl Iterator<Item = char> + Clone) -> bool {
+    let next = characters.clone().skip(1);
+    characters.zip(next).all(|(one, next)| u32::from(next) == u32::from(one) + 1 || (one, next) == ('9', '0'))
 }
 
 /// What checking a password found.
@@ -213,11 +226,14 @@ mod tests {
 
     #[test]
     fn passwords_that_are_tried_first_are_refused() {
-        for weak in ["short", "aaaaaaaaaaaa", "Password123", "ada@example.org", &"x1".repeat(600)] {
+        let counted = ["12345678901234", "98765432109876", "abcdefghijklm", "abababababab"];
+        let others = ["short", "aaaaaaaaaaaa", "Password123", "ada@example.org", &"x1".repeat(600)];
+        for weak in counted.into_iter().chain(others) {
             assert!(check(&Secret::new(weak), &["ada", "Ada@example.org"]).is_err(), "{weak} was accepted");
         }
         assert!(check(&Secret::new("correct horse"), &["ada"]).is_ok());
         assert!(check(&Secret::new("pässwörter"), &["ada"]).is_ok());
+        assert!(check(&Secret::new("abcdefghijk and more"), &["ada"]).is_ok());
     }
 
     fn cheap(passes: u32) -> IdentitySettings {

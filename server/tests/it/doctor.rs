@@ -36,7 +36,7 @@ async fn a_dead_source_is_named_with_the_step_that_failed() {
 
     assert!(!good, "{said}");
     let line = line(&said, "BAD", "ada/scripted");
-    assert!(line.contains("http://127.0.0.1:9/mcp") && line.contains("at `connect`"), "{line}");
+    assert!(line.contains("http://127.0.0.1:9/mcp") && line.contains("at `Connect`"), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
