@@ -79,7 +79,6 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)]) -> AnyView {
         Column::text("Reaches").wide(),
         Column::text("State"),
         Column::text("Last used").wide(),
-        Column::text("Made").wide(),
         Column::actions("Revoke"),
     ];
     view! { <Table caption="API keys" columns>{rows}</Table> }.into_any()
@@ -108,15 +107,17 @@ fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms) -> impl IntoView 
         <tr>
             <td>
                 <span class="font-medium">{key.name.clone()}</span>
-                <code class="block max-w-32 truncate text-xs text-muted sm:max-w-none">"dw_" {key.id.0.simple().to_string()} "_…"</code>
+                <code class="block max-w-32 truncate text-xs text-muted lg:max-w-48 xl:max-w-none">"dw_" {key.id.0.simple().to_string()} "_…"</code>
             </td>
             <td class="hidden sm:table-cell">{reach}</td>
             <td>
                 <Badge tone word/>
                 {ends.map(|at| view! { <p class="text-xs text-muted">"ends " <Ago at/></p> })}
             </td>
-            <td class="hidden sm:table-cell">{used.map_or_else(|| "never".into_any(), |at| view! { <Ago at/> }.into_any())}</td>
-            <td class="hidden sm:table-cell"><Ago at=created/></td>
+            <td class="hidden sm:table-cell">
+                {used.map_or_else(|| "never".into_any(), |at| view! { <Ago at/> }.into_any())}
+                <p class="text-xs text-muted">"made " <Ago at=created/></p>
+            </td>
             <td class="number">
                 {works.then(|| view! {
                     <ConfirmInPlace action=REVOKE fields verb="Revoke" label>

@@ -65,9 +65,9 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
     let asked = adding.is_some() || looking.is_some();
     let earlier = at.filter(|_| !asked).map(|at| begun_earlier(Begun::Address, at));
     let ask = look(looking.clone().unwrap_or_else(|| Form::new(LOOK_FORM)), url.clone(), asked);
-    let ask = view! { {keeper(Begun::Address)} {earlier} {ask} };
+    let ask = view! { <div class="grid gap-4">{earlier} <div>{keeper(Begun::Address)} {ask}</div></div> };
     if !asked || looking.is_some_and(|form| form.is_refused()) {
-        return Ok(view! { <div class="grid gap-4">{ask}</div> }.into_any());
+        return Ok(ask.into_any());
     }
     let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
     let found = console().sources.detect(&visit.member, &parsed).await;
@@ -199,7 +199,6 @@ fn process(visit: &Visit) -> impl IntoView + use<> {
     let earlier = at.filter(|_| sent.is_none()).map(|at| begun_earlier(Begun::Process, at));
     let form = draft.unwrap_or_default().fill(sent.unwrap_or_else(|| Form::new(PROCESS_FORM)));
     view! {
-        {keeper(Begun::Process)}
         {earlier}
         <form class="grid gap-6" method="post" action=ADD_PROCESS>
             <Notice tone=Tone::Warn>
@@ -210,6 +209,7 @@ fn process(visit: &Visit) -> impl IntoView + use<> {
             </Notice>
             <Panel title="The program" lead="Started when a tool is first called, ended when it was idle for a while.">
                 <div class="grid gap-5">
+                    <div class="hidden">{keeper(Begun::Process)}</div>
                     <FormMistake form=form.clone()/>
                     <ProcessFields form=form first=ProcessFirst::default()/>
                     <div>

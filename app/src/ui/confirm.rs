@@ -57,7 +57,7 @@ pub(crate) fn ConfirmInPlace(
                 <span class="group-open:hidden">{verb} "…"</span>
                 <span class="hidden group-open:inline">"Keep it"</span>
             </summary>
-            <div class="mt-2 grid max-w-56 justify-items-end gap-2 whitespace-normal">
+            <div class="mt-2 ml-auto grid w-44 justify-items-end sm:w-56 gap-2 whitespace-normal">
                 <p class="text-[13px] text-muted">{children()}</p>
                 <PostButton action fields label class=tw!("button button-small button-danger")>{verb}</PostButton>
             </div>
