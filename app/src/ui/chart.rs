@@ -117,6 +117,7 @@ pub(crate) fn TimeSeries(
             view! { <tr><td class="whitespace-nowrap">{exact(*at)}</td>{cells}</tr> }
         })
         .collect_view();
+    let in_numbers = format!("{title}, in numbers");
     view! {
         <figure class="grid gap-1">
             {legend}
@@ -135,7 +136,7 @@ pub(crate) fn TimeSeries(
             </div>
             <details class="text-[13px]">
                 <summary class="link inline-block">"Show the numbers"</summary>
-                <div class="table-frame mt-2 max-h-80 overflow-y-auto" tabindex="0" role="region" aria-label=format!("{title}, in numbers")>
+                <div class="table-frame mt-2 max-h-80 overflow-y-auto" tabindex="0" role="region" aria-label=in_numbers>
                     <table class="data-table">
                         <caption class="sr-only">{title}</caption>
                         <thead><tr><th scope="col">"Time (UTC)"</th>{heads}</tr></thead>
