@@ -25,6 +25,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sources/new") view=sources::new_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id") view=sources::overview_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/tools") view=sources::tools_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/resources") view=sources::resources_page ssr=SsrMode::Async/>
+                <Route path=path!("/sources/:id/prompts") view=sources::prompts_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/edit") view=sources::edit_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/process") view=sources::process_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>

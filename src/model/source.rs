@@ -121,8 +121,11 @@ pub enum EraSetting {
     Modern,
     /// Always `initialize`.
     Legacy,
+    /// The transport of 2024-11-05, HTTP with server-sent events; always `initialize`. Not for
+    /// processes.
+    Sse,
 }
-words!(EraSetting { Auto = "auto", Modern = "modern", Legacy = "legacy" });
+words!(EraSetting { Auto = "auto", Modern = "modern", Legacy = "legacy", Sse = "sse" });
 
 /// How messages travel to a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

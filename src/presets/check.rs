@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     mcp::Raw,
-    model::{Selection, Visibility},
+    model::{Selection, Take, Visibility},
     presets::{
         ArgumentCheck, PresetError, Result,
         compose::{Composition, Stock, compose},
@@ -17,7 +17,10 @@ const TITLE_MAX: usize = 100;
 const DESCRIPTION_MAX: usize = 4000;
 const TOOL_DESCRIPTION_MAX: usize = 8000;
 const SELECTIONS_MAX: usize = 100;
+/// Of one source, and of each kind.
 const TOOLS_MAX: usize = 1000;
+/// The longest URI that sources are kept with.
+const URI_BYTES_MAX: usize = 2048;
 
 /// Checks what people call it.
 pub(super) fn title(text: &str) -> Result<()> {
@@ -63,6 +66,8 @@ pub(super) fn selections<'a>(selections: &'a [Selection], stocks: &'a [Stock]) -
         if selection.tools.len() > TOOLS_MAX {
             return wrong(format!("a preset names at most {TOOLS_MAX} tools of a data source"));
         }
+        named("resources", &selection.resources, URI_BYTES_MAX)?;
+        named("prompts", &selection.prompts, names::NAME_MAX * 4)?;
         let mut names = HashSet::new();
         for tool in &selection.tools {
             if tool.name.is_empty() || tool.name.chars().count() > names::NAME_MAX {
@@ -91,6 +96,25 @@ pub(super) fn selections<'a>(selections: &'a [Selection], stocks: &'a [Stock]) -
         }
     }
     Ok(composition)
+}
+
+/// Checks what is taken by name.
+fn named(part: &'static str, take: &Take, bytes_max: usize) -> Result<()> {
+    let wrong = |reason: String| Err(PresetError::Invalid { part, reason });
+    let names = take.names();
+    if names.len() > TOOLS_MAX {
+        return wrong(format!("a preset names at most {TOOLS_MAX} of a data source; take all, or fewer"));
+    }
+    let mut seen = HashSet::new();
+    for name in names {
+        if name.is_empty() || name.len() > bytes_max || name.chars().any(char::is_control) {
+            return wrong(format!("each is a text of 1 to {bytes_max} bytes without control characters"));
+        }
+        if !seen.insert(name) {
+            return wrong(format!("`{}` is named twice", visible(name)));
+        }
+    }
+    Ok(())
 }
 
 fn long_text(part: &'static str, text: &str, max: usize) -> Result<()> {

@@ -23,6 +23,7 @@ mod table;
 mod template;
 mod uris;
 mod view;
+mod watch;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::{
     changes::Changes,
     clock::Clock,
     model::{Handle, Slug, Source},
-    presets::{cache::Tables, compose::Stock, missing::Missing},
+    presets::{cache::Tables, compose::Stock, missing::Missing, watch::Watches},
     sources::Sources,
     store::{Store, Tx},
 };
@@ -42,9 +43,10 @@ pub use names::NameFlag;
 pub use table::{PromptRoute, Route, RouteTable};
 pub use uris::ResourceRoute;
 pub use view::{
-    Collision, EditorSource, EditorTool, Exposed, NewPreset, PresetChange, PresetEditor, PresetSummary,
-    Preview, SourceBrief,
+    Collision, EditorPrompt, EditorResource, EditorSource, EditorTool, Exposed, NewPreset, PresetChange,
+    PresetEditor, PresetSummary, Preview, SourceBrief,
 };
+pub use watch::{PresetNews, PresetWatch};
 
 type Result<T, E = PresetError> = std::result::Result<T, E>;
 
@@ -58,6 +60,8 @@ struct Inner {
     clock: Clock,
     tables: Arc<Tables>,
     missing: Arc<Missing>,
+    watches: Watches,
+    changes: Changes,
 }
 
 impl Presets {
@@ -70,7 +74,7 @@ impl Presets {
             heard.forget(change);
             missed.forget(change);
         });
-        Self(Arc::new(Inner { store, sources, clock, tables, missing }))
+        Self(Arc::new(Inner { store, sources, clock, tables, missing, watches: Watches::default(), changes }))
     }
 
     /// Returns the route table of an address; `None` if there is no such preset. Answers from

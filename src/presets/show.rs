@@ -12,13 +12,13 @@ use crate::{
     },
     policy,
     presets::{
-        EditorSource, EditorTool, Exposed, PresetEditor, PresetError, PresetSummary, Presets, Preview,
-        Result, SourceBrief,
+        EditorPrompt, EditorResource, EditorSource, EditorTool, Exposed, PresetEditor, PresetError,
+        PresetSummary, Presets, Preview, Result, SourceBrief,
         compose::{Chosen, Composition, Stock, compose},
         names::flags,
         stock,
     },
-    sources::{Definition, text, visible},
+    sources::{Definition, ResourceView, resource_view, text, visible},
     store::Tx,
 };
 
@@ -30,14 +30,17 @@ impl Presets {
         let mut summaries = Vec::new();
         for preset in tx.list_presets().await? {
             let selections = tx.selections(preset.id).await?;
-            let Composition { published, held, collisions, .. } = compose(&selections, &stocks);
+            let Composition { published, held, collisions, prompts, held_prompts } =
+                compose(&selections, &stocks);
             let takes =
                 |stock: &&Stock| selections.iter().any(|selection| selection.source == stock.source.id);
             summaries.push(PresetSummary {
                 preset,
                 owner: member.tenant_handle.clone(),
                 tools: published.len(),
-                held: held.len(),
+                resources: count_resources(&selections, &stocks),
+                prompts: prompts.len(),
+                held: held.len() + held_prompts.len(),
                 collisions: collisions.len(),
                 sources: stocks.iter().filter(takes).map(|stock| brief(&stock.source)).collect(),
             });
@@ -150,6 +153,15 @@ fn outlined(states: Vec<(SourceId, String, ToolState)>) -> HashMap<SourceId, Vec
     by_source
 }
 
+fn count_resources(selections: &[Selection], stocks: &[Stock]) -> usize {
+    let of_source = |selection: &Selection| {
+        let stock = stocks.iter().find(|stock| stock.source.id == selection.source);
+        let taken = |one: &&SourceResource| selection.resources.takes(&one.uri);
+        stock.map_or(0, |stock| stock.resources.iter().filter(taken).count())
+    };
+    selections.iter().map(of_source).sum()
+}
+
 fn brief(source: &Source) -> SourceBrief {
     SourceBrief {
         id: source.id,
@@ -208,10 +220,59 @@ fn editor(
                 selected: selection.is_some(),
                 all: selection.is_some_and(|selection| selection.all),
                 tools,
+                resources: editor_resources(stock, selection),
+                takes_resources: selection.map(|one| one.resources.clone()).unwrap_or_default(),
+                prompts: editor_prompts(stock, selection),
+                takes_prompts: selection.map(|one| one.prompts.clone()).unwrap_or_default(),
             }
         })
         .collect();
     PresetEditor { preset, owner: member.tenant_handle.clone(), sources, collisions: composition.collisions }
+}
+
+fn editor_resources(stock: &Stock, selection: Option<&Selection>) -> Vec<EditorResource> {
+    let taken = |uri: &str| selection.is_some_and(|selection| selection.resources.takes(uri));
+    let listed = stock.resources.iter().map(|resource| EditorResource {
+        shown: resource_view(resource),
+        kind: Some(resource.kind),
+        taken: taken(&resource.uri),
+    });
+    let known: HashSet<&str> = stock.resources.iter().map(|resource| resource.uri.as_str()).collect();
+    let named = selection.map_or(&[][..], |selection| selection.resources.names());
+    let gone = named.iter().filter(|uri| !known.contains(uri.as_str())).map(|uri| EditorResource {
+        shown: ResourceView { uri: uri.clone(), ..ResourceView::default() },
+        kind: None,
+        taken: true,
+    });
+    listed.chain(gone).collect()
+}
+
+fn editor_prompts(stock: &Stock, selection: Option<&Selection>) -> Vec<EditorPrompt> {
+    let taken = |name: &str| selection.is_some_and(|selection| selection.prompts.takes(name));
+    let listed = stock.prompts.iter().map(|prompt| {
+        let definition = Definition::read(&prompt.definition).unwrap_or_default();
+        EditorPrompt {
+            title: visible(&text(definition.title)),
+            description: visible(&text(definition.description)),
+            state: prompt.state,
+            taken: taken(&prompt.name),
+            name: prompt.name.clone(),
+        }
+    });
+    let is_shown = |prompt: &EditorPrompt| {
+        let named = selection.is_some_and(|one| one.prompts.names().contains(&prompt.name));
+        prompt.state != ToolState::Gone || named
+    };
+    let known: HashSet<&str> = stock.prompts.iter().map(|prompt| prompt.name.as_str()).collect();
+    let named = selection.map_or(&[][..], |selection| selection.prompts.names());
+    let gone = named.iter().filter(|name| !known.contains(name.as_str())).map(|name| EditorPrompt {
+        name: name.clone(),
+        title: String::new(),
+        description: String::new(),
+        state: ToolState::Gone,
+        taken: true,
+    });
+    listed.filter(is_shown).chain(gone).collect()
 }
 
 fn editor_tool(

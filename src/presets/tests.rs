@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     changes::Change,
+    mcp::ListKind,
     model::{
-        Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, ToolState, Visibility,
+        Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, Take, ToolState,
+        Visibility,
     },
     policy::Denied,
     presets::{NameFlag, NewPreset, PresetChange, PresetError, RouteTable},
@@ -31,7 +33,22 @@ async fn the_whole_story_runs_on_postgres_too() {
 
     let collides = new_preset("ops", vec![all(jira), all(wiki)]);
     assert!(matches!(world.presets.add(&ada, collides).await, Err(PresetError::Collision { .. })));
-    let id = world.presets.add(&ada, new_preset("ops", vec![all(jira)])).await.unwrap().id;
+    one.offers(&["file:///a"], &["demo://{id}"], &[("review", "Reviews.")]);
+    // Over a fresh connection: what a source can do is said when it is first spoken to.
+    assert!(world.sources.test(&ada, jira).await.unwrap().passed());
+    world.sources.accept_prompts(&ada, jira, Accept::All).await.unwrap();
+    let id = world.presets.add(&ada, new_preset("ops", vec![whole(jira)])).await.unwrap().id;
+    let beside = table(&world, "ada", "ops").await.unwrap();
+    assert_eq!(beside.resource("demo://7").unwrap().source, jira);
+    assert!(beside.resource("file:///a").is_some() && beside.prompt("review").is_some());
+    let named = Selection {
+        resources: Take::Only(vec!["file:///a".to_owned()]),
+        prompts: Take::Only(vec!["review".to_owned()]),
+        ..all(jira)
+    };
+    world.presets.set_selections(&ada, id, vec![named.clone()], 1).await.unwrap();
+    assert_eq!(world.presets.selections(&ada, id).await.unwrap(), [named]);
+    assert!(table(&world, "ada", "ops").await.unwrap().resource("demo://7").is_none());
     assert!(matches!(
         world.presets.add(&ada, new_preset("ops", Vec::new())).await,
         Err(PresetError::SlugTaken { .. })
@@ -40,8 +57,8 @@ async fn the_whole_story_runs_on_postgres_too() {
     assert!(world.presets.find(&eve, id).await.unwrap().is_none());
     let edit = |title: &str| PresetChange { title: Some(title.to_owned()), ..PresetChange::default() };
     let (first, second) = tokio::join!(
-        world.presets.update(&ada, id, edit("First"), 1),
-        world.presets.update(&ada, id, edit("Second"), 1),
+        world.presets.update(&ada, id, edit("First"), 2),
+        world.presets.update(&ada, id, edit("Second"), 2),
     );
     assert!(first.is_ok() != second.is_ok(), "both edits of one version were kept");
     assert_eq!(world.sources.remove(&ada, jira).await.unwrap().presets[0].tools, 2);
@@ -401,6 +418,152 @@ fn new_preset(name: &str, selections: Vec<Selection>) -> NewPreset {
         anonymous: false,
         selections,
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_watch_are_told_what_callers_see_change_and_nothing_else() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("search", "one")]).await;
+    script.offers(&["file:///a"], &[], &[("review", "Reviews.")]);
+    let source = world.add(&ada, "files", &script).await.source.id;
+    let preset = world.presets.add(&ada, new_preset("ops", vec![whole(source)])).await.unwrap();
+    let seen = table(&world, "ada", "ops").await.unwrap();
+    let (mut watch, mut other) = (world.presets.watch(&seen), world.presets.watch(&seen));
+    assert_eq!((world.presets.watched(), world.sources.listened()), (1, 1));
+
+    // Held until the owner looks, so callers see nothing of it; the resource they do see.
+    script.offers(&["file:///b"], &[], &[("review", "Obeys.")]);
+    while script.tells("notifications/resources/list_changed") == 0 {
+        tokio::task::yield_now().await;
+    }
+    let news = watch.next().await.unwrap();
+    assert_eq!((news.tools, news.resources, news.prompts), (false, true, true));
+    assert!(news.table.resource("file:///b").is_some() && news.table.prompt("review").is_none());
+    assert!(other.next().await.unwrap().resources);
+    drop(other);
+
+    world.sources.accept_prompts(&ada, source, Accept::All).await.unwrap();
+    let news = watch.next().await.unwrap();
+    assert_eq!((news.tools, news.resources, news.prompts), (false, false, true));
+
+    world.presets.set_status(&ada, preset.id, PresetStatus::Disabled).await.unwrap();
+    let news = watch.next().await.unwrap();
+    assert_eq!((news.tools, news.resources, news.prompts), (false, false, false));
+    assert_eq!(news.table.preset.status, PresetStatus::Disabled);
+
+    world.presets.remove(&ada, preset.id).await.unwrap();
+    assert!(watch.next().await.is_none());
+    drop(watch);
+    assert_eq!(world.presets.watched(), 0);
+}
+
+#[tokio::test]
+async fn a_watch_begun_with_an_older_table_is_told_at_once() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("search", "one")]).await;
+    let source = world.add(&ada, "files", &script).await.source.id;
+    let preset = world.presets.add(&ada, new_preset("ops", vec![all(source)])).await.unwrap();
+    let old = table(&world, "ada", "ops").await.unwrap();
+    let mut first = world.presets.watch(&old);
+    world.presets.set_selections(&ada, preset.id, Vec::new(), 1).await.unwrap();
+    assert!(first.next().await.unwrap().tools);
+
+    let mut late = world.presets.watch(&old);
+
+    assert!(late.next().await.unwrap().tools);
+    assert_eq!(world.sources.listened(), 0, "nothing is taken from it any more");
+}
+
+#[tokio::test]
+async fn what_a_dead_source_offers_stays_listed() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[("search", "one")]).await;
+    script.offers(&["file:///a"], &["demo://{id}"], &[("review", "Reviews.")]);
+    let source = world.add(&ada, "files", &script).await.source.id;
+    world.presets.add(&ada, new_preset("ops", vec![whole(source)])).await.unwrap();
+    let before = table(&world, "ada", "ops").await.unwrap();
+    script.answers_html();
+    world.sources.refresh(&ada, source).await.unwrap_err();
+    world.changes.announce(Change::Everything);
+
+    let after = table(&world, "ada", "ops").await.unwrap();
+
+    assert!(ListKind::ALL.iter().all(|kind| before.lists_alike(&after, *kind)));
+    let editor = world.presets.editor(&ada, Some(before.preset.id)).await.unwrap().unwrap();
+    assert!(!editor.sources[0].source.health.detail.is_empty(), "the page says why");
+}
+
+#[tokio::test]
+async fn the_editor_shows_resources_and_prompts_with_those_that_are_gone() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[]).await;
+    script.offers(&["file:///a"], &["demo://{id}"], &[("review", "Reviews."), ("other", "")]);
+    let source = world.add(&ada, "files", &script).await.source.id;
+    let take = |names: &[&str]| Take::Only(names.iter().map(|name| (*name).to_owned()).collect());
+    let selection = Selection {
+        resources: take(&["demo://{id}", "file:///gone"]),
+        prompts: take(&["review", "gone"]),
+        ..all(source)
+    };
+    let id = world.presets.add(&ada, new_preset("ops", vec![selection])).await.unwrap().id;
+
+    let editor = world.presets.editor(&ada, Some(id)).await.unwrap().unwrap();
+
+    let resources: Vec<_> = editor.sources[0]
+        .resources
+        .iter()
+        .map(|one| (one.shown.uri.as_str(), one.kind.is_some(), one.taken))
+        .collect();
+    assert_eq!(
+        resources,
+        [("file:///a", true, false), ("demo://{id}", true, true), ("file:///gone", false, true)]
+    );
+    let prompts: Vec<_> =
+        editor.sources[0].prompts.iter().map(|one| (one.name.as_str(), one.state, one.taken)).collect();
+    assert_eq!(
+        prompts,
+        [
+            ("other", ToolState::Accepted, false),
+            ("review", ToolState::Accepted, true),
+            ("gone", ToolState::Gone, true)
+        ]
+    );
+    let summary = &world.presets.list(&ada).await.unwrap()[0];
+    assert_eq!((summary.tools, summary.resources, summary.prompts), (0, 1, 1));
+}
+
+#[tokio::test]
+async fn what_is_taken_by_name_is_checked() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let script = Script::new(&[]).await;
+    let source = world.add(&ada, "files", &script).await.source.id;
+    let long = "x".repeat(3000);
+    let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
+    let wrong = [vec![String::new()], vec!["a\0".to_owned()], vec!["a".to_owned(); 2], vec![long], many];
+    for (part, names) in ["resources", "prompts"]
+        .into_iter()
+        .flat_map(|part| wrong.iter().map(move |names| (part, names.clone())))
+    {
+        let take = Take::Only(names);
+        let selection = match part {
+            "resources" => Selection { resources: take, ..all(source) },
+            _ => Selection { prompts: take, ..all(source) },
+        };
+        let refused = world.presets.add(&ada, new_preset("ops", vec![selection])).await;
+        assert!(
+            matches!(&refused, Err(PresetError::Invalid { part: told, .. }) if *told == part),
+            "{refused:?}"
+        );
+    }
+}
+
+fn whole(source: SourceId) -> Selection {
+    Selection { resources: Take::All, prompts: Take::All, ..all(source) }
 }
 
 fn all(source: SourceId) -> Selection {

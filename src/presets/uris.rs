@@ -70,6 +70,8 @@ struct Owner {
     marked: HashSet<Box<str>>,
     /// Its own URIs that callers see as they are.
     plain: HashSet<Box<str>>,
+    /// Whether callers see any URI or template of it marked.
+    changes: bool,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,10 @@ impl Uris {
                     || uris.sources.iter().any(|owner| owner.plain.iter().any(|uri| template.matches(uri)));
                 uris.templates.push(Exposed { source: index, own: own.into(), template, marked: taken });
             }
-            uris.sources.push(Owner { id: one.source, name: one.source_name.clone(), mark, marked, plain });
+            let changes =
+                !marked.is_empty() || uris.templates.iter().any(|one| one.source == index && one.marked);
+            let (id, name) = (one.source, one.source_name.clone());
+            uris.sources.push(Owner { id, name, mark, marked, plain, changes });
         }
         let mut complete = brought.iter().enumerate().filter(|(_, one)| one.all).map(|(index, _)| index);
         uris.rest = match (complete.next(), complete.next()) {
@@ -144,10 +149,7 @@ impl Uris {
 
     /// Says whether callers see any URI of a source otherwise than the source writes it.
     pub(super) fn changes(&self, source: SourceId) -> bool {
-        self.place(source).is_some_and(|place| {
-            !self.sources[place].marked.is_empty()
-                || self.templates.iter().any(|one| one.source == place && one.marked)
-        })
+        self.place(source).is_some_and(|place| self.sources[place].changes)
     }
 
     /// Returns how callers see a source's URI; `None` if as it is.

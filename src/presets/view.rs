@@ -2,9 +2,11 @@
 
 use crate::{
     model::{
-        Handle, Health, Preset, Selection, Slug, SourceId, SourceKind, SourceName, ToolState, Visibility,
+        Handle, Health, Preset, ResourceKind, Selection, Slug, SourceId, SourceKind, SourceName, Take,
+        ToolState, Visibility,
     },
     presets::NameFlag,
+    sources::ResourceView,
 };
 
 /// A preset in a list.
@@ -16,7 +18,11 @@ pub struct PresetSummary {
     pub owner: Handle,
     /// How many tools it publishes.
     pub tools: usize,
-    /// How many of the tools it takes are held until their owner looks.
+    /// How many resources and resource templates it publishes.
+    pub resources: usize,
+    /// How many prompts it publishes.
+    pub prompts: usize,
+    /// How many of the tools and prompts it takes are held until their owner looks.
     pub held: usize,
     /// How many of the tools it takes are not published because another has their name.
     pub collisions: usize,
@@ -104,6 +110,41 @@ pub struct EditorSource {
     pub all: bool,
     /// Its tools by name, with those the source does not list any more if the preset names them.
     pub tools: Vec<EditorTool>,
+    /// Which resources and resource templates the preset takes.
+    pub takes_resources: Take,
+    /// Its resources and templates by kind and URI, with those the source does not list any more if
+    /// the preset names them.
+    pub resources: Vec<EditorResource>,
+    /// Which prompts the preset takes.
+    pub takes_prompts: Take,
+    /// Its prompts by name, with those the source does not list any more if the preset names them.
+    pub prompts: Vec<EditorPrompt>,
+}
+
+/// A resource or resource template in the editor of a preset.
+#[derive(Clone, Debug)]
+pub struct EditorResource {
+    /// Its URI or template, as the source writes it, and what the source says of it.
+    pub shown: ResourceView,
+    /// What it is; `None` if the source does not list it any more.
+    pub kind: Option<ResourceKind>,
+    /// Whether the preset takes it.
+    pub taken: bool,
+}
+
+/// A prompt in the editor of a preset.
+#[derive(Clone, Debug)]
+pub struct EditorPrompt {
+    /// The name the source knows it by.
+    pub name: String,
+    /// Its title; empty if it has none.
+    pub title: String,
+    /// The source's description; empty if it has none.
+    pub description: String,
+    /// Whether it may be used.
+    pub state: ToolState,
+    /// Whether the preset takes it.
+    pub taken: bool,
 }
 
 /// A tool in the editor of a preset.

@@ -6,11 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     clock::Ms,
-    model::{SourceId, SourceTool, ToolState},
-    sources::{
-        CatalogueChange, RefusedTool, SourceSettings,
-        definition::{Definition, hash},
-    },
+    model::{SourceId, SourceTool, ToolHash, ToolState},
+    sources::{CatalogueChange, RefusedTool, SourceSettings, definition::Pinned},
 };
 
 /// How old `seen_at` may be before an unchanged tool is written again.
@@ -31,8 +28,9 @@ pub(super) struct Look {
 ///
 /// On the first look everything counts as accepted. Later a new tool is held, a tool that is not
 /// what was accepted is held, and one that is again what was accepted is let go. A renamed tool is
-/// a new one.
+/// a new one. Prompts are compared in the same way.
 pub(super) fn compare(
+    pinned: Pinned,
     source: SourceId,
     known: &[SourceTool],
     listed: &[Box<RawValue>],
@@ -46,14 +44,14 @@ pub(super) fn compare(
     let (mut kept, mut bytes) = (known.len(), 0_usize);
 
     for raw in listed {
-        let definition = match Definition::check(raw, settings.definition_bytes_max) {
-            Ok(definition) => definition,
+        let name = match pinned.check(raw, settings.definition_bytes_max) {
+            Ok(name) => name,
             Err((name, reason)) => {
                 look.refuse(name, reason);
                 continue;
             }
         };
-        let name = definition.name.as_ref();
+        let name = name.as_str();
         bytes = bytes.saturating_add(raw.get().len());
         let known_as = known.get(name).copied();
         if !seen.insert(name.to_owned()) {
@@ -62,10 +60,14 @@ pub(super) fn compare(
             let max = settings.catalogue_bytes_max;
             look.refuse(name.to_owned(), format!("all definitions together have more than {max} bytes"));
         } else if known_as.is_none() && kept >= settings.tools_max {
-            look.refuse(name.to_owned(), format!("a source may have {} tools", settings.tools_max));
+            look.refuse(
+                name.to_owned(),
+                format!("a source may have {} {}", settings.tools_max, pinned.noun()),
+            );
         } else {
             kept += usize::from(known_as.is_none());
-            look.listed(source, &definition, raw, known_as, first_look, now);
+            let listed = Listed { source, name, raw, hash: pinned.hash(raw), now };
+            look.listed(pinned, listed, known_as, first_look);
         }
     }
 
@@ -79,6 +81,15 @@ pub(super) fn compare(
     look
 }
 
+/// One entry of a list.
+struct Listed<'a> {
+    source: SourceId,
+    name: &'a str,
+    raw: &'a RawValue,
+    hash: ToolHash,
+    now: Ms,
+}
+
 /// Returns a held tool as its owner accepted it; `None` if there is nothing to accept.
 pub(super) fn accepted(tool: &SourceTool) -> Option<SourceTool> {
     match tool.state {
@@ -90,35 +101,27 @@ pub(super) fn accepted(tool: &SourceTool) -> Option<SourceTool> {
 }
 
 impl Look {
-    fn listed(
-        &mut self,
-        source: SourceId,
-        definition: &Definition<'_>,
-        raw: &RawValue,
-        known: Option<&SourceTool>,
-        first_look: bool,
-        now: Ms,
-    ) {
-        let hash_now = hash(raw);
+    fn listed(&mut self, pinned: Pinned, listed: Listed<'_>, known: Option<&SourceTool>, first_look: bool) {
+        let Listed { source, name, raw, hash: hash_now, now } = listed;
         // The definition the owner accepted, if there was one.
-        let pinned = known.and_then(|known| match known.state {
+        let accepted = known.and_then(|known| match known.state {
             ToolState::Accepted => Some(&known.definition),
             ToolState::New => None,
             ToolState::Changed | ToolState::Gone => known.accepted_definition.as_ref(),
         });
-        let as_pinned = pinned.is_some_and(|pinned| hash(pinned) == hash_now);
-        let state = match (pinned, first_look) {
-            (Some(_), _) if as_pinned => ToolState::Accepted,
+        let is_as_accepted = accepted.is_some_and(|accepted| pinned.hash(accepted) == hash_now);
+        let state = match (accepted, first_look) {
+            (Some(_), _) if is_as_accepted => ToolState::Accepted,
             (Some(_), _) => ToolState::Changed,
             (None, true) => ToolState::Accepted,
             (None, false) => ToolState::New,
         };
         let tool = SourceTool {
             source,
-            name: definition.name.to_string(),
+            name: name.to_owned(),
             definition: raw.to_owned(),
             hash: hash_now,
-            accepted_definition: if state == ToolState::Changed { pinned.cloned() } else { None },
+            accepted_definition: if state == ToolState::Changed { accepted.cloned() } else { None },
             state,
             seen_at: now,
         };
@@ -175,7 +178,8 @@ impl Look {
     }
 
     fn sort(&mut self) {
-        let CatalogueChange { accepted, new, changed, gone: _, restored, refused: _ } = &mut self.change;
+        let CatalogueChange { accepted, new, changed, gone: _, restored, refused: _, beside: _ } =
+            &mut self.change;
         for names in [accepted, new, changed, restored] {
             names.sort();
         }

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    model::{Auth, Credential, Reach},
+    model::{Auth, Credential, EraSetting, Reach},
     secret::Secret,
     sources::{Result, SourceError},
 };
@@ -18,6 +18,16 @@ const ARGUMENTS_MAX: usize = 64;
 const ARGUMENT_BYTES_MAX: usize = 4096;
 const VARIABLES_MAX: usize = 64;
 const SECRET_BYTES_MAX: usize = 8 * 1024;
+
+/// Checks what an owner says of a source's era.
+pub(super) fn era(reach: &Reach, era: EraSetting) -> Result<()> {
+    match (reach, era) {
+        (Reach::McpStdio { .. }, EraSetting::Sse) => {
+            Err(invalid("era", "`sse` is a way to speak over HTTP; a process has none of it"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Checks where a source is and how Doorward shows itself to it.
 pub(super) fn source(reach: &Reach, credential: &Credential) -> Result<()> {

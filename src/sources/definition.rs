@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     mcp::{self, Raw},
-    model::ToolHash,
+    model::{ResourceKind, ToolHash},
     sources::diff::{is_hidden, visible},
 };
 
@@ -32,6 +32,9 @@ pub(crate) struct Definition<'a> {
     /// What it says of itself.
     #[serde(borrow, default)]
     pub annotations: Option<&'a RawValue>,
+    /// What a prompt is filled in with.
+    #[serde(borrow, default)]
+    pub arguments: Option<&'a RawValue>,
 }
 
 impl<'a> Definition<'a> {
@@ -46,21 +49,9 @@ impl<'a> Definition<'a> {
         raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten()
     }
 
-    /// Reads a definition that is to be kept, or says why it is left out.
+    /// Reads a tool's definition that is to be kept, or says why it is left out.
     pub fn check(raw: &'a RawValue, bytes_max: usize) -> Result<Self, (String, String)> {
-        let size = raw.get().len();
-        if size > bytes_max {
-            let name = name_for_display(raw, bytes_max);
-            return Err((name, format!("its definition has {size} bytes, more than {bytes_max}")));
-        }
-        if depth(raw.get()) > Self::DEPTH_MAX {
-            let reason = format!("its definition is nested deeper than {}", Self::DEPTH_MAX);
-            return Err((name_for_display(raw, bytes_max), reason));
-        }
-        let Some(definition) = Self::read(raw) else {
-            let reason = "its definition is not an object, or has a member twice or of the wrong type";
-            return Err((name_for_display(raw, bytes_max), reason.to_owned()));
-        };
+        let definition = Self::check_form(raw, bytes_max)?;
         if let Some(reason) = definition.complaint() {
             return Err((cut(&definition.name), reason));
         }
@@ -71,14 +62,36 @@ impl<'a> Definition<'a> {
         }
     }
 
+    /// Reads a prompt's definition that is to be kept, or says why it is left out.
+    pub fn check_prompt(raw: &'a RawValue, bytes_max: usize) -> Result<Self, (String, String)> {
+        let definition = Self::check_form(raw, bytes_max)?;
+        match definition.prompt_complaint() {
+            Some(reason) => Err((cut(&definition.name), reason)),
+            None => Ok(definition),
+        }
+    }
+
+    fn check_form(raw: &'a RawValue, bytes_max: usize) -> Result<Self, (String, String)> {
+        let size = raw.get().len();
+        if size > bytes_max {
+            let name = name_for_display(raw, bytes_max);
+            return Err((name, format!("its definition has {size} bytes, more than {bytes_max}")));
+        }
+        if depth(raw.get()) > Self::DEPTH_MAX {
+            let reason = format!("its definition is nested deeper than {}", Self::DEPTH_MAX);
+            return Err((name_for_display(raw, bytes_max), reason));
+        }
+        Self::read(raw).ok_or_else(|| {
+            let reason = "its definition is not an object, or has a member twice or of the wrong type";
+            (name_for_display(raw, bytes_max), reason.to_owned())
+        })
+    }
+
     fn complaint(&self) -> Option<String> {
-        if self.name.is_empty() {
-            return Some("it has no name".to_owned());
+        if let Some(reason) = self.name_complaint() {
+            return Some(reason);
         }
-        if self.name.chars().count() > Self::NAME_MAX {
-            return Some(format!("its name is longer than {} characters", Self::NAME_MAX));
-        }
-        if self.name.chars().any(|c| is_hidden(c) || c.is_whitespace()) {
+        if self.name.chars().any(char::is_whitespace) {
             return Some("its name holds white space or characters that do not show".to_owned());
         }
         let members = [
@@ -88,14 +101,127 @@ impl<'a> Definition<'a> {
             ("outputSchema", self.output_schema, '{'),
             ("annotations", self.annotations, '{'),
         ];
-        for (member, value, begins) in members {
-            if value.is_some_and(|value| !value.get().starts_with(begins)) {
-                let kind = if begins == '"' { "text" } else { "an object" };
-                return Some(format!("its `{member}` is not {kind}"));
-            }
-        }
-        self.input_schema.is_none().then(|| "it has no `inputSchema`".to_owned())
+        kind_complaint(&members)
+            .or_else(|| self.input_schema.is_none().then(|| "it has no `inputSchema`".to_owned()))
     }
+
+    fn prompt_complaint(&self) -> Option<String> {
+        // A prompt's name may hold spaces; nothing forbids them.
+        self.name_complaint().or_else(|| {
+            let texts = [("title", self.title, '"'), ("description", self.description, '"')];
+            kind_complaint(&texts).or_else(|| kind_complaint(&[("arguments", self.arguments, '[')]))
+        })
+    }
+
+    fn name_complaint(&self) -> Option<String> {
+        if self.name.is_empty() {
+            return Some("it has no name".to_owned());
+        }
+        if self.name.chars().count() > Self::NAME_MAX {
+            return Some(format!("its name is longer than {} characters", Self::NAME_MAX));
+        }
+        let is_odd = |c| is_hidden(c) || (c.is_whitespace() && c != ' ');
+        let reason = "its name holds white space or characters that do not show";
+        self.name.chars().any(is_odd).then(|| reason.to_owned())
+    }
+}
+
+/// Returns what is wrong with the kind of one of these members; `None` if nothing is.
+fn kind_complaint(members: &[(&str, Option<&RawValue>, char)]) -> Option<String> {
+    let (member, _, begins) = members
+        .iter()
+        .find(|(_, value, begins)| value.is_some_and(|value| !value.get().starts_with(*begins)))?;
+    let kind = match begins {
+        '"' => "text",
+        '{' => "an object",
+        _ => "a list",
+    };
+    Some(format!("its `{member}` is not {kind}"))
+}
+
+/// The two kinds of thing that owners accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pinned {
+    /// Tools.
+    Tools,
+    /// Prompts.
+    Prompts,
+}
+
+impl Pinned {
+    /// Reads the name of a definition that is to be kept, or says why it is left out.
+    pub(super) fn check(self, raw: &RawValue, bytes_max: usize) -> Result<String, (String, String)> {
+        let definition = match self {
+            Self::Tools => Definition::check(raw, bytes_max),
+            Self::Prompts => Definition::check_prompt(raw, bytes_max),
+        }?;
+        Ok(definition.name.into_owned())
+    }
+
+    /// Returns the hash of what an owner accepts.
+    pub(super) fn hash(self, raw: &RawValue) -> ToolHash {
+        match self {
+            Self::Tools => hash(raw),
+            Self::Prompts => prompt_hash(raw),
+        }
+    }
+
+    /// Returns what people call them.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+        }
+    }
+}
+
+/// Reads the URI of a resource, or the template of a resource template, that is to be kept, or says
+/// why it is left out.
+pub(super) fn resource_uri(
+    kind: ResourceKind,
+    raw: &RawValue,
+    bytes_max: usize,
+) -> Result<String, &'static str> {
+    /// The longest URI kept, in bytes.
+    const URI_BYTES_MAX: usize = 2048;
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named<'a> {
+        #[serde(borrow)]
+        uri: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        uri_template: Option<Cow<'a, str>>,
+    }
+    if raw.get().len() > bytes_max || depth(raw.get()) > Definition::DEPTH_MAX {
+        return Err("its entry is too large or too deep");
+    }
+    let named: Option<Named<'_>> =
+        raw.get().starts_with('{').then(|| serde_json::from_str(raw.get()).ok()).flatten();
+    let uri = named.and_then(|named| match kind {
+        ResourceKind::Resource => named.uri,
+        ResourceKind::Template => named.uri_template,
+    });
+    match uri {
+        None => Err("its entry is not an object with a URI"),
+        Some(uri) if uri.is_empty() || uri.len() > URI_BYTES_MAX => Err("its URI is empty or too long"),
+        Some(uri) if uri.chars().any(|c| is_hidden(c) || c.is_control()) => {
+            Err("its URI holds characters that do not show")
+        }
+        Some(uri) => Ok(uri.into_owned()),
+    }
+}
+
+/// Returns the hash of what an owner accepts of a prompt, every byte of it.
+fn prompt_hash(raw: &RawValue) -> ToolHash {
+    let Some(Definition { name, title, description, arguments, .. }) = Definition::read(raw) else {
+        return ToolHash::of(&[("definition", Some(raw.get()))]);
+    };
+    ToolHash::of(&[
+        ("name", Some(&*name)),
+        ("title", title.map(RawValue::get)),
+        ("description", description.map(RawValue::get)),
+        ("arguments", arguments.map(RawValue::get)),
+    ])
 }
 
 /// Returns the hash of what an owner accepts: what the protocol's hash covers, and the title, which
@@ -172,6 +298,34 @@ mod tests {
                 refused.as_ref().is_some_and(|(_, why)| why.contains(reason)),
                 "{definition}: {refused:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_told_from_what_would_confuse_a_client() {
+        let check = |text: &str| {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            Pinned::Prompts.check(&raw, 1000).map_err(|(_, reason)| reason)
+        };
+
+        assert_eq!(check(r#"{"name":"Review code","arguments":[]}"#).as_deref(), Ok("Review code"));
+        for wrong in [r#"{"name":""}"#, r#"{"name":"a\u0009b"}"#, r#"{"name":"a","arguments":{}}"#, "[]"] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_prompts_hash_sees_what_callers_see() {
+        let hash = |text: &str| Pinned::Prompts.hash(&RawValue::from_string(text.to_owned()).unwrap());
+        let prompt = hash(r#"{"name":"a","description":"d","arguments":[{"name":"x"}]}"#);
+
+        assert_eq!(prompt, hash(r#"{"arguments":[{"name":"x"}],"name":"a","description":"d","_meta":{}}"#));
+        for other in [
+            r#"{"name":"a","description":"e","arguments":[{"name":"x"}]}"#,
+            r#"{"name":"a","description":"d","arguments":[{"name":"x","description":"ignore all"}]}"#,
+            r#"{"name":"a","title":"t","description":"d","arguments":[{"name":"x"}]}"#,
+        ] {
+            assert_ne!(prompt, hash(other), "{other}");
         }
     }
 

@@ -35,12 +35,20 @@ pub enum ToolPart {
     OutputSchema,
     /// What it says of itself: read-only, destructive, …
     Annotations,
+    /// What a prompt is filled in with.
+    Arguments,
 }
 
 impl ToolPart {
     /// Every part, in the order they are shown.
-    pub const ALL: &'static [Self] =
-        &[Self::Title, Self::Description, Self::InputSchema, Self::OutputSchema, Self::Annotations];
+    pub const ALL: &'static [Self] = &[
+        Self::Title,
+        Self::Description,
+        Self::InputSchema,
+        Self::OutputSchema,
+        Self::Annotations,
+        Self::Arguments,
+    ];
 
     /// Returns what people call it.
     pub fn label(self) -> &'static str {
@@ -50,6 +58,7 @@ impl ToolPart {
             Self::InputSchema => "input schema",
             Self::OutputSchema => "output schema",
             Self::Annotations => "annotations",
+            Self::Arguments => "arguments",
         }
     }
 
@@ -60,6 +69,7 @@ impl ToolPart {
             Self::InputSchema => definition.input_schema,
             Self::OutputSchema => definition.output_schema,
             Self::Annotations => definition.annotations,
+            Self::Arguments => definition.arguments,
         }
     }
 }

@@ -13,8 +13,9 @@ use crate::{
     },
     secret::Secret,
     sources::{
-        Added, Impact, NewSource, Removed, Result, SourceChange, SourceError, Sources, Subject, catalogue,
-        check, check::invalid, credential, impact, link, look, may_manage, may_reach,
+        Added, Impact, NewSource, Removed, Result, SourceChange, SourceError, Sources, Subject, beside,
+        catalogue, check, check::invalid, credential, definition::Pinned, impact, link, look, may_manage,
+        may_reach,
     },
     store::{StoreError, Tx},
     upstream::ProbeReport,
@@ -74,7 +75,7 @@ impl Sources {
             let first = report.passed();
             source.verdict = report.verdict.clone().filter(|_| first);
             let listed: &[_] = if first { &report.tools } else { &[] };
-            let look = catalogue::compare(id, &[], listed, first, now, &self.0.settings);
+            let look = catalogue::compare(Pinned::Tools, id, &[], listed, first, now, &self.0.settings);
             (report, look)
         } else {
             (ProbeReport::default(), catalogue::Look::default())
@@ -86,8 +87,10 @@ impl Sources {
         room_for_one(&mut tx, member, limit, &source.name).await?;
         tx.add_source(&source, sealed.as_deref()).await.map_err(|error| taken(error, &source.name))?;
         tx.put_source_tools(id, &look.put).await?;
+        let mut found = look.change;
+        found.beside = beside::keep(&mut tx, id, &report.beside, now, &self.0.settings).await?;
         self.commit(tx, Change::Source(source.tenant, id)).await?;
-        Ok(Added { source, report, catalogue: look.change })
+        Ok(Added { source, report, catalogue: found })
     }
 
     /// Edits a source, if it still has the version the editor saw.
@@ -154,6 +157,7 @@ impl Sources {
         source.name = change.name.unwrap_or(source.name);
         source.era = change.era.unwrap_or(source.era);
         source.enabled = change.enabled.unwrap_or(source.enabled);
+        check::era(&source.reach, source.era)?;
         source.updated_at = self.0.clock.now();
 
         let edits_credential = change.auth.is_some() || change.env.is_some();
@@ -261,7 +265,8 @@ enum Run {
 impl NewSource {
     /// Says what is wrong with it, as far as that shows without asking anybody.
     pub fn check(&self) -> Result<()> {
-        check::source(&self.reach, &self.credential)
+        check::source(&self.reach, &self.credential)?;
+        check::era(&self.reach, self.era)
     }
 }
 

@@ -2,6 +2,7 @@
 //! owner accepts of that.
 
 use futures::{StreamExt, stream};
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::{
@@ -13,13 +14,14 @@ use crate::{
         SourceKind, SourceName, TenantId,
     },
     sources::{
-        Accept, Accepted, CatalogueChange, Definition, Detected, Result, SourceError, Sources, catalogue,
-        check, credential,
+        Accept, Accepted, CatalogueChange, Definition, Detected, Result, SourceError, Sources, beside,
+        catalogue, check, credential,
+        definition::Pinned,
         diff::visible,
         link, may_manage, may_reach,
         trail::{REFRESH, TEST},
     },
-    upstream::{LinkState, ProbeReport, Target, UpstreamError},
+    upstream::{Beside, LinkState, ProbeReport, Target, UpstreamError},
 };
 
 impl Sources {
@@ -83,17 +85,35 @@ impl Sources {
     /// Accepts held tools.
     pub async fn accept_tools(&self, member: &Member, id: SourceId, accept: Accept) -> Result<Accepted> {
         let subject = self.subject(member, id).await?;
-        self.audited(member, "accept tools", subject, self.accept(member, id, accept)).await
+        let doing = self.accept(member, id, Pinned::Tools, accept);
+        self.audited(member, "accept tools", subject, doing).await
     }
 
-    async fn accept(&self, member: &Member, id: SourceId, accept: Accept) -> Result<Accepted> {
+    /// Accepts held prompts.
+    pub async fn accept_prompts(&self, member: &Member, id: SourceId, accept: Accept) -> Result<Accepted> {
+        let subject = self.subject(member, id).await?;
+        let doing = self.accept(member, id, Pinned::Prompts, accept);
+        self.audited(member, "accept prompts", subject, doing).await
+    }
+
+    async fn accept(
+        &self,
+        member: &Member,
+        id: SourceId,
+        pinned: Pinned,
+        accept: Accept,
+    ) -> Result<Accepted> {
         let permit = may_manage(member, OrgRole::Admin)?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         let source = tx.find_source(id).await?.ok_or(SourceError::NotFound)?;
         may_reach(member, &source.reach)?;
         let mut done = Accepted::default();
         let mut put = Vec::new();
-        for tool in tx.list_source_tools(id).await? {
+        let kept = match pinned {
+            Pinned::Tools => tx.list_source_tools(id).await?,
+            Pinned::Prompts => tx.list_source_prompts(id).await?,
+        };
+        for tool in kept {
             let seen = match &accept {
                 Accept::All => Some(&tool.hash),
                 Accept::Tools(tools) => {
@@ -109,7 +129,10 @@ impl Sources {
                 _ => {}
             }
         }
-        tx.put_source_tools(id, &put).await?;
+        match pinned {
+            Pinned::Tools => tx.put_source_tools(id, &put).await?,
+            Pinned::Prompts => tx.put_source_prompts(id, &put).await?,
+        }
         self.commit(tx, Change::Source(source.tenant, id)).await?;
         Ok(done)
     }
@@ -159,7 +182,7 @@ impl Sources {
     }
 
     /// Looks at a source over its link, or afresh where what was found out about it is old.
-    async fn look(&self, source: &Source) -> Result<CatalogueChange> {
+    pub(super) async fn look(&self, source: &Source) -> Result<CatalogueChange> {
         let now = self.0.clock.now();
         let half_old = |verdict: &EraVerdict| now.since(verdict.at) > EraVerdict::LIFETIME / 2;
         // A process is not started a second time only to ask which era it is of.
@@ -173,7 +196,10 @@ impl Sources {
         let target = self.read_target(source).await?;
         let link = self.0.upstreams.link(&target);
         match link.list(ListKind::Tools).await {
-            Ok(listing) => self.keep(source, &listing.items, link.verdict()).await,
+            Ok(listing) => {
+                let beside = link.beside().await;
+                self.keep(source, &listing.items, &beside, link.verdict()).await
+            }
             Err(error) => {
                 self.keep_health(source.tenant, source.id, failing(error.to_string(), self.0.clock.now()))
                     .await?;
@@ -188,7 +214,7 @@ impl Sources {
         target.verdict = None;
         let report = self.probe(&target).await?;
         if report.passed() {
-            let change = self.keep(source, &report.tools, report.verdict.clone()).await;
+            let change = self.keep(source, &report.tools, &report.beside, report.verdict.clone()).await;
             return Ok((report, change));
         }
         self.keep_health(source.tenant, source.id, health(&report, self.0.clock.now())).await?;
@@ -213,7 +239,8 @@ impl Sources {
     async fn keep(
         &self,
         asked: &Source,
-        listed: &[Box<serde_json::value::RawValue>],
+        listed: &[Box<RawValue>],
+        beside: &Beside,
         verdict: Option<EraVerdict>,
     ) -> Result<CatalogueChange> {
         let now = self.0.clock.now();
@@ -225,9 +252,12 @@ impl Sources {
         }
         let known = tx.list_source_tools(source.id).await?;
         let first_look = source.verdict.is_none() && known.is_empty();
-        let look = catalogue::compare(source.id, &known, listed, first_look, now, &self.0.settings);
+        let look =
+            catalogue::compare(Pinned::Tools, source.id, &known, listed, first_look, now, &self.0.settings);
         tx.put_source_tools(source.id, &look.put).await?;
         tx.remove_source_tools(source.id, &look.forget).await?;
+        let mut found = look.change;
+        found.beside = beside::keep(&mut tx, source.id, beside, now, &self.0.settings).await?;
         let health = Health { state: HealthState::Healthy, detail: String::new(), at: Some(now) };
         tx.set_source_health(source.id, &health).await?;
         if verdict.is_some() {
@@ -235,13 +265,13 @@ impl Sources {
         }
         let same_era =
             verdict.as_ref().map(|verdict| verdict.era) == source.verdict.as_ref().map(|old| old.era);
-        let change = if look.change.is_empty() && same_era {
+        let change = if found.is_empty() && same_era {
             Change::SourceHealth(source.tenant, source.id)
         } else {
             Change::Source(source.tenant, source.id)
         };
         self.commit(tx, change).await?;
-        Ok(look.change)
+        Ok(found)
     }
 
     pub(super) async fn keep_health(&self, tenant: TenantId, id: SourceId, health: Health) -> Result<()> {

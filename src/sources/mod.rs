@@ -9,6 +9,7 @@
 //!
 //! A new kind of source is a variant of `model::Reach`, checked in `check.rs`.
 
+mod beside;
 mod catalogue;
 mod check;
 mod credential;
@@ -17,6 +18,7 @@ mod diff;
 mod edit;
 mod error;
 mod link;
+mod listen;
 mod look;
 mod trail;
 mod view;
@@ -29,9 +31,13 @@ use crate::{
     audit::Audit,
     changes::{Change, Changes},
     clock::Clock,
-    model::{Member, OrgRole, Reach, Source, SourceId, SourceName, SourceTool, ToolState},
+    mcp::Raw,
+    model::{
+        Member, OrgRole, Reach, ResourceKind, Source, SourceId, SourceName, SourceResource, SourceTool,
+        ToolState,
+    },
     policy::{self, ManagePermit},
-    sources::link::Targets,
+    sources::{link::Targets, listen::Listeners},
     store::{Store, StoreError, Tx},
     upstream::Upstreams,
     vault::Vault,
@@ -39,9 +45,10 @@ use crate::{
 
 pub use diff::{PartDiff, ToolDiff, ToolPart, indented, visible};
 pub use error::SourceError;
+pub use listen::Listening;
 pub use view::{
     Accept, Accepted, Added, CatalogueChange, Detected, Impact, NewSource, RefusedTool, Removed,
-    SourceChange, SourceDetail, SourceSummary, ToolCounts, ToolView,
+    ResourceView, SourceChange, SourceDetail, SourceSummary, ToolCounts, ToolView,
 };
 
 pub(crate) use definition::{Definition, text};
@@ -52,8 +59,10 @@ type Result<T, E = SourceError> = std::result::Result<T, E>;
 /// The bounds of sources.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
-    /// How many tools of one source are kept.
+    /// How many tools, and how many prompts, of one source are kept.
     pub tools_max: usize,
+    /// How many resources, and how many resource templates, of one source are kept.
+    pub resources_max: usize,
     /// The largest definition of a tool that is kept, in bytes.
     pub definition_bytes_max: usize,
     /// How large all definitions of one source may be together, in bytes.
@@ -68,6 +77,7 @@ impl Default for SourceSettings {
     fn default() -> Self {
         Self {
             tools_max: 1000,
+            resources_max: 4000,
             definition_bytes_max: 128 * 1024,
             catalogue_bytes_max: 8 * 1024 * 1024,
             check_every: Duration::from_secs(10 * 60),
@@ -89,6 +99,7 @@ struct Inner {
     settings: SourceSettings,
     changes: Changes,
     targets: Arc<Targets>,
+    listeners: Arc<Listeners>,
     /// Bounds the probes people ask for.
     probes: Semaphore,
 }
@@ -117,6 +128,7 @@ impl Sources {
             settings,
             changes,
             targets,
+            listeners: Arc::default(),
         }))
     }
 
@@ -128,9 +140,16 @@ impl Sources {
         for (source, _, state) in tx.list_tool_states().await? {
             counts.entry(source).or_default().count(state);
         }
+        let mut prompts: HashMap<SourceId, ToolCounts> = HashMap::new();
+        for (source, _, state) in tx.list_prompt_states().await? {
+            prompts.entry(source).or_default().count(state);
+        }
         let sources = tx.list_sources().await?.into_iter();
-        let summary =
-            |source: Source| SourceSummary { tools: counts.remove(&source.id).unwrap_or_default(), source };
+        let summary = |source: Source| SourceSummary {
+            tools: counts.remove(&source.id).unwrap_or_default(),
+            prompts: prompts.remove(&source.id).unwrap_or_default(),
+            source,
+        };
         Ok(sources.map(summary).collect())
     }
 
@@ -153,9 +172,20 @@ impl Sources {
         let Some(source) = tx.find_source(id).await? else { return Ok(None) };
         let tools = tx.list_source_tools(id).await?;
         let presets = impact(&mut tx, id, &tools).await?;
+        let prompts = tx.list_source_prompts(id).await?;
+        let (resources, templates): (Vec<_>, Vec<_>) = tx
+            .list_source_resources(id)
+            .await?
+            .into_iter()
+            .partition(|resource| resource.kind == ResourceKind::Resource);
+        let instructions = tx.source_offer(id).await?.map(|offer| visible(&offer.instructions));
         Ok(Some(SourceDetail {
             counts: count(&tools),
             tools: tools.into_iter().map(view).collect(),
+            prompts: prompts.into_iter().map(view).collect(),
+            resources: resources.iter().map(resource_view).collect(),
+            templates: templates.iter().map(resource_view).collect(),
+            instructions: instructions.unwrap_or_default(),
             link: self.0.upstreams.status(id),
             source,
             presets,
@@ -256,6 +286,22 @@ fn view(tool: SourceTool) -> ToolView {
         seen_at: tool.seen_at,
         name: tool.name,
         hash: tool.hash,
+    }
+}
+
+/// Returns what is shown of a resource or resource template.
+pub(crate) fn resource_view(resource: &SourceResource) -> ResourceView {
+    let definition = Raw::of(&resource.definition);
+    let member = |name| {
+        let text = definition.member(name).and_then(Raw::as_str).unwrap_or_default();
+        visible(&text)
+    };
+    let title = member("title");
+    ResourceView {
+        uri: resource.uri.clone(),
+        title: if title.is_empty() { member("name") } else { title },
+        description: member("description"),
+        mime_type: member("mimeType"),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct SourceSummary {
     pub source: Source,
     /// How many tools it has.
     pub tools: ToolCounts,
+    /// How many prompts it has.
+    pub prompts: ToolCounts,
 }
 
 /// How many tools of a source are in which state.
@@ -62,6 +64,14 @@ pub struct SourceDetail {
     pub tools: Vec<ToolView>,
     /// How many there are.
     pub counts: ToolCounts,
+    /// Its prompts, by name.
+    pub prompts: Vec<ToolView>,
+    /// Its resources, by URI.
+    pub resources: Vec<ResourceView>,
+    /// Its resource templates, by template.
+    pub templates: Vec<ResourceView>,
+    /// Its instructions for models, as data; empty if it has none. Callers are not told them.
+    pub instructions: String,
     /// The live link, with the last lines a process wrote on standard error; `None` if nothing has
     /// called it yet.
     pub link: Option<LinkStatus>,
@@ -88,6 +98,20 @@ pub struct ToolView {
     pub diff: Option<ToolDiff>,
     /// When the source last listed it.
     pub seen_at: Ms,
+}
+
+/// A resource or resource template on a source's page. Every text in it was written by the source:
+/// data, never markup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceView {
+    /// Its URI, or its template.
+    pub uri: String,
+    /// What people call it: its title, else its name; empty if it has neither.
+    pub title: String,
+    /// Its description; empty if it has none.
+    pub description: String,
+    /// The kind of its contents; empty if the source does not say.
+    pub mime_type: String,
 }
 
 /// What a preset takes from a source, and would lose with it.
@@ -174,6 +198,9 @@ pub struct CatalogueChange {
     pub restored: Vec<String>,
     /// Tools left out, and why.
     pub refused: Vec<RefusedTool>,
+    /// Whether what the source offers beside tools is another than before: resources, resource
+    /// templates, prompts, or what it says of itself.
+    pub beside: bool,
 }
 
 impl CatalogueChange {
@@ -184,6 +211,7 @@ impl CatalogueChange {
             && self.changed.is_empty()
             && self.gone.is_empty()
             && self.restored.is_empty()
+            && !self.beside
     }
 }
 

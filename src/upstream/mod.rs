@@ -6,6 +6,7 @@
 //!
 //! A new transport is a file beside `http.rs` and an arm in `link.rs`.
 
+mod beside;
 mod breaker;
 mod call;
 mod era;
@@ -37,6 +38,7 @@ use crate::{
     model::{Credential, EraSetting, EraVerdict, Reach, SourceId},
 };
 
+pub use beside::Beside;
 pub use call::{Answer, Call, Event, EventStream, Partition, QuestionId, Reply, ReplyBody};
 pub use error::UpstreamError;
 pub use link::Link;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::{Link, UpstreamError};
+use super::{Beside, Link, UpstreamError};
 use crate::{
     egress::Egress,
     mcp::ListKind,
@@ -25,6 +25,8 @@ pub struct ProbeReport {
     pub needs_credential: Option<String>,
     /// The tools, each byte for byte as the source sent it.
     pub tools: Vec<Box<RawValue>>,
+    /// What else the source offers; nothing unless every step worked.
+    pub beside: Beside,
 }
 
 impl ProbeReport {
@@ -97,6 +99,9 @@ pub(super) async fn run(egress: &Egress, reach: &Reach, link: &Link) -> ProbeRep
         })
         .await;
     report.tools = listing.map(|listing| listing.items).unwrap_or_default();
+    if report.passed() {
+        report.beside = link.beside().await;
+    }
     report
 }
 

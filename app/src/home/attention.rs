@@ -36,7 +36,7 @@ pub(super) fn items(
     let mut items: Vec<Item> = quota(usage, now).into_iter().collect();
     items.extend(sources.iter().filter_map(failing));
     items.extend(presets.iter().filter_map(collisions));
-    items.extend(sources.iter().filter_map(held));
+    items.extend(sources.iter().flat_map(held));
     items.extend(keys.iter().filter_map(|key| ending(key, now)));
     items
 }
@@ -68,17 +68,17 @@ fn failing(summary: &SourceSummary) -> Option<Item> {
     })
 }
 
-fn held(summary: &SourceSummary) -> Option<Item> {
-    let held = summary.tools.held();
-    let name = &summary.source.name;
-    (held > 0).then(|| Item {
+fn held(summary: &SourceSummary) -> impl Iterator<Item = Item> + use<> {
+    let (name, id) = (summary.source.name.clone(), summary.source.id);
+    let kinds = [("tool", summary.tools.held()), ("prompt", summary.prompts.held())];
+    kinds.into_iter().filter(|(_, held)| *held > 0).map(move |(kind, held)| Item {
         tone: Tone::Held,
         sentence: match held {
-            1 => format!("One tool of {name} waits for you."),
-            _ => format!("{held} tools of {name} wait for you."),
+            1 => format!("One {kind} of {name} waits for you."),
+            _ => format!("{held} {kind}s of {name} wait for you."),
         },
         why: "They are new or not what you accepted, so agents do not see them.".to_owned(),
-        path: format!("/sources/{}/tools", summary.source.id),
+        path: format!("/sources/{id}/{kind}s"),
         button: "Review",
     })
 }

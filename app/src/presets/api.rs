@@ -51,6 +51,8 @@ pub async fn create_preset(
     access: String,
     #[server(default)] sources: Vec<SourceField>,
     #[server(default)] tools: Vec<ToolField>,
+    #[server(default)] resources: Vec<String>,
+    #[server(default)] prompts: Vec<String>,
 ) -> Result<(), ServerFnError> {
     let (title, slug) = (title.trim().to_owned(), slug.trim().to_lowercase());
     let form = Form::new(FORM_NEW)
@@ -58,7 +60,10 @@ pub async fn create_preset(
         .keep("slug", &slug)
         .keep("access", &access)
         .keep("description", &description);
-    form.answer("/presets/new", create(title, &slug, description, &access, Typed { sources, tools }).await)
+    form.answer(
+        "/presets/new",
+        create(title, &slug, description, &access, Typed { sources, tools, resources, prompts }).await,
+    )
 }
 
 async fn create(
@@ -69,7 +74,7 @@ async fn create(
     typed: Typed,
 ) -> Result<Onward, Mistake> {
     let member = session::member().await?;
-    let mut selections = selections(&typed.sources, &typed.tools).ok_or(Trouble::NotFound)?;
+    let mut selections = selections(&typed.sources, &typed.tools, typed.ticked()).ok_or(Trouble::NotFound)?;
     typed::keep(member.user, None, typed, console().now());
     let slug = Slug::parse(slug).map_err(|error| Mistake::field("slug", error))?;
     let (visibility, anonymous) = read_access(access)?;
@@ -97,24 +102,28 @@ pub async fn choose_tools(
     version: i64,
     #[server(default)] sources: Vec<SourceField>,
     #[server(default)] tools: Vec<ToolField>,
+    #[server(default)] resources: Vec<String>,
+    #[server(default)] prompts: Vec<String>,
     #[server(default)] rename: String,
 ) -> Result<(), ServerFnError> {
     let back = format!("/presets/{id}");
-    Form::new(FORM_TOOLS).answer(&back, choose(&id, version, Typed { sources, tools }, rename == "on").await)
+    Form::new(FORM_TOOLS).answer(
+        &back,
+        choose(&id, version, Typed { sources, tools, resources, prompts }, rename == "on").await,
+    )
 }
 
 async fn choose(id: &str, version: i64, typed: Typed, rename: bool) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
-    let mut selections = selections(&typed.sources, &typed.tools).ok_or(Trouble::NotFound)?;
+    let mut selections = selections(&typed.sources, &typed.tools, typed.ticked()).ok_or(Trouble::NotFound)?;
     typed::keep(member.user, Some(id), typed, console().now());
     if rename {
         settle(&member, &mut selections).await?;
     }
     let preset = console().presets.set_selections(&member, id, selections, version).await.map_err(mistake)?;
     typed::forget(member.user, Some(id));
-    Ok(Onward::to(tools_path(preset.id))
-        .saying("Saved. Clients see the change with their next list of tools."))
+    Ok(Onward::to(tools_path(preset.id)).saying("Saved. Clients see the change with their next list."))
 }
 
 /// Gives colliding tools the names suggested for them, until nothing collides.

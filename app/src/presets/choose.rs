@@ -1,11 +1,12 @@
 //! Choosing tools: every source of the owner with its tools, each with a box to tick.
 
 use doorward::{
-    model::{HealthState, ToolState},
+    model::{HealthState, Take, ToolState},
     presets::{EditorSource, EditorTool},
 };
 use leptos::prelude::*;
 
+use super::beside;
 use crate::{
     island::FilterBox,
     ui::{Badge, Icon, Tone, count},
@@ -34,6 +35,7 @@ pub(super) fn Chooser(
                 for tool in &mut source.tools {
                     tool.enabled = tool.state == ToolState::Accepted;
                 }
+                (source.takes_resources, source.takes_prompts) = (Take::All, Take::All);
             }
             let first = next;
             next += source.tools.len();
@@ -42,14 +44,17 @@ pub(super) fn Chooser(
         .collect_view();
     view! {
         <div class="grid grid-cols-1 gap-4">
-            <FilterBox label="Find a tool".to_owned()/>
+            <FilterBox label="Find a tool, resource or prompt".to_owned()/>
             {blocks}
         </div>
     }
 }
 
 fn block(place: usize, source: EditorSource, first: usize, typed: bool) -> impl IntoView {
-    let EditorSource { source, selected, all, tools } = source;
+    let EditorSource { source, selected, all, tools, takes_resources, resources, takes_prompts, prompts } =
+        source;
+    let beside = beside::draw(place, &source.name, (takes_resources, resources), (takes_prompts, prompts));
+    let why = (!source.health.detail.is_empty()).then(|| source.health.detail.clone());
     let take = match (selected, all) {
         (false, _) => "none",
         (true, true) => "all",
@@ -97,7 +102,13 @@ fn block(place: usize, source: EditorSource, first: usize, typed: bool) -> impl 
                     {picks}
                 </fieldset>
             </header>
+            {why.map(|why| view! {
+                <p class="border-b border-line px-4 py-2 text-[13px] text-bad break-words">
+                    "It could not be used when it was last tried. What it offers stays listed; calls answer with the reason: " {why}
+                </p>
+            })}
             <ul class="divide-y divide-line">{rows}</ul>
+            {beside}
         </section>
     }
 }
@@ -107,7 +118,7 @@ fn row(place: usize, index: usize, tool: EditorTool, selected: bool) -> impl Int
     let state = match tool.state {
         ToolState::Accepted => None,
         ToolState::New => Some((Tone::Held, "new: held until you accept it")),
-        ToolState::Changed => Some((Tone::Held, "changed: the accepted form is published")),
+        ToolState::Changed => Some((Tone::Held, "changed: held until you accept it")),
         ToolState::Gone => Some((Tone::Off, "gone from the source")),
     };
     let flags: Vec<_> = tool.flags.iter().map(ToString::to_string).collect();

@@ -1,7 +1,7 @@
 //! From the fields of the form to what a preset takes. Pure.
 
 use doorward::{
-    model::{PresetTool, Selection, SourceId},
+    model::{PresetTool, Selection, SourceId, Take},
     presets::Collision,
 };
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,23 @@ use serde::{Deserialize, Serialize};
 pub struct SourceField {
     /// The source.
     pub id: String,
-    /// `none`, `some` or `all`.
+    /// `none`, `some` or `all` of its tools.
     pub take: String,
+    /// `none`, `some` or `all` of its resources; none if the form does not ask.
+    #[serde(default)]
+    pub resources: String,
+    /// `none`, `some` or `all` of its prompts; none if the form does not ask.
+    #[serde(default)]
+    pub prompts: String,
+}
+
+/// What the form says is ticked beside tools.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ticked<'a> {
+    /// Resources and templates, each as `<place of its source> <uri>`.
+    pub resources: &'a [String],
+    /// Prompts, each as `<place of its source> <name>`.
+    pub prompts: &'a [String],
 }
 
 /// What the form says of a tool.
@@ -37,14 +52,25 @@ pub struct ToolField {
 }
 
 /// Returns what the form asks for; `None` if a source's id cannot be read.
-pub(super) fn selections(sources: &[SourceField], tools: &[ToolField]) -> Option<Vec<Selection>> {
+pub(super) fn selections(
+    sources: &[SourceField],
+    tools: &[ToolField],
+    ticked: Ticked<'_>,
+) -> Option<Vec<Selection>> {
     let mut selections = Vec::new();
     for (place, field) in sources.iter().enumerate() {
-        if field.take != "all" && field.take != "some" {
+        let resources = take(&field.resources, place, ticked.resources);
+        let prompts = take(&field.prompts, place, ticked.prompts);
+        let takes_tools = matches!(field.take.as_str(), "all" | "some");
+        if !takes_tools && resources == Take::None && prompts == Take::None {
             continue;
         }
         let source: SourceId = field.id.parse().ok()?;
         let all = field.take == "all";
+        if !takes_tools {
+            selections.push(Selection { source, all: false, tools: Vec::new(), resources, prompts });
+            continue;
+        }
         let tools = tools
             .iter()
             .filter(|tool| tool.source == place)
@@ -57,9 +83,22 @@ pub(super) fn selections(sources: &[SourceField], tools: &[ToolField]) -> Option
             })
             .filter(|tool| says_something(tool, all))
             .collect();
-        selections.push(Selection { all, tools, ..Selection::all_tools(source) });
+        selections.push(Selection { source, all, tools, resources, prompts });
     }
     Some(selections)
+}
+
+/// Returns what is taken of one kind from the source at this place.
+pub(super) fn take(word: &str, place: usize, ticked: &[String]) -> Take {
+    let of_place = |line: &String| {
+        let (source, name) = line.split_once(' ')?;
+        (source.parse() == Ok(place)).then(|| name.to_owned())
+    };
+    match word {
+        "all" => Take::All,
+        "some" => Take::Only(ticked.iter().filter_map(of_place).collect()),
+        _ => Take::None,
+    }
 }
 
 pub(super) fn given(text: &str, default: &str) -> Option<String> {
@@ -103,7 +142,7 @@ mod tests {
     #[test]
     fn a_source_that_gives_everything_keeps_entries_only_for_what_differs() {
         let id = SourceId::new();
-        let sources = [SourceField { id: id.to_string(), take: "all".into() }];
+        let sources = [SourceField { id: id.to_string(), take: "all".into(), ..SourceField::default() }];
         let tools = [
             ToolField { name: "echo".into(), on: "on".into(), ..ToolField::default() },
             ToolField { name: "add".into(), ..ToolField::default() },
@@ -115,7 +154,7 @@ mod tests {
             },
         ];
 
-        let selections = selections(&sources, &tools).expect("the id is one");
+        let selections = selections(&sources, &tools, Ticked::default()).expect("the id is one");
 
         let names: Vec<_> = selections[0]
             .tools
@@ -128,8 +167,29 @@ mod tests {
 
     #[test]
     fn a_source_not_taken_is_not_selected() {
-        let sources = [SourceField { id: SourceId::new().to_string(), take: "none".into() }];
+        let id = SourceId::new().to_string();
+        let sources = [SourceField { id, take: "none".into(), ..SourceField::default() }];
 
-        assert_eq!(selections(&sources, &[]), Some(Vec::new()));
+        assert_eq!(selections(&sources, &[], Ticked::default()), Some(Vec::new()));
+    }
+
+    #[test]
+    fn resources_and_prompts_are_taken_without_tools_too() {
+        let ids = [SourceId::new(), SourceId::new()];
+        let field = |id: SourceId, resources: &str, prompts: &str| SourceField {
+            id: id.to_string(),
+            take: "none".into(),
+            resources: resources.into(),
+            prompts: prompts.into(),
+        };
+        let sources = [field(ids[0], "some", "none"), field(ids[1], "none", "all")];
+        let resources = ["0 file:///a b".to_owned(), "1 file:///c".to_owned(), "x".to_owned()];
+
+        let ticked = Ticked { resources: &resources, prompts: &[] };
+        let selections = selections(&sources, &[], ticked).expect("the ids are some");
+
+        assert_eq!(selections[0].resources, Take::Only(vec!["file:///a b".to_owned()]));
+        assert_eq!((&selections[0].prompts, selections[0].all), (&Take::None, false));
+        assert_eq!((&selections[1].resources, &selections[1].prompts), (&Take::None, &Take::All));
     }
 }

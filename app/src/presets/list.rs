@@ -84,6 +84,12 @@ fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
     let title = preset.title.clone();
     let slug = (preset.slug.as_str() != title).then(|| preset.slug.to_string());
     let held = (item.held > 0).then(|| view! { <Badge tone=Tone::Held word=format!("{} held", item.held)/> });
+    let beside: Vec<String> = [(item.resources, "resources"), (item.prompts, "prompts")]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, kind)| format!("{number} {kind}"))
+        .collect();
+    let beside = (!beside.is_empty()).then(|| beside.join(", "));
     view! {
         <tr>
             <td>
@@ -95,7 +101,10 @@ fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
                 <Badge tone word/>
                 <p class="text-xs text-muted">{who}</p>
             </td>
-            <td class="number">{item.tools} " " {held}</td>
+            <td class="number">
+                {item.tools} " " {held}
+                {beside.map(|words| view! { <p class="text-xs text-muted">{words}</p> })}
+            </td>
             <td class="hidden sm:table-cell">{sources.join(", ")}</td>
         </tr>
     }

@@ -3,6 +3,7 @@
 //! A preset has three tabs: its tools, the lines that connect a client, and its settings.
 
 mod api;
+mod beside;
 mod choose;
 mod connect;
 mod draft;

@@ -34,7 +34,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let typed = if form.is_refused() { typed::find(visit.member.user, Some(preset.id), now()) } else { None };
     if let Some(typed) = &typed {
         typed.show(&mut sources);
-        let wanted = selections(&typed.sources, &typed.tools).unwrap_or_default();
+        let wanted = selections(&typed.sources, &typed.tools, typed.ticked()).unwrap_or_default();
         collisions = console().presets.preview(&visit.member, None, &wanted).await?.collisions;
     }
     let (tone, word) = status(preset.status);

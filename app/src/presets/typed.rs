@@ -10,7 +10,7 @@ use doorward::{
     presets::EditorSource,
 };
 
-use super::draft::{SourceField, ToolField, given};
+use super::draft::{SourceField, Ticked, ToolField, given, take};
 use crate::kept::Kept;
 
 /// Everybody's choices: 8 MiB, for an hour each.
@@ -23,6 +23,10 @@ pub(super) struct Typed {
     pub sources: Vec<SourceField>,
     /// What was said of their tools.
     pub tools: Vec<ToolField>,
+    /// The resources and templates ticked, each as `<place of its source> <uri>`.
+    pub resources: Vec<String>,
+    /// The prompts ticked, each as `<place of its source> <name>`.
+    pub prompts: Vec<String>,
 }
 
 impl Typed {
@@ -31,7 +35,15 @@ impl Typed {
         let tool = |tool: &ToolField| {
             size_of::<ToolField>() + tool.name.len() + tool.shown_as.len() + tool.description.len()
         };
-        self.sources.len() * size_of::<SourceField>() + self.tools.iter().map(tool).sum::<usize>()
+        let ticked = self.resources.iter().chain(&self.prompts).map(|line| size_of::<String>() + line.len());
+        self.sources.len() * size_of::<SourceField>()
+            + self.tools.iter().map(tool).sum::<usize>()
+            + ticked.sum::<usize>()
+    }
+
+    /// Returns what is ticked beside tools.
+    pub(super) fn ticked(&self) -> Ticked<'_> {
+        Ticked { resources: &self.resources, prompts: &self.prompts }
     }
 
     /// Shows in the editor what was typed in place of what is saved. What came to a source since then
@@ -44,6 +56,14 @@ impl Typed {
             };
             source.selected = field.take == "all" || field.take == "some";
             source.all = field.take == "all";
+            source.takes_resources = take(&field.resources, place, &self.resources);
+            source.takes_prompts = take(&field.prompts, place, &self.prompts);
+            for resource in &mut source.resources {
+                resource.taken = source.takes_resources.takes(&resource.shown.uri);
+            }
+            for prompt in &mut source.prompts {
+                prompt.taken = source.takes_prompts.takes(&prompt.name);
+            }
             for typed in self.tools.iter().filter(|tool| tool.source == place) {
                 let Some(tool) = source.tools.iter_mut().find(|tool| tool.name == typed.name) else {
                     continue;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use doorward::{
     model::{Credential, EraSetting, Reach, SourceId, SourceName, ToolHash},
     secret::Secret,
-    sources::{Accept, NewSource, SourceChange, SourceError},
+    sources::{Accept, Accepted, NewSource, SourceChange, SourceError},
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 use url::Url;
@@ -32,6 +32,7 @@ pub(super) const EDIT_PROCESS: &str = <EditProcessSource as ServerFn>::PATH;
 pub(super) const ENABLE: &str = <EnableSource as ServerFn>::PATH;
 pub(super) const TEST: &str = <TestSource as ServerFn>::PATH;
 pub(super) const ACCEPT: &str = <AcceptTools as ServerFn>::PATH;
+pub(super) const ACCEPT_PROMPTS: &str = <AcceptPrompts as ServerFn>::PATH;
 pub(super) const REMOVE: &str = <RemoveSource as ServerFn>::PATH;
 
 pub(super) const LOOK_FORM: &str = "look";
@@ -243,25 +244,46 @@ pub async fn accept_tools(id: String, #[server(default)] tools: Vec<String>) -> 
     let path = format!("/sources/{id}/tools");
     let outcome = async {
         let member = session::member().await?;
-        let shown = tools
-            .iter()
-            .filter_map(|tool| tool.split_once(' '))
-            .map(|(hash, name)| (name.to_owned(), ToolHash(hash.to_owned())))
-            .collect();
-        let accept = Accept::Tools(shown);
-        let done = console().sources.accept_tools(&member, source_id(&id)?, accept).await.map_err(mistake)?;
-        let onward = Onward::to(path.clone());
-        Ok(match (done.accepted.as_slice(), done.changed_since.as_slice()) {
-            (_, [_, ..]) => onward.warning(format!(
-                "{} changed again since this page was drawn and stayed held. Look again.",
-                done.changed_since.join(", ")
-            )),
-            ([], []) => onward.warning("There was nothing to accept."),
-            ([one], []) => onward.saying(format!("{one} is accepted.")),
-            (many, []) => onward.saying(format!("{} tools are accepted.", many.len())),
-        })
+        let done = console().sources.accept_tools(&member, source_id(&id)?, shown(&tools)).await;
+        Ok(accepted(&path, "tools", &done.map_err(mistake)?))
     };
     Form::new("accept-tools").answer(&path, outcome.await)
+}
+
+/// Accepts held prompts, each as it was shown: `<hash> <name>`.
+#[server(prefix = "/do", endpoint = "sources/accept-prompts")]
+pub async fn accept_prompts(
+    id: String,
+    #[server(default)] prompts: Vec<String>,
+) -> Result<(), ServerFnError> {
+    let path = format!("/sources/{id}/prompts");
+    let outcome = async {
+        let member = session::member().await?;
+        let done = console().sources.accept_prompts(&member, source_id(&id)?, shown(&prompts)).await;
+        Ok(accepted(&path, "prompts", &done.map_err(mistake)?))
+    };
+    Form::new("accept-prompts").answer(&path, outcome.await)
+}
+
+fn shown(lines: &[String]) -> Accept {
+    let one = |line: &String| {
+        let (hash, name) = line.split_once(' ')?;
+        Some((name.to_owned(), ToolHash(hash.to_owned())))
+    };
+    Accept::Tools(lines.iter().filter_map(one).collect())
+}
+
+fn accepted(path: &str, what: &str, done: &Accepted) -> Onward {
+    let onward = Onward::to(path);
+    match (done.accepted.as_slice(), done.changed_since.as_slice()) {
+        (_, [_, ..]) => onward.warning(format!(
+            "{} changed again since this page was drawn and stayed held. Look again.",
+            done.changed_since.join(", ")
+        )),
+        ([], []) => onward.warning("There was nothing to accept."),
+        ([one], []) => onward.saying(format!("{one} is accepted.")),
+        (many, []) => onward.saying(format!("{} {what} are accepted.", many.len())),
+    }
 }
 
 /// Deletes a source after its name was typed.

@@ -2,8 +2,8 @@
 
 use doorward::{
     clock::Ms,
-    model::{EraSetting, Reach, Source, SourceKind},
-    sources::{Impact, SourceDetail},
+    model::{EraSetting, Reach, Source, SourceKind, ToolState},
+    sources::{Impact, SourceDetail, ToolView},
     upstream::{LinkState, LinkStatus},
 };
 use leptos::prelude::*;
@@ -15,7 +15,7 @@ use super::{
     credential::CredentialChoice,
     new::{ProcessFields, ProcessFirst},
     report::TestReport,
-    tools,
+    resources, tools,
     view::{auth_words, era_words, health_badge, held_badge, kind_words},
 };
 use crate::{
@@ -38,6 +38,18 @@ pub(crate) fn overview_page() -> AnyView {
 pub(crate) fn tools_page() -> AnyView {
     let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
     tab("/tools", move |_, detail| tools::draw(detail, &wanted).into_any())
+}
+
+/// Draws the prompts with what is held.
+pub(crate) fn prompts_page() -> AnyView {
+    let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
+    tab("/prompts", move |_, detail| tools::draw_prompts(detail, &wanted).into_any())
+}
+
+/// Draws the resources and resource templates.
+pub(crate) fn resources_page() -> AnyView {
+    let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
+    tab("/resources", move |_, detail| resources::draw(detail, &wanted).into_any())
 }
 
 /// Draws the form to edit it.
@@ -73,9 +85,13 @@ fn page_of(
     let Source { id, name, reach, enabled, .. } = detail.source.clone();
     let path = |part: &str| format!("/sources/{id}{part}");
     let held = detail.counts.held();
+    let is_held = |prompt: &&ToolView| matches!(prompt.state, ToolState::New | ToolState::Changed);
+    let held_prompts = detail.prompts.iter().filter(is_held).count();
     let mut tabs = vec![
         Tab::new(path(""), "Overview"),
         Tab::new(path("/tools"), "Tools").counting(detail.tools.len()),
+        Tab::new(path("/resources"), "Resources").counting(detail.resources.len() + detail.templates.len()),
+        Tab::new(path("/prompts"), "Prompts").counting(detail.prompts.len()),
         Tab::new(path("/edit"), "Edit"),
     ];
     if reach.kind() == SourceKind::McpStdio {
@@ -83,7 +99,7 @@ fn page_of(
     }
     tabs.push(Tab::new(path("/delete"), "Delete"));
     let lead = view! {
-        <span class="flex flex-wrap items-center gap-1.5">{health_badge(&detail.source)} {held_badge(detail.counts)}</span>
+        <span class="flex flex-wrap items-center gap-1.5">{health_badge(&detail.source)} {held_badge(held + held_prompts)}</span>
     };
     let other = (!enabled).to_string();
     let actions = view! {
@@ -108,16 +124,31 @@ fn page_of(
             </Notice>
         }
     });
+    let prompts_path = path("/prompts");
+    let waiting_prompts = (held_prompts > 0 && part != "/prompts").then(|| {
+        view! {
+            <Notice tone=Tone::Held>
+                <p>
+                    {match held_prompts {
+                        1 => "One prompt is new or has changed and is held until you look. ".to_owned(),
+                        _ => format!("{held_prompts} prompts are new or have changed and are held until you look. "),
+                    }}
+                    <a href=prompts_path>"Look at them"</a>
+                </p>
+            </Notice>
+        }
+    });
     let body = view! {
         <Tabs label="Parts of this data source" tabs=tabs open=path(part)/>
         {waiting}
+        {waiting_prompts}
         {draw(visit, detail)}
     };
     Page::new(name.to_string(), body).lead(lead).above("/sources", "Data sources").actions(actions)
 }
 
 fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
-    let SourceDetail { source, counts, presets, .. } = detail;
+    let SourceDetail { source, counts, presets, instructions, .. } = detail;
     let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
     let failing = source.health.detail.clone();
     let place = match &source.reach {
@@ -177,6 +208,11 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                     <Fact term="Added"><Ago at=source.created_at/></Fact>
                 </Facts>
             </Panel>
+            {(!instructions.is_empty()).then(|| view! {
+                <Panel title="What it says to models" lead="Its own instructions, as it sent them. Callers of your presets are not told them.">
+                    <p class="max-w-3xl whitespace-pre-wrap break-words">{instructions}</p>
+                </Panel>
+            })}
             <Panel title="Used by" lead="The presets that publish tools of this source.">
                 {used_by(presets)}
             </Panel>
@@ -187,7 +223,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
 fn era_note(setting: EraSetting) -> Option<&'static str> {
     match setting {
         EraSetting::Auto => None,
-        EraSetting::Modern | EraSetting::Legacy => Some(" (set by hand)"),
+        EraSetting::Modern | EraSetting::Legacy | EraSetting::Sse => Some(" (set by hand)"),
     }
 }
 
@@ -239,6 +275,7 @@ fn edit(form: Form, source: Source) -> AnyView {
                 Pick::new("auto", "Found out, and looked at again every day"),
                 Pick::new("modern", "2026-07-28 and later, always"),
                 Pick::new("legacy", "2025-11-25 and earlier, always"),
+                Pick::new("sse", "2024-11-05 over HTTP with server-sent events, always"),
             ];
             view! {
                 <form class="grid max-w-3xl gap-5" method="post" action=EDIT_HTTP>

@@ -51,7 +51,7 @@ fn draw(sources: Vec<SourceSummary>) -> AnyView {
 }
 
 fn row(summary: SourceSummary) -> impl IntoView {
-    let SourceSummary { source, tools } = summary;
+    let SourceSummary { source, tools, prompts } = summary;
     let why = source.health.detail.clone();
     let shows_why = source.enabled && !why.is_empty();
     view! {
@@ -61,7 +61,7 @@ fn row(summary: SourceSummary) -> impl IntoView {
                 <p class="truncate text-[13px] text-muted" title=place(&source.reach)>{place(&source.reach)}</p>
             </td>
             <td class="max-w-72">
-                <span class="flex flex-wrap gap-1.5">{health_badge(&source)} {held_badge(tools)}</span>
+                <span class="flex flex-wrap gap-1.5">{health_badge(&source)} {held_badge(tools.held() + prompts.held())}</span>
                 {shows_why.then(|| view! { <p class="mt-1 line-clamp-2 text-[13px] text-muted" title=why.clone()>{prose(&why)}</p> })}
             </td>
             <td class="number hidden sm:table-cell">{tools.accepted + tools.held()}</td>

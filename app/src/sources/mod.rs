@@ -8,9 +8,12 @@ mod draft;
 mod list;
 mod new;
 mod report;
+mod resources;
 mod tools;
 mod view;
 
-pub(crate) use detail::{delete_page, edit_page, overview_page, process_page, tools_page};
+pub(crate) use detail::{
+    delete_page, edit_page, overview_page, process_page, prompts_page, resources_page, tools_page,
+};
 pub(crate) use list::page as list_page;
 pub(crate) use new::page as new_page;

@@ -1,4 +1,5 @@
-//! A source's tools: what is held and why, then everything there is.
+//! A source's tools, and its prompts in the same way: what is held and why, then everything there
+//! is.
 //!
 //! All texts of a tool were written by the source. They are shown as text, never as markup.
 
@@ -8,30 +9,75 @@ use doorward::{
 };
 use leptos::prelude::*;
 
-use super::{api::ACCEPT, view::tool_badge};
+use super::{
+    api::{ACCEPT, ACCEPT_PROMPTS},
+    view::tool_badge,
+};
 use crate::ui::{Ago, Empty, Icon, Panel, PostButton};
 
-/// Draws the tab.
+/// The two kinds of thing drawn here.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// What they are called, and the last part of the tab's path.
+    plural: &'static str,
+    /// Where accepting is posted to.
+    accept: &'static str,
+    /// The name of the field with what is accepted.
+    field: &'static str,
+    /// Said when there are none.
+    none: (&'static str, &'static str),
+}
+
+const TOOLS: Kind = Kind {
+    plural: "tools",
+    accept: ACCEPT,
+    field: "tools[]",
+    none: (
+        "No tools are known yet",
+        "They are read when the source is tested for the first time with success.",
+    ),
+};
+
+const PROMPTS: Kind = Kind {
+    plural: "prompts",
+    accept: ACCEPT_PROMPTS,
+    field: "prompts[]",
+    none: (
+        "It lists no prompts",
+        "Prompts are texts a source writes for people to pick. What it lists later is held here until you look.",
+    ),
+};
+
+/// Draws the tab of tools.
 pub(super) fn draw(detail: SourceDetail, wanted: &str) -> impl IntoView + use<> {
-    let id = detail.source.id;
+    draw_kind(TOOLS, detail.source.id, detail.tools, wanted)
+}
+
+/// Draws the tab of prompts.
+pub(super) fn draw_prompts(detail: SourceDetail, wanted: &str) -> impl IntoView + use<> {
+    draw_kind(PROMPTS, detail.source.id, detail.prompts, wanted)
+}
+
+fn draw_kind(kind: Kind, id: SourceId, tools: Vec<ToolView>, wanted: &str) -> impl IntoView + use<> {
     let (held, rest): (Vec<_>, Vec<_>) =
-        detail.tools.into_iter().partition(|tool| matches!(tool.state, ToolState::New | ToolState::Changed));
+        tools.into_iter().partition(|tool| matches!(tool.state, ToolState::New | ToolState::Changed));
     let total = rest.len();
     let shown: Vec<_> = rest.into_iter().filter(|tool| matches(tool, wanted)).collect();
     let nothing_at_all = held.is_empty() && total == 0;
+    let (title, text) = kind.none;
     view! {
         <div class="grid gap-6">
-            {(!held.is_empty()).then(|| waiting(id, held))}
+            {(!held.is_empty()).then(|| waiting(kind, id, held))}
             {if nothing_at_all {
                 view! {
                     <Empty
                         icon=Icon::Wrench
-                        title="No tools are known yet"
-                        text="They are read when the source is tested for the first time with success."
+                        title=title
+                        text=text
                     />
                 }.into_any()
             } else {
-                catalogue(id, shown, total, wanted).into_any()
+                catalogue(kind, id, shown, total, wanted).into_any()
             }}
         </div>
     }
@@ -43,18 +89,18 @@ fn matches(tool: &ToolView, wanted: &str) -> bool {
 }
 
 /// What waits for the owner, with the difference.
-fn waiting(id: SourceId, held: Vec<ToolView>) -> impl IntoView {
+fn waiting(kind: Kind, id: SourceId, held: Vec<ToolView>) -> impl IntoView {
     let all: Vec<_> = held.iter().map(shown_as).collect();
     let several = held.len() > 1;
     let everything = several.then(|| {
         let mut fields = vec![("id", id.to_string())];
-        fields.extend(all.into_iter().map(|tool| ("tools[]", tool)));
+        fields.extend(all.into_iter().map(|tool| (kind.field, tool)));
         view! {
-            <PostButton action=ACCEPT fields=fields class="button button-small">{Icon::Check.draw()} "Accept all shown"</PostButton>
+            <PostButton action=kind.accept fields=fields class="button button-small">{Icon::Check.draw()} "Accept all shown"</PostButton>
         }
         .into_any()
     });
-    let rows = held.into_iter().map(|tool| held_tool(id, tool)).collect_view();
+    let rows = held.into_iter().map(|tool| held_tool(kind, id, tool)).collect_view();
     view! {
         <Panel
             title="Held until you look"
@@ -66,9 +112,9 @@ fn waiting(id: SourceId, held: Vec<ToolView>) -> impl IntoView {
     }
 }
 
-fn held_tool(id: SourceId, tool: ToolView) -> impl IntoView {
+fn held_tool(kind: Kind, id: SourceId, tool: ToolView) -> impl IntoView {
     let accept = shown_as(&tool);
-    let fields = vec![("id", id.to_string()), ("tools[]", accept)];
+    let fields = vec![("id", id.to_string()), (kind.field, accept)];
     let label = format!("Accept {}", tool.name);
     let body = match tool.diff {
         Some(diff) => difference(diff).into_any(),
@@ -85,7 +131,7 @@ fn held_tool(id: SourceId, tool: ToolView) -> impl IntoView {
                     <code class="font-medium break-all">{tool.name}</code>
                     {tool_badge(tool.state)}
                 </div>
-                <PostButton action=ACCEPT fields=fields label=label>{Icon::Check.draw()} "Accept"</PostButton>
+                <PostButton action=kind.accept fields=fields label=label>{Icon::Check.draw()} "Accept"</PostButton>
             </div>
             {body}
         </li>
@@ -125,8 +171,15 @@ fn side(label: &'static str, text: Option<String>, class: &'static str) -> impl 
     }
 }
 
-fn catalogue(id: SourceId, tools: Vec<ToolView>, total: usize, wanted: &str) -> impl IntoView + use<> {
-    let action = format!("/sources/{id}/tools");
+fn catalogue(
+    kind: Kind,
+    id: SourceId,
+    tools: Vec<ToolView>,
+    total: usize,
+    wanted: &str,
+) -> impl IntoView + use<> {
+    let action = format!("/sources/{id}/{}", kind.plural);
+    let search = format!("Search the {}", kind.plural);
     let found = tools.len();
     let everything = action.clone();
     let wanted = wanted.to_owned();
@@ -140,8 +193,8 @@ fn catalogue(id: SourceId, tools: Vec<ToolView>, total: usize, wanted: &str) -> 
                     type="search"
                     name="q"
                     value=wanted
-                    placeholder="Search the tools"
-                    aria-label="Search the tools"
+                    placeholder=search.clone()
+                    aria-label=search
                 />
                 <button class="button" type="submit">{Icon::Search.draw()} "Search"</button>
                 {narrowed.then(|| view! {

@@ -2,7 +2,7 @@
 
 use doorward::{
     model::{Era, EraVerdict, HealthState, Reach, Source, SourceKind, SourceName, ToolState},
-    sources::{Detected, ToolCounts},
+    sources::Detected,
     upstream::{ProbeReport, StepOutcome},
 };
 use leptos::prelude::*;
@@ -28,9 +28,9 @@ pub(super) fn health_badge(source: &Source) -> impl IntoView + use<> {
     }
 }
 
-/// Says how many tools are held, if any are.
-pub(super) fn held_badge(counts: ToolCounts) -> impl IntoView {
-    (counts.held() > 0).then(|| view! { <Badge tone=Tone::Held word=format!("{} held", counts.held())/> })
+/// Says how many tools and prompts are held, if any are.
+pub(super) fn held_badge(held: usize) -> impl IntoView {
+    (held > 0).then(|| view! { <Badge tone=Tone::Held word=format!("{held} held")/> })
 }
 
 /// Says whether a tool may be used.

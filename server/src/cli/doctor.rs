@@ -230,7 +230,7 @@ async fn check_source(
     summary: SourceSummary,
     findings: &mut Findings,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let held = summary.tools.held();
+    let held = summary.tools.held() + summary.prompts.held();
     let source = summary.source;
     let what = format!("{}/{}", member.tenant_handle, source.name);
     let (grade, words) = match (&source.reach, source.health.state) {
@@ -264,7 +264,7 @@ fn healthy_words(reach: &Reach, held: usize) -> String {
         Reach::McpHttp { url } => url.to_string(),
         Reach::McpStdio { command, .. } => command.join(" "),
     };
-    if held == 0 { place } else { format!("{place}; {held} tools wait for a look") }
+    if held == 0 { place } else { format!("{place}; {held} tools and prompts wait for a look") }
 }
 
 /// Looks whether an account's audit log is whole. Returns when the newest event in it was.

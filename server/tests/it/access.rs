@@ -70,6 +70,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/sources/new", [303, 200, 200, 200]),
     ("/sources/{id}", [303, 404, 200, 404]),
     ("/sources/{id}/tools", [303, 404, 200, 404]),
+    ("/sources/{id}/resources", [303, 404, 200, 404]),
+    ("/sources/{id}/prompts", [303, 404, 200, 404]),
     ("/sources/{id}/edit", [303, 404, 200, 404]),
     ("/sources/{id}/process", [303, 404, 200, 404]),
     ("/sources/{id}/delete", [303, 404, 200, 404]),
@@ -136,6 +138,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/sources/enable", "id={source}&enabled=true", [false, false, true, false]),
     ("/do/sources/test", "id={source}", [false; 4]),
     ("/do/sources/accept", "id={source}", [false; 4]),
+    ("/do/sources/accept-prompts", "id={source}", [false; 4]),
     ("/do/sources/delete", "id={source}&confirm=docs", [false, false, true, false]),
     (
         "/do/admin/users/add",

@@ -151,6 +151,42 @@ async fn presets_and_keys_live_their_lives_through_the_api() {
 }
 
 #[tokio::test]
+async fn a_preset_takes_resources_and_prompts_through_the_api() {
+    let world = World::open().await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let source = world.source(&ada.member, "docs").await;
+    let new = json!({"slug": "notes", "sources": [{
+        "source": source, "all": false, "resources": ["file:///a", "file:///{name}"], "prompts": "all",
+    }]});
+    let made = world.api(&ada, Method::POST, "/api/v1/presets", Some(new)).await;
+    let path = format!("/api/v1/presets/{}", made.json()["id"].as_str().unwrap());
+
+    let read = world.api(&ada, Method::GET, &path, None).await.json();
+    let silent = json!({"version": 1, "sources": [{"source": source, "all": true}]});
+    let edited = world.api(&ada, Method::PATCH, &path, Some(silent)).await;
+    let after = world.api(&ada, Method::GET, &path, None).await.json();
+    let wrong = json!({"version": 2, "sources": [{"source": source, "all": true, "prompts": "some"}]});
+    let wrong = world.api(&ada, Method::PATCH, &path, Some(wrong)).await;
+    let twice = json!({"version": 2, "sources": [{"source": source, "all": true, "resources": [""]}]});
+    let twice = world.api(&ada, Method::PATCH, &path, Some(twice)).await;
+
+    let taken = &read["sources"][0];
+    assert_eq!(
+        (&taken["resources"], &taken["prompts"]),
+        (&json!(["file:///a", "file:///{name}"]), &json!("all"))
+    );
+    assert_eq!(edited.status, StatusCode::OK, "{}", edited.body);
+    let taken = &after["sources"][0];
+    assert_eq!((&taken["resources"], &taken["prompts"]), (&json!("none"), &json!("none")));
+    assert!(
+        wrong.status.is_client_error() && twice.status.is_client_error(),
+        "{} {}",
+        wrong.body,
+        twice.body
+    );
+}
+
+#[tokio::test]
 async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
     let world = World::with(&[("DOORWARD_METRICS_LISTEN", "main")]).await;
     let mut ada = world.person("ada", InstanceRole::Admin).await;

@@ -33,7 +33,7 @@ presets:
     slug: notes
     visibility: public
     anonymous: true
-    tools: [{ source: docs, allow: all, deny: [drop], rename: { read: read_file } }]
+    tools: [{ source: docs, allow: all, deny: [drop], rename: { read: read_file }, resources: all, prompts: [review] }]
 keys:
   - owner: ada
     name: bench
@@ -91,6 +91,36 @@ async fn what_is_exported_applies_again_and_holds_no_secret() {
     assert!(!text.contains("s3cret") && !text.contains("dw_") && !text.contains("argon2"), "{text}");
     assert!(text.contains("calls_per_month: 1000"), "{text}");
     assert!(again.is_done(), "{text}\n{again}");
+}
+
+#[tokio::test]
+async fn resources_and_prompts_are_declared_changed_and_exported() {
+    let shop = Shop::open().await;
+    shop.apply(DOCUMENT, false).await;
+    let edited = DOCUMENT.replace("resources: all", "resources: [\"file:///b\", \"file:///{name}\"]");
+
+    let changed = shop.apply(&edited, false).await;
+    let text = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let nothing = edited.replace(", prompts: [review]", ", prompts: none");
+    let taken_away = shop.apply(&nothing, true).await;
+
+    let of_preset = |plan: &Plan| plan.steps.iter().find(|step| step.kind == "preset").unwrap().action;
+    assert_eq!(of_preset(&changed), Action::Change);
+    assert!(shop.apply(&text, true).await.is_done(), "{text}");
+    assert!(text.contains("file:///{name}") && text.contains("review"), "{text}");
+    assert_eq!(of_preset(&taken_away), Action::Change);
+}
+
+#[tokio::test]
+async fn the_old_transport_is_declared_by_its_word() {
+    let shop = Shop::open().await;
+    let document = DOCUMENT.replace("enabled: false", "enabled: false\n    era: sse");
+
+    shop.apply(&document, false).await;
+
+    let text = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    assert!(text.contains("era: sse"), "{text}");
+    assert!(shop.apply(&document, false).await.is_done());
 }
 
 #[tokio::test]

@@ -100,8 +100,8 @@ fn an_unchanged_catalogue_is_not_written_again() {
 
     let listed = [definition("a", "one")];
     let settings = SourceSettings::default();
-    let soon = compare(shelf.source, &shelf.tools, &listed, false, Ms(HOUR - 1), &settings);
-    let later = compare(shelf.source, &shelf.tools, &listed, false, Ms(HOUR), &settings);
+    let soon = compare(Pinned::Tools, shelf.source, &shelf.tools, &listed, false, Ms(HOUR - 1), &settings);
+    let later = compare(Pinned::Tools, shelf.source, &shelf.tools, &listed, false, Ms(HOUR), &settings);
 
     assert_eq!((soon.put.len(), later.put.len()), (0, 1));
     assert!(later.change.is_empty());
@@ -173,7 +173,7 @@ impl Shelf {
     }
 
     fn look_raw(&mut self, listed: &[Box<RawValue>], first: bool) -> CatalogueChange {
-        let look = compare(self.source, &self.tools, listed, first, Ms(0), &self.settings);
+        let look = compare(Pinned::Tools, self.source, &self.tools, listed, first, Ms(0), &self.settings);
         self.tools.retain(|tool| {
             !look.forget.contains(&tool.name) && !look.put.iter().any(|put| put.name == tool.name)
         });

@@ -3,4 +3,5 @@
 mod access;
 mod edits;
 mod looks;
+mod offers;
 pub(crate) mod world;

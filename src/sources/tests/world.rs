@@ -1,17 +1,23 @@
 //! A small world for the tests of sources and presets: a database, and a source that says what it
 //! is told to.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use axum::{
     Json, Router,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{Html, IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
+use bytes::Bytes;
+use futures::stream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -141,11 +147,14 @@ pub(crate) fn new_process(name: &str, enabled: bool) -> NewSource {
 pub(crate) struct Script {
     pub url: Url,
     state: Arc<Mutex<Play>>,
+    news: broadcast::Sender<Bytes>,
 }
 
 #[derive(Default)]
 struct Play {
     tools: Vec<Value>,
+    /// What it offers beside tools: the result of each list by its method.
+    beside: HashMap<&'static str, Value>,
     html: bool,
     token: Option<String>,
     seen: Vec<Option<String>>,
@@ -154,11 +163,15 @@ struct Play {
 impl Script {
     pub(crate) async fn new(tools: &[(&str, &str)]) -> Self {
         let state = Arc::new(Mutex::new(Play::default()));
-        let router = Router::new().route("/mcp", post(answer)).with_state(Arc::clone(&state));
+        let news = broadcast::Sender::new(16);
+        let heard = news.clone();
+        let listening = get(async move || listen(heard.subscribe()));
+        let router =
+            Router::new().route("/mcp", post(answer).merge(listening)).with_state(Arc::clone(&state));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}/mcp", listener.local_addr().unwrap())).unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let script = Self { url, state };
+        let script = Self { url, state, news };
         script.lists(tools);
         script
     }
@@ -175,6 +188,33 @@ impl Script {
     /// From here on it lists these definitions.
     pub(crate) fn lists_json(&self, tools: Vec<Value>) {
         self.play(|play| play.tools = tools);
+    }
+
+    /// From here on it lists these URIs, URI templates and prompts with a description; it says that
+    /// it has such things to those who come later.
+    pub(crate) fn offers(&self, uris: &[&str], templates: &[&str], prompts: &[(&str, &str)]) {
+        let named = |member: &str, texts: &[&str]| -> Vec<Value> {
+            texts.iter().map(|text| json!({ member: text, "name": text })).collect()
+        };
+        let prompt = |(name, description): &(&str, &str)| json!({ "name": name, "description": description });
+        let prompts: Vec<Value> = prompts.iter().map(prompt).collect();
+        let beside = HashMap::from([
+            ("resources/list", json!({ "resources": named("uri", uris) })),
+            ("resources/templates/list", json!({ "resourceTemplates": named("uriTemplate", templates) })),
+            ("prompts/list", json!({ "prompts": prompts })),
+        ]);
+        self.play(|play| play.beside = beside);
+    }
+
+    /// From here on it does not know how to list this.
+    pub(crate) fn forgets(&self, method: &str) {
+        self.play(|play| drop(play.beside.insert("broken", json!(method))));
+    }
+
+    /// Tells those who listen that a list has changed. Returns how many listen.
+    pub(crate) fn tells(&self, method: &str) -> usize {
+        let message = json!({ "jsonrpc": "2.0", "method": method });
+        self.news.send(Bytes::from(format!("data: {message}\n\n"))).unwrap_or(0)
     }
 
     /// From here on it answers with a web page.
@@ -202,6 +242,14 @@ impl Script {
     }
 }
 
+fn listen(news: broadcast::Receiver<Bytes>) -> Response {
+    let pieces = stream::unfold(news, async |mut news| {
+        let piece = news.recv().await.ok()?;
+        Some((Ok::<_, std::convert::Infallible>(piece), news))
+    });
+    ([("content-type", "text/event-stream")], axum::body::Body::from_stream(pieces)).into_response()
+}
+
 async fn answer(
     State(state): State<Arc<Mutex<Play>>>,
     headers: HeaderMap,
@@ -224,10 +272,18 @@ async fn answer(
             "result",
             json!({
                 "protocolVersion": "2025-06-18",
-                "capabilities": { "tools": {} },
+                "capabilities": match play.beside.is_empty() {
+                    true => json!({ "tools": {} }),
+                    false => json!({ "tools": {}, "resources": { "subscribe": true }, "prompts": {} }),
+                },
+                "instructions": "Be kind.",
                 "serverInfo": { "name": "script", "version": "1" }
             }),
         ),
+        method if play.beside.get("broken").is_some_and(|broken| broken == method) => {
+            reply("error", json!({ "code": -32603, "message": "broken" }))
+        }
+        method if play.beside.contains_key(method) => reply("result", play.beside[method].clone()),
         "tools/list" => reply("result", json!({ "tools": play.tools })),
         method if method.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),
         _ => reply("error", json!({ "code": -32601, "message": "no such method" })),

@@ -79,7 +79,7 @@ impl HttpLink {
         deadline: Instant,
     ) -> Result<Session, UpstreamError> {
         match self.setting {
-            EraSetting::Legacy => return self.initialize(deadline).await,
+            EraSetting::Legacy | EraSetting::Sse => return self.initialize(deadline).await,
             EraSetting::Modern => {
                 return self.discover(deadline).await?.ok_or_else(|| UpstreamError::NotMcp {
                     answer: "it does not answer `server/discover` as revision 2026-07-28 asks".to_owned(),

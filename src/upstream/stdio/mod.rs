@@ -262,7 +262,7 @@ impl StdioLink {
             .clone()
             .filter(|verdict| self.clock.now().since(verdict.at) < EraVerdict::LIFETIME);
         match (self.setting, believed.map(|verdict| verdict.era)) {
-            (EraSetting::Legacy, _) => self.initialize(deadline).await,
+            (EraSetting::Legacy | EraSetting::Sse, _) => self.initialize(deadline).await,
             (EraSetting::Modern, _) => match self.discover(deadline).await? {
                 Some(found) => Ok(found),
                 None => Err(UpstreamError::NotMcp {

@@ -13,7 +13,7 @@ use doorward::{
         ToolState,
     },
     secret::Secret,
-    sources::{NewSource, SourceChange},
+    sources::{NewSource, ResourceView, SourceChange, ToolView},
     upstream::{ProbeReport, StepOutcome},
 };
 use http::{StatusCode, header};
@@ -116,15 +116,35 @@ impl From<Source> for DataSource {
     }
 }
 
-/// A data source with its tools.
+/// A data source with what it offers.
 #[derive(Serialize, ToSchema)]
 pub(in crate::routes) struct DataSourceDetail {
     #[serde(flatten)]
     source: DataSource,
     tools: Vec<ToolBody>,
+    prompts: Vec<ToolBody>,
+    resources: Vec<ResourceBody>,
+    /// The URI of each is a URI template (RFC 6570).
+    resource_templates: Vec<ResourceBody>,
 }
 
-/// A tool of a source.
+/// A resource or resource template of a source.
+#[derive(Serialize, ToSchema)]
+pub(in crate::routes) struct ResourceBody {
+    uri: String,
+    title: String,
+    description: String,
+    mime_type: String,
+}
+
+impl From<ResourceView> for ResourceBody {
+    fn from(shown: ResourceView) -> Self {
+        let ResourceView { uri, title, description, mime_type } = shown;
+        Self { uri, title, description, mime_type }
+    }
+}
+
+/// A tool or prompt of a source.
 #[derive(Serialize, ToSchema)]
 pub(in crate::routes) struct ToolBody {
     name: String,
@@ -333,7 +353,7 @@ fn reach(
     }
 }
 
-/// Returns a data source with its tools.
+/// Returns a data source with what it offers.
 #[utoipa::path(get, path = "/api/v1/datasources/{id}", tag = "datasources",
     params(("id" = String, Path, description = "the data source")),
     responses((status = 200, body = DataSourceDetail), (status = 401, body = ProblemBody),
@@ -345,12 +365,19 @@ pub(in crate::routes) async fn read(
 ) -> Result<Json<DataSourceDetail>, Problem> {
     let found = state.engine().sources.detail(&member, id).await?;
     let Some(detail) = found else { return Err(nothing()) };
-    let tools = detail.tools.into_iter().map(|tool| ToolBody {
-        name: tool.name,
-        description: tool.description,
-        state: tool.state,
-    });
-    Ok(Json(DataSourceDetail { source: detail.source.into(), tools: tools.collect() }))
+    let pinned = |tools: Vec<ToolView>| -> Vec<ToolBody> {
+        let body =
+            |tool: ToolView| ToolBody { name: tool.name, description: tool.description, state: tool.state };
+        tools.into_iter().map(body).collect()
+    };
+    let resources = |shown: Vec<ResourceView>| shown.into_iter().map(Into::into).collect();
+    Ok(Json(DataSourceDetail {
+        source: detail.source.into(),
+        tools: pinned(detail.tools),
+        prompts: pinned(detail.prompts),
+        resources: resources(detail.resources),
+        resource_templates: resources(detail.templates),
+    }))
 }
 
 /// Edits a data source.
