@@ -70,7 +70,7 @@ impl Rejection {
 pub fn classify<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Inbound<'a>, Rejection> {
     let message = Message::parse(body).map_err(|error| Rejection {
         status: StatusCode::BAD_REQUEST,
-        id: None,
+        id: readable_id(body),
         error: error.to_error(),
     })?;
     let id = message.id;
@@ -112,6 +112,15 @@ pub fn classify<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Inbound<'a>, 
             version => legacy(message, version),
         },
     }
+}
+
+/// Returns the id of a body that is no message, so that its sender knows which one was refused; `None`
+/// if there is not exactly one that could be an id.
+fn readable_id(body: &[u8]) -> Option<String> {
+    let body = Raw::parse_bytes(body).ok()?;
+    let mut ids = body.members().filter(|member| member.is("id")).map(|member| member.value);
+    let id = ids.next().filter(|id| id.is_string() || id.is_integer())?;
+    ids.next().is_none().then(|| id.get().to_owned())
 }
 
 fn legacy<'a>(message: Message<'a>, version: Option<&str>) -> Result<Inbound<'a>, Rejection> {

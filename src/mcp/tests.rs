@@ -7,6 +7,10 @@ use serde_json::Value;
 use super::*;
 use crate::model::Era;
 
+mod properties;
+mod seeds;
+mod traps;
+
 const MODERN_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"grüße","arguments":{"n":1.0},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"progressToken":"p1"}}}"#;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
