@@ -18,7 +18,7 @@ use crate::{
     jobs::Jobs,
     metrics::{Gauge, Metrics},
     presets::Presets,
-    proxy::{Proxy, ProxySettings},
+    proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::Quota,
     secret::Secret,
     sources::{SourceSettings, Sources},
@@ -161,15 +161,17 @@ impl Engine {
             changes.clone(),
         );
         let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone());
-        let proxy = Proxy::new(
-            identity.clone(),
-            presets.clone(),
-            sources.clone(),
-            quota.clone(),
-            audit.clone(),
-            clock.clone(),
-            settings.proxy,
-        );
+        let parts = ProxyParts {
+            identity: identity.clone(),
+            presets: presets.clone(),
+            sources: sources.clone(),
+            quota: quota.clone(),
+            audit: audit.clone(),
+            changes: changes.clone(),
+            clock: clock.clone(),
+            keys: vault.derive(proxy::KEY_PURPOSE),
+        };
+        let proxy = Proxy::new(parts, settings.proxy);
         let jobs = Jobs::default();
         Ok(Self(Arc::new(Parts {
             clock,

@@ -32,6 +32,15 @@ pub fn request(id: u64, method: &str, params: &[u8]) -> Bytes {
     out.into()
 }
 
+/// Returns a request under an id that is JSON already; `params` is a JSON object, left out if empty.
+pub fn request_as(id: Raw<'_>, method: &str, params: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(64 + id.get().len() + method.len() + params.len());
+    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
+    out.extend_from_slice(id.as_bytes());
+    method_and_params(&mut out, method, params);
+    out.into()
+}
+
 /// Returns a notification; `params` is a JSON object, left out if empty.
 pub fn notification(method: &str, params: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(48 + method.len() + params.len());

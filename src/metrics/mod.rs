@@ -17,10 +17,7 @@ pub use text::Gauge;
 
 use std::sync::Arc;
 
-use crate::{
-    model::{Action, RunEvent},
-    store::Store,
-};
+use crate::{model::RunEvent, store::Store};
 
 /// The meters of a process; cheap to clone.
 #[derive(Clone)]
@@ -38,7 +35,7 @@ impl Metrics {
     /// Counts an event, in the process's counters only; the rows for dashboards are committed by
     /// `audit` together with the event.
     pub fn observe(&self, event: &RunEvent) {
-        if event.action == Action::ToolCall {
+        if event.action.is_call() {
             self.counters.count(event.outcome, event.duration_us);
         }
     }

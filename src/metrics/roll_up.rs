@@ -15,15 +15,30 @@ const MINUTE_MS: i64 = 60_000;
 /// caller invents, and each would be a row of its own for good.
 const NO_SUCH_TOOL: &str = "(no such tool)";
 
+/// Returns what calls of other kinds are counted under: the names of resources are as many as callers
+/// like.
+fn series(action: Action) -> &'static str {
+    match action {
+        Action::ResourceRead => "(resources read)",
+        Action::PromptGet => "(prompts)",
+        Action::Completion => "(completions)",
+        other => other.word(),
+    }
+}
+
 /// What tells one row from another: organisation, minute, preset, source, tool.
 type Series<'a> = (TenantId, i64, Option<PresetId>, Option<SourceId>, &'a str);
 
 /// Returns one row for every organisation, minute, preset, source and tool that was called.
 pub fn roll_up(events: &[RunEvent]) -> Vec<MetricRow> {
     let mut rows: HashMap<Series<'_>, MetricRow> = HashMap::new();
-    for event in events.iter().filter(|event| event.action == Action::ToolCall) {
+    for event in events.iter().filter(|event| event.action.is_call()) {
         let minute = event.at.0.div_euclid(MINUTE_MS) * MINUTE_MS;
-        let tool = if event.source.is_some() { event.subject.as_str() } else { NO_SUCH_TOOL };
+        let tool = match event.action {
+            Action::ToolCall if event.source.is_some() => event.subject.as_str(),
+            Action::ToolCall => NO_SUCH_TOOL,
+            other => series(other),
+        };
         let row = rows.entry((event.tenant, minute, event.preset, event.source, tool)).or_insert_with(|| {
             MetricRow {
                 tenant: event.tenant,

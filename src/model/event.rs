@@ -10,6 +10,12 @@ use crate::{
 pub enum Action {
     /// A tool was called.
     ToolCall,
+    /// A resource was read.
+    ResourceRead,
+    /// A prompt was filled in.
+    PromptGet,
+    /// Values of an argument were asked for.
+    Completion,
     /// Somebody signed in, or tried to.
     SignIn,
     /// Somebody signed out.
@@ -31,6 +37,9 @@ pub enum Action {
 }
 words!(Action {
     ToolCall = "tool_call",
+    ResourceRead = "resource_read",
+    PromptGet = "prompt_get",
+    Completion = "completion",
     SignIn = "sign_in",
     SignOut = "sign_out",
     PasswordChange = "password_change",
@@ -41,6 +50,14 @@ words!(Action {
     KeyCreate = "key_create",
     KeyRevoke = "key_revoke",
 });
+
+impl Action {
+    /// Says whether a source was asked something on behalf of a caller of a preset. These are
+    /// measured, the others only kept.
+    pub fn is_call(self) -> bool {
+        matches!(self, Self::ToolCall | Self::ResourceRead | Self::PromptGet | Self::Completion)
+    }
+}
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -53,8 +53,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Nothing in between may hold a stream back to compress or collect it.
 const NO_TRANSFORM: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-/// Methods that the address answers.
-const ALLOW: HeaderValue = HeaderValue::from_static("POST, DELETE");
+/// Methods that the address answers; modern callers have only the first.
+const ALLOW: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 
 /// Returns one JSON-RPC message, in a form the caller takes.
 pub(super) fn message(accepts: Accepts, message: Bytes) -> ProxyAnswer {
@@ -77,6 +77,15 @@ pub(super) fn json(status: StatusCode, body: Bytes) -> ProxyAnswer {
 /// Returns a stream of events.
 pub(super) fn stream(pieces: mpsc::Receiver<Bytes>) -> ProxyAnswer {
     let pieces = ReceiverStream::new(pieces).boxed();
+    let mut answer = ProxyAnswer::new(StatusCode::OK, ProxyBody::Stream(pieces));
+    stream_headers(&mut answer.headers);
+    answer
+}
+
+/// Returns a stream that begins with what was missed; it ends there if nothing is to come.
+pub(super) fn stream_after(missed: Vec<Bytes>, coming: Option<mpsc::Receiver<Bytes>>) -> ProxyAnswer {
+    let coming = futures::stream::iter(coming).flat_map(ReceiverStream::new);
+    let pieces = futures::stream::iter(missed).chain(coming).boxed();
     let mut answer = ProxyAnswer::new(StatusCode::OK, ProxyBody::Stream(pieces));
     stream_headers(&mut answer.headers);
     answer
@@ -131,7 +140,7 @@ pub(super) fn challenge(id: Option<Raw<'_>>, was_refused: bool) -> ProxyAnswer {
 
 /// Refuses a method that is none of the address's.
 pub(super) fn method_not_allowed() -> ProxyAnswer {
-    let text = "send messages with POST; there is no stream to GET";
+    let text = "send messages with POST; only sessions of earlier revisions have a stream to GET";
     let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, None, text);
     answer.headers.insert(header::ALLOW, ALLOW);
     answer

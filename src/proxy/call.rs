@@ -1,211 +1,256 @@
-//! `tools/call`, stage by stage.
+//! One call under way, and what its caller is told at the end.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
 
 use crate::{
+    clock::Ms,
     fault::Fault,
-    mcp::{LogLevel, Message, Method, Raw, Revision, codes, response, translate},
-    model::{Era, Outcome, Principal},
-    presets::Route,
-    proxy::{
-        Guest, Proxy, ProxyAnswer, body,
-        exchange::{Asker, Call, Calling, Exchange, Note, level},
-        ledger::{Facts, Ledger},
-        params,
-        session::Session,
-        unavailable, words,
+    mcp::{
+        CacheScope, Capabilities, ErrorObject, Method, Raw,
+        capabilities::extensions,
+        codes,
+        error::relay,
+        response,
+        sealed::Purpose,
+        translate::{self, CallEnd, Entry},
     },
-    quota::{QuotaError, QuotaSubject, Reservation},
-    sources::SourceError,
-    upstream,
+    model::{Era, Outcome, SourceId, SourceName},
+    proxy::{
+        Proxy, asker::Asker, dialogue::raw, leave::Leave, ledger::Ledger, seal::Bound, session::CallEntry,
+        tasks, words,
+    },
+    quota::Reservation,
+    upstream::{self, Link, Reply, ReplyBody, UpstreamError},
 };
 
-impl Proxy {
-    /// Answers one tool call. Whatever happens from the moment the tool's name is known is written
-    /// down once, by the ledger.
-    pub(super) async fn call(
-        &self,
-        guest: &Guest<'_>,
-        message: &Message<'_>,
-        id: Raw<'_>,
-        revision: Revision,
-        client: &str,
-        session: Option<&Arc<Session>>,
-    ) -> ProxyAnswer {
-        let params = message.params.as_ref();
-        let arguments = params.and_then(|params| params.arguments);
-        let Some(tool) = params.and_then(|params| params.name).and_then(Raw::as_str) else {
-            return invalid(id, "`params.name` is not the name of a tool");
-        };
-        if self.0.audit.admit().is_err() {
-            return unavailable(Some(id));
+/// One call under way.
+pub(super) struct Call {
+    pub(super) proxy: Proxy,
+    pub(super) asker: Asker,
+    pub(super) method: Method,
+    pub(super) source: SourceId,
+    pub(super) source_name: SourceName,
+    /// Whether legacy callers were shown an output schema that wraps the source's.
+    pub(super) wraps_output: bool,
+    pub(super) ledger: Ledger,
+    /// Its place in a legacy session.
+    pub(super) entry: Option<CallEntry>,
+    /// How long it may take.
+    pub(super) timeout: Duration,
+    /// Held until the end: the proof that it was charged. `None` if it goes on with what was.
+    pub(super) reservation: Option<Reservation>,
+    /// What a modern source is asked again with; there for callers who can be asked on a stream.
+    pub(super) again: Option<Box<Again>>,
+    /// What the caller was let in with.
+    pub(super) leave: Leave,
+}
+
+/// A request to a modern source, to be repeated with answers.
+pub(super) struct Again {
+    pub(super) link: Arc<Link>,
+    pub(super) request: upstream::Call,
+}
+
+/// What is sent at the end of a call.
+pub(super) struct Ending {
+    /// The status, if nothing has been sent yet.
+    pub(super) status: StatusCode,
+    pub(super) message: Bytes,
+    pub(super) outcome: Outcome,
+    pub(super) reason: String,
+}
+
+impl Ending {
+    fn new(message: Bytes, outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, message, outcome, reason: reason.into() }
+    }
+}
+
+/// How a source's answer goes on.
+pub(super) enum Turn {
+    /// The call is over.
+    Over(Ending),
+    /// A modern source wants to know more: its whole result.
+    Asks(Bytes),
+    /// A legacy source wants pages to be visited before it is asked again.
+    Pages(Vec<Entry>),
+}
+
+impl Call {
+    /// Says whether the caller's going away ends the call.
+    pub(super) fn ends_with_caller(&self) -> bool {
+        self.asker.era() == Era::Modern
+    }
+
+    /// Waits until the caller cancels by notification, which only legacy callers do.
+    pub(super) async fn cancelled(&self) {
+        match &self.entry {
+            Some(entry) => entry.cancelled().await,
+            None => std::future::pending().await,
         }
-        let mut ledger = self.open(guest, &tool, revision, client, arguments);
-        let told = |mut ledger: Ledger, outcome: Outcome, reason: String, text: &str| {
-            let message = response(id, &translate::error_result(revision, text));
-            ledger.sent(message.len());
-            ledger.close(outcome, reason);
-            body::message(guest.accepts, message)
-        };
-        let Some(route) = guest.table.route(&tool) else {
-            ledger.close(Outcome::Caller, "there is no such tool in the preset");
-            return invalid(id, format!("there is no tool `{}`", words::shown(&tool)));
-        };
-        ledger.routed(route);
-        if revision.era() == Era::Modern
-            && let Err(error) = route.exposed.param_headers.check(guest.request.headers, arguments)
-        {
-            ledger.close(Outcome::Caller, error.to_string());
-            let code = codes::HEADER_MISMATCH;
-            return body::protocol_error(StatusCode::BAD_REQUEST, Some(id), code, error.to_string());
+    }
+
+    pub(super) fn now(&self) -> Ms {
+        self.proxy.0.clock.now()
+    }
+
+    /// Tells the source's health how the call ended.
+    pub(super) fn note(&self, outcome: Result<(), &UpstreamError>) {
+        self.proxy.0.sources.note(self.leave.permit.tenant(), self.source, outcome);
+    }
+
+    /// Returns what the state of this call is sealed for.
+    pub(super) fn bound(&self) -> Bound<'_> {
+        Bound {
+            purpose: Purpose::RequestState,
+            caller: self.leave.permit.caller(),
+            preset: self.leave.permit.preset(),
+            method: self.method.as_str(),
+            subject: self.ledger.subject(),
+            digest: self.ledger.digest(),
         }
-        let reservation = match self.charge(guest).await {
-            Ok(reservation) => reservation,
+    }
+
+    /// Returns what the caller is told of a call that failed on its way. A tool's failure is told
+    /// as its result, so that a model can read it.
+    pub(super) fn failed(&self, text: &str, outcome: Outcome, reason: impl Into<String>) -> Ending {
+        Ending::new(words::failure(self.method, self.asker.revision, self.asker.id(), text), outcome, reason)
+    }
+
+    /// Returns what a caller is told who cannot be asked what the source wants to know.
+    /// `required` is what it would have had to declare, as JSON; `page` is where it could go by hand.
+    pub(super) fn cannot_be_asked(&self, asked: &str, required: &str, page: Option<&str>) -> Ending {
+        let reason = format!("the caller cannot be asked `{asked}`");
+        if self.asker.era() == Era::Modern {
+            let text = "the request needs a capability that the client did not declare";
+            let mut error = ErrorObject::new(codes::MISSING_CAPABILITY, text);
+            error.data = Some(format!(r#"{{"requiredCapabilities":{required}}}"#));
+            let message = error.render(Some(self.asker.id()));
+            return Ending { status: StatusCode::BAD_REQUEST, message, outcome: Outcome::Caller, reason };
+        }
+        let page = page.map_or_else(String::new, |page| {
+            format!(" The page it wants to be visited is {}", words::shown_page(page))
+        });
+        let text = format!(
+            "The data source `{}` wants to ask (`{asked}`), but this client cannot be asked that, or did not \
+             declare it: {required}. Nothing was returned.{page}",
+            self.source_name
+        );
+        self.failed(&text, Outcome::Caller, reason)
+    }
+
+    /// Returns what is told of a call that has ended with a result of questions.
+    pub(super) fn asked(&self, result: &[u8], reason: impl Into<String>) -> Ending {
+        Ending::new(response(self.asker.id(), result), Outcome::Ok, reason)
+    }
+
+    /// Returns how the call goes on after the source's last word.
+    pub(super) fn turn(&self, end: Result<Reply, UpstreamError>) -> Turn {
+        let reply = match end {
+            Ok(reply) => reply,
             Err(error) => {
-                return told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(&error));
+                let text = words::upstream(&self.source_name, &error);
+                return Turn::Over(self.failed(&text, outcome_of(error.fault()), error.to_string()));
             }
         };
-        if let Some(check) = &route.check
-            && let Err(error) = check.check(arguments)
-        {
-            // The reasons quote the arguments, which belong in no log.
-            let reason = "the arguments do not fit the input schema".to_owned();
-            return told(ledger, Outcome::Caller, reason, &error.to_string());
+        match &reply.body {
+            ReplyBody::Result(result) => self.result(&reply, result),
+            ReplyBody::Error(error) => self.refusal(raw(error)),
         }
-        let entry = match session.map(|session| session.begin_call(id.get())) {
-            None => None,
-            Some(Some(entry)) => Some(entry),
-            Some(None) => {
-                reservation.refund();
-                let reason = "too many calls of one session run at once".to_owned();
-                let text = "Too many calls of this session run at once. Wait for one to end.";
-                return told(ledger, Outcome::Refused, reason, text);
-            }
+    }
+
+    fn result(&self, reply: &Reply, result: &Bytes) -> Turn {
+        let exposed = self.leave.table.exposed_message(self.source, raw(result)).map(Bytes::from);
+        let result = exposed.as_ref().unwrap_or(result);
+        let (caller, source, id) = (self.asker.revision, reply.revision, self.asker.id());
+        let end = match self.method {
+            Method::ToolsCall => translate::call_end(caller, source, id, result, self.wraps_output),
+            method => translate::result_end(method, caller, source, id, result, CacheScope::Private),
         };
-        let link = match self.0.sources.link(guest.table.preset.tenant, route.source).await {
-            Ok(link) => link,
-            Err(error) => {
-                if error.fault() == Fault::Gateway {
-                    let chain = &error as &dyn std::error::Error;
-                    tracing::error!(source.id = %route.source, error = chain, "a source has no link");
-                    reservation.refund();
+        Turn::Over(match end {
+            CallEnd::Complete { answer, is_error: false } => Ending::new(answer, Outcome::Ok, ""),
+            CallEnd::Complete { answer, is_error: true } => {
+                Ending::new(answer, Outcome::ToolError, "the tool answered with an error")
+            }
+            CallEnd::InputRequired => return Turn::Asks(result.clone()),
+            CallEnd::Task => self.task(raw(result)),
+            CallEnd::Other(kind) => {
+                let kind = kind.escape_debug();
+                let text = format!(
+                    "The data source `{}` answered with a result of the type `{kind}`, which this gateway does \
+                     not pass on. Nothing was returned.",
+                    self.source_name
+                );
+                self.failed(&text, Outcome::Upstream, format!("a result of the type `{kind}`"))
+            }
+        })
+    }
+
+    /// Returns a task as the caller knows it: under a name that leads back here.
+    fn task(&self, result: Raw<'_>) -> Ending {
+        if !self.asker.capabilities.extensions.has(extensions::TASKS) {
+            let required = Capabilities::requiring_extension(extensions::TASKS);
+            return self.cannot_be_asked("tasks/get", &required, None);
+        }
+        match tasks::outward(&self.proxy, &self.leave.permit, self.source, result) {
+            Some(result) => Ending::new(response(self.asker.id(), result.as_bytes()), Outcome::Ok, "a task"),
+            None => {
+                let text = format!("The data source `{}` began a task without a name.", self.source_name);
+                self.failed(&text, Outcome::Upstream, "a task without a name")
+            }
+        }
+    }
+
+    fn refusal(&self, error: Raw<'_>) -> Turn {
+        let code: Option<i64> = error.member("code").and_then(|code| code.get().parse().ok());
+        let reason =
+            format!("the source answered with the error {}", error.member("code").map_or("?", Raw::get));
+        let relayed = |error: &str, outcome| {
+            Turn::Over(Ending::new(relay(self.asker.id(), Raw::checked(error)), outcome, reason.clone()))
+        };
+        match (code, self.asker.era()) {
+            // What it misses is what the caller did not declare, which is all it was told.
+            (Some(codes::MISSING_CAPABILITY), Era::Modern) => {
+                let message = relay(self.asker.id(), error);
+                let status = StatusCode::BAD_REQUEST;
+                Turn::Over(Ending { status, message, outcome: Outcome::Caller, reason })
+            }
+            (Some(codes::MISSING_CAPABILITY), Era::Legacy) => {
+                let required = error.member("data").and_then(|data| data.member("requiredCapabilities"));
+                Turn::Over(self.cannot_be_asked("more", required.map_or("{}", Raw::get), None))
+            }
+            (Some(codes::URL_ELICITATION_REQUIRED), Era::Legacy) => relayed(error.get(), Outcome::ToolError),
+            (Some(codes::URL_ELICITATION_REQUIRED), Era::Modern) if self.method.may_ask() => {
+                match translate::url_entries(error) {
+                    Some(pages) => Turn::Pages(pages),
+                    None => Turn::Over(self.not_understood(reason)),
                 }
-                let text = words::source(&route.source_name, &error);
-                return told(ledger, source_outcome(&error), error.to_string(), &text);
             }
-        };
-        let asker = asker(guest, message, id, revision);
-        let outbound = self.outbound(guest, message, route, &asker);
-        let calling: Calling = Box::pin(async move { link.call(outbound).await });
-        let call = Call {
-            asker,
-            source: route.source_name.clone(),
-            wraps_output: route.exposed.wraps_output,
-            ledger,
-            note: self.note(guest, route),
-            entry,
-            timeout: self.call_timeout(),
-            silence: self.0.silence,
-            reservation,
-        };
-        Exchange::begin(call, calling).answer().await
-    }
-}
-
-impl Proxy {
-    fn call_timeout(&self) -> Duration {
-        Duration::from_millis(self.0.settings.call_timeout_ms)
-    }
-
-    fn open(
-        &self,
-        guest: &Guest<'_>,
-        tool: &str,
-        revision: Revision,
-        client: &str,
-        arguments: Option<Raw<'_>>,
-    ) -> Ledger {
-        let facts = Facts {
-            begun: guest.begun,
-            address: guest.request.address,
-            request_id: guest.request.request_id,
-            request_bytes: guest.request.body.len(),
-            client,
-            revision,
-            arguments,
-        };
-        Ledger::open(&self.0.audit, &self.0.clock, &guest.permit, &guest.table, tool, &facts)
-    }
-
-    /// Charges the caller, or, if nobody knows who that is, the preset's owner.
-    async fn charge(&self, guest: &Guest<'_>) -> Result<Reservation, QuotaError> {
-        match guest.permit.caller() {
-            Principal::Member(member) => self.0.quota.reserve(&QuotaSubject::from(&**member)).await,
-            Principal::Anonymous => {
-                let owner = self.0.quota.owner_of(guest.permit.tenant()).await?;
-                self.0.quota.reserve(&owner).await
-            }
+            _ => match translate::error_for(self.asker.revision, error) {
+                Some(error) => {
+                    let is_callers =
+                        matches!(code, Some(codes::INVALID_PARAMS | codes::LEGACY_RESOURCE_NOT_FOUND));
+                    relayed(&error, if is_callers { Outcome::Caller } else { Outcome::ToolError })
+                }
+                None => Turn::Over(self.not_understood(reason)),
+            },
         }
     }
 
-    /// Returns the call as the source gets it.
-    fn outbound(
-        &self,
-        guest: &Guest<'_>,
-        message: &Message<'_>,
-        route: &Route,
-        asker: &Asker,
-    ) -> upstream::Call {
-        let params = message.params.as_ref();
-        let arguments = params.and_then(|params| params.arguments);
-        upstream::Call {
-            method: Method::ToolsCall.as_str(),
-            params: params.map_or_else(Bytes::new, |params| {
-                params::for_source(&guest.request.body, params, &route.tool_name)
-            }),
-            name: Some(route.tool_name.to_string()),
-            param_headers: route.exposed.param_headers.for_arguments(arguments),
-            progress: asker.progress_token.is_some(),
-            log_level: asker.log_level.map(|level| LogLevel::ALL[level]),
-            timeout: self.call_timeout(),
-            capabilities: Default::default(),
-            partition: None,
-        }
+    fn not_understood(&self, reason: String) -> Ending {
+        let source = &self.source_name;
+        let text = format!("The data source `{source}` and this gateway did not understand each other.");
+        self.failed(&text, Outcome::Upstream, reason)
     }
 
-    /// Returns what tells the source's health how the call ended.
-    fn note(&self, guest: &Guest<'_>, route: &Route) -> Note {
-        let sources = self.0.sources.clone();
-        let (tenant, source) = (guest.permit.tenant(), route.source);
-        Box::new(move |outcome| sources.note(tenant, source, outcome))
-    }
-}
-
-fn asker(guest: &Guest<'_>, message: &Message<'_>, id: Raw<'_>, revision: Revision) -> Asker {
-    let meta = message.meta();
-    let token = meta.and_then(|meta| meta.progress_token);
-    let token = token.filter(|token| token.is_string() || token.is_integer());
-    Asker {
-        id: id.get().into(),
-        revision,
-        accepts: guest.accepts,
-        // Progress needs a stream, and only callers who take one can hear of it.
-        progress_token: token.filter(|_| guest.accepts.sse).map(|token| token.get().into()),
-        log_level: meta.and_then(|meta| meta.log_level).and_then(Raw::as_str).and_then(|name| level(&name)),
-    }
-}
-
-fn invalid(id: Raw<'_>, text: impl Into<Cow<'static, str>>) -> ProxyAnswer {
-    body::protocol_error(StatusCode::OK, Some(id), codes::INVALID_PARAMS, text)
-}
-
-fn source_outcome(error: &SourceError) -> Outcome {
-    match error {
-        SourceError::Disabled { .. } | SourceError::NotFound => Outcome::Refused,
-        error => outcome_of(error.fault()),
+    /// Writes the call down and gives its place up.
+    pub(super) fn close(mut self, ending: Ending, sent: usize) {
+        self.ledger.sent(sent);
+        self.ledger.close(ending.outcome, ending.reason);
+        drop(self.reservation);
     }
 }
 

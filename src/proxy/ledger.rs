@@ -1,4 +1,4 @@
-//! One entry in the audit log per call, however the call ends.
+//! One entry in the audit log per request that a source has to do with, however it ends.
 
 use std::{net::IpAddr, time::Instant};
 
@@ -8,9 +8,9 @@ use crate::{
     audit::Audit,
     clock::Clock,
     mcp::{Raw, Revision},
-    model::{Action, EventId, Outcome, Principal, RunEvent, Via},
+    model::{Action, EventId, Outcome, Principal, RunEvent, SourceId, SourceName, Via},
     policy::CallPermit,
-    presets::{Route, RouteTable},
+    presets::RouteTable,
 };
 
 /// The longest reason kept, in bytes.
@@ -34,6 +34,9 @@ pub(super) struct Facts<'a> {
     pub(super) request_bytes: usize,
     pub(super) client: &'a str,
     pub(super) revision: Revision,
+    pub(super) action: Action,
+    /// The tool, prompt or resource by the name the caller knows.
+    pub(super) subject: &'a str,
     pub(super) arguments: Option<Raw<'a>>,
 }
 
@@ -44,7 +47,6 @@ impl Ledger {
         clock: &Clock,
         permit: &CallPermit,
         table: &RouteTable,
-        tool: &str,
         facts: &Facts<'_>,
     ) -> Self {
         let member = permit.caller().member();
@@ -56,7 +58,7 @@ impl Ledger {
             id: EventId::new(),
             tenant: permit.tenant(),
             at: clock.now(),
-            action: Action::ToolCall,
+            action: facts.action,
             outcome: Outcome::Cancelled,
             reason: String::new(),
             user: member.map(|member| member.user),
@@ -69,7 +71,7 @@ impl Ledger {
             preset_slug: table.preset.slug.as_str().to_owned(),
             source: None,
             source_name: String::new(),
-            subject: tool.to_owned(),
+            subject: facts.subject.to_owned(),
             duration_us: 0,
             request_bytes: count(facts.request_bytes),
             response_bytes: 0,
@@ -80,11 +82,21 @@ impl Ledger {
     }
 
     /// Takes note of where the call goes.
-    pub(super) fn routed(&mut self, route: &Route) {
+    pub(super) fn routed(&mut self, source: SourceId, name: &SourceName) {
         if let Some(event) = &mut self.event {
-            event.source = Some(route.source);
-            event.source_name = route.source_name.as_str().to_owned();
+            event.source = Some(source);
+            event.source_name = name.as_str().to_owned();
         }
+    }
+
+    /// Returns the tool, prompt or resource by the name the caller knows.
+    pub(super) fn subject(&self) -> &str {
+        self.event.as_deref().map_or("", |event| &event.subject)
+    }
+
+    /// Returns the digest of the arguments; empty if there were none.
+    pub(super) fn digest(&self) -> &str {
+        self.event.as_deref().map_or("", |event| &event.argument_digest)
     }
 
     /// Counts bytes sent to the caller.

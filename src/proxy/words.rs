@@ -1,7 +1,15 @@
 //! What callers are told when a call fails on its way, in words a model can read and a person can
 //! act on. Never more about a source than its name: addresses and details are its owner's.
 
-use crate::{model::SourceName, quota::QuotaError, sources::SourceError, upstream::UpstreamError};
+use bytes::Bytes;
+
+use crate::{
+    mcp::{ErrorObject, Method, Raw, Revision, codes, response, translate},
+    model::SourceName,
+    quota::QuotaError,
+    sources::SourceError,
+    upstream::UpstreamError,
+};
 
 /// The longest part of a name without a thing that is quoted back, in bytes.
 const SHOWN_BYTES_MAX: usize = 128;
@@ -12,6 +20,23 @@ pub(super) fn shown(name: &str) -> String {
     let end = name.floor_char_boundary(SHOWN_BYTES_MAX);
     let dots = if end < name.len() { "…" } else { "" };
     format!("{}{dots}", name[..end].escape_debug())
+}
+
+/// Returns the address of a page that a source wants visited, as it is quoted.
+pub(super) fn shown_page(page: &str) -> String {
+    /// Longer than any address that a person would follow.
+    const PAGE_BYTES_MAX: usize = 2000;
+    let end = page.floor_char_boundary(PAGE_BYTES_MAX);
+    page[..end].chars().filter(|character| !character.is_control()).collect()
+}
+
+/// Returns the whole answer to a request that failed on its way. A tool's failure is told as its
+/// result, so that a model can read it.
+pub(super) fn failure(method: Method, revision: Revision, id: Raw<'_>, text: &str) -> Bytes {
+    match method {
+        Method::ToolsCall => response(id, &translate::error_result(revision, text)),
+        _ => ErrorObject::new(codes::INTERNAL, text.to_owned()).render(Some(id)),
+    }
 }
 
 /// Says why a source did not answer.

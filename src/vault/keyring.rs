@@ -109,9 +109,27 @@ impl Keyring {
         Ok(Self { active: Key::random()?, older })
     }
 
+    /// Returns one key for this purpose from each key, the sealing one's first.
+    pub(super) fn derive(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        self.keys().map(|key| derive(key.bytes(), purpose)).collect()
+    }
+
     fn keys(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.active).chain(&self.older)
     }
+}
+
+/// HMAC-SHA-256 (RFC 2104) of the purpose under the key, which is as long as half a block.
+fn derive(key: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let padded = |pad: u8| {
+        let mut block = Zeroizing::new([pad; 64]);
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+        block
+    };
+    let inner = Sha256::new().chain_update(padded(0x36).as_slice()).chain_update(b"doorward derive v1 ");
+    let inner = inner.chain_update(purpose.as_bytes()).finalize();
+    let outer = Sha256::new().chain_update(padded(0x5c).as_slice()).chain_update(inner).finalize();
+    Zeroizing::new(outer.into())
 }
 
 /// The file's form. The first key seals.

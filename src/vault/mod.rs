@@ -143,6 +143,13 @@ impl Vault {
         envelope::open(key, place, sealed)
     }
 
+    /// Returns one key for this purpose from each key of the keyring, the sealing one's first. They
+    /// are the same after a restart, tell nothing of the keys they were made from, and those of two
+    /// purposes have nothing to do with each other.
+    pub fn derive(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        self.keyring().derive(purpose)
+    }
+
     /// Returns the id of the key that seals.
     pub fn active_key(&self) -> String {
         self.keyring().active().id().to_owned()

@@ -38,6 +38,21 @@ async fn what_was_sealed_opens_at_its_place_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn derived_keys_outlive_a_restart_and_a_rotation() {
+    let scene = Scene::new().await;
+    let before = scene.open().await.unwrap().derive("a");
+    let vault = scene.open().await.unwrap();
+
+    assert_eq!(vault.derive("a"), before);
+    assert_ne!(vault.derive("b"), before);
+    vault.rotate().await.unwrap();
+    let after = vault.derive("a");
+    assert_eq!((before.len(), after.len()), (1, 2));
+    assert_ne!(after[0], before[0], "another key seals");
+    assert_eq!(after[1], before[0], "what was sealed still opens");
+}
+
+#[tokio::test]
 async fn the_same_text_is_never_sealed_to_the_same_bytes() {
     let scene = Scene::new().await;
     let vault = scene.open().await.unwrap();

@@ -85,7 +85,7 @@ fn row(event: &RunEvent) -> impl IntoView + use<> {
             <td class="max-w-40 truncate sm:max-w-xs" title=event.reason.clone()>{sentence(event)}</td>
             <td class="hidden sm:table-cell">{event.preset_slug.clone()}</td>
             <td><Badge tone word/></td>
-            <td class="number hidden sm:table-cell">{(event.action == Action::ToolCall).then(|| duration_us(event.duration_us))}</td>
+            <td class="number hidden sm:table-cell">{(event.action.is_call()).then(|| duration_us(event.duration_us))}</td>
         </tr>
     }
 }
@@ -166,7 +166,7 @@ fn details(event: &RunEvent) -> impl IntoView + use<> {
     let (tone, word) = outcome(event.outcome);
     let at = event.at;
     let exact = at.to_string().replace('T', " ").replace('Z', " UTC");
-    let called = event.action == Action::ToolCall;
+    let called = event.action.is_call();
     let of_a_call = |text: String| if called { text } else { String::new() };
     let rows = [
         ("Reason", event.reason.clone()),

@@ -22,6 +22,9 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
     let RunEvent { subject, preset_slug, source_name, .. } = event;
     match event.action {
         Action::ToolCall => format!("called {subject}"),
+        Action::ResourceRead => format!("read {subject}"),
+        Action::PromptGet => format!("used the prompt {subject}"),
+        Action::Completion => format!("completed an argument of {subject}"),
         Action::SignIn => "signed in".into(),
         Action::SignOut => "signed out".into(),
         Action::PasswordChange => "changed a password".into(),

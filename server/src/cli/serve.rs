@@ -54,6 +54,7 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);
     // First the callers, since their calls need everything else; then the engine, which writes what
     // they did; last the hold, so that no other process begins before that.
+    engine.proxy.drain();
     stop.cancel();
     served.await?;
     if let Some(metrics) = metrics {

@@ -35,8 +35,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "proxy",
         &[
-            "mcp", "model", "policy", "identity", "presets", "sources", "upstream", "quota", "audit",
-            "metrics",
+            "changes", "mcp", "model", "policy", "identity", "presets", "sources", "upstream", "quota",
+            "audit", "metrics",
         ],
     ),
     ("jobs", &[]),

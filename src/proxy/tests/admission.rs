@@ -85,13 +85,15 @@ async fn what_is_no_request_is_refused_in_its_own_way() {
         (discover().by(Method::PUT), StatusCode::METHOD_NOT_ALLOWED),
         (Ask::modern("ping", json!({})), StatusCode::NOT_FOUND),
         (Ask::modern("initialize", json!({})), StatusCode::NOT_FOUND),
-        (Ask::modern("prompts/list", json!({})), StatusCode::NOT_FOUND),
+        (Ask::modern("logging/setLevel", json!({})), StatusCode::NOT_FOUND),
+        (Ask::modern("resources/subscribe", json!({"uri":"a:b"})), StatusCode::NOT_FOUND),
+        (Ask::modern("tasks/list", json!({})), StatusCode::NOT_FOUND),
     ];
     for (ask, status) in cases {
         let got = door.ask(&ask).await;
         assert_eq!(got.status, status, "{}: {}", &ask.body[..ask.body.len().min(80)], got.text);
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            assert_eq!(got.headers["allow"], "POST, DELETE");
+            assert_eq!(got.headers["allow"], "POST, GET, DELETE");
         }
     }
 }
@@ -128,7 +130,7 @@ async fn a_legacy_session_lives_from_initialize_to_delete() {
     assert_eq!(pong.answer(), &json!({"jsonrpc":"2.0","id":"a","result":{}}));
     assert_eq!(door.ask(&ping(None)).await.status, StatusCode::BAD_REQUEST);
     assert_eq!(door.ask(&ping(Some(&"0".repeat(32)))).await.status, StatusCode::NOT_FOUND);
-    let unknown = door.ask(&Ask::legacy(Some(&session), "prompts/list", json!({})).key(&key)).await;
+    let unknown = door.ask(&Ask::legacy(Some(&session), "tasks/list", json!({})).key(&key)).await;
     assert_eq!((unknown.status, &unknown.answer()["error"]["code"]), (StatusCode::OK, &json!(-32601)));
     let notification = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     let notified = Ask::raw(notification).header("mcp-session-id", &session).key(&key);
@@ -158,7 +160,7 @@ async fn tools_are_listed_as_each_era_expects_them() {
 
     assert_eq!(modern.answer()["result"]["cacheScope"], "private");
     assert!(modern.text.contains(r#""x-kept":1.0"#), "{}", modern.text);
-    assert_eq!(modern.answer()["result"]["tools"].as_array().map(Vec::len), Some(10));
+    assert_eq!(modern.answer()["result"]["tools"].as_array().map(Vec::len), Some(15));
     let list = |got: &super::door::Got| {
         let tools = got.answer()["result"]["tools"].as_array().cloned().unwrap_or_default();
         tools.into_iter().find(|tool| tool["name"] == "list").expect("it is listed")

@@ -129,7 +129,6 @@ async fn what_goes_wrong_at_a_source_is_told_as_the_tools_error() {
     let key = door.key(KeyScope::Everything).await;
     let cases = [
         ("fails", "no", Outcome::ToolError),
-        ("asks", "input_required", Outcome::Upstream),
         ("unauthorized", "`scripted` does not accept the credential", Outcome::Upstream),
         ("dies", "went away", Outcome::Upstream),
     ];

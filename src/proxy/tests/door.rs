@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,13 +15,14 @@ use crate::{
     egress::{EgressLimits, EgressPolicy},
     engine::{Database, Engine, EngineSettings, Parts},
     identity::{IdentitySettings, NewKey, NewUser, Origin, PasswordCost},
+    mcp::sse::{Decoder, SseEvent},
     model::{
         Credential, Email, Era, EraSetting, Handle, InstanceRole, KeyScope, Member, Preset, PresetTool,
         Reach, RunEvent, Selection, Slug, SourceName, Visibility,
     },
     policy,
     presets::NewPreset,
-    proxy::{Proxy, ProxyAnswer, ProxyBody, ProxyRequest, ProxySettings},
+    proxy::{Patience, Proxy, ProxyAnswer, ProxyBody, ProxyParts, ProxyRequest, ProxySettings},
     secret::Secret,
     sources::{NewSource, SourceSettings},
     store::EventFilter,
@@ -84,6 +85,39 @@ impl Ask {
             ask = ask.header("mcp-name", name);
         }
         ask
+    }
+
+    /// The same with these capabilities declared.
+    pub fn declaring(mut self, capabilities: Value) -> Self {
+        let mut body: Value = serde_json::from_str(&self.body).expect("JSON");
+        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] = capabilities;
+        self.body = body.to_string();
+        self
+    }
+
+    /// The same with these members of `params`.
+    pub fn with(mut self, members: Value) -> Self {
+        let mut body: Value = serde_json::from_str(&self.body).expect("JSON");
+        for (name, value) in members.as_object().expect("an object") {
+            body["params"][name] = value.clone();
+        }
+        self.body = body.to_string();
+        self
+    }
+
+    /// A GET of a session's stream.
+    pub fn get(session: Option<&str>) -> Self {
+        let ask = Self::raw("").by(Method::GET).header("accept", "text/event-stream");
+        match session {
+            Some(session) => ask.header("mcp-session-id", session),
+            None => ask,
+        }
+    }
+
+    /// A legacy caller's answer to a question.
+    pub fn answer(session: &str, question: &Value, result: Value) -> Self {
+        let body = json!({"jsonrpc":"2.0","id":question["id"],"result":result});
+        Self::raw(body.to_string()).header("mcp-session-id", session)
     }
 
     /// A modern call of a tool.
@@ -171,20 +205,30 @@ impl Door {
 
     /// Shows that a call lives almost at once.
     pub fn impatient(mut self) -> Self {
-        let Parts { identity, presets, sources, quota, audit, clock, .. } = &*self.engine;
-        let mut proxy = Proxy::new(
-            identity.clone(),
-            presets.clone(),
-            sources.clone(),
-            quota.clone(),
-            audit.clone(),
-            clock.clone(),
-            ProxySettings::default(),
-        );
-        let inner = Arc::get_mut(&mut proxy.0).expect("nobody else has it yet");
-        inner.silence = Duration::from_millis(5);
-        self.proxy = proxy;
+        self.replace_proxy(|patience| patience.silence = Duration::from_millis(5));
         self
+    }
+
+    /// Puts a new proxy in the place of the old one, as a restart does.
+    pub fn replace_proxy(&mut self, change: impl FnOnce(&mut Patience)) {
+        let Parts { identity, presets, sources, quota, audit, changes, clock, vault, .. } = &*self.engine;
+        let parts = ProxyParts {
+            identity: identity.clone(),
+            presets: presets.clone(),
+            sources: sources.clone(),
+            quota: quota.clone(),
+            audit: audit.clone(),
+            changes: changes.clone(),
+            clock: clock.clone(),
+            keys: vault.derive(crate::proxy::KEY_PURPOSE),
+        };
+        let mut proxy = Proxy::new(parts, ProxySettings::default());
+        change(&mut Arc::get_mut(&mut proxy.0).expect("nobody else has it yet").patience);
+        self.proxy = proxy;
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
     }
 
     /// Opens an engine whose preset `tools` publishes everything of one scripted source.
@@ -274,10 +318,15 @@ impl Door {
         read(self.send(ask).await).await
     }
 
-    /// Begins a legacy session.
+    /// Begins a legacy session of somebody who cannot be asked anything.
     pub async fn session(&self, key: &str, revision: &str) -> String {
-        let params =
-            json!({"protocolVersion":revision,"capabilities":{},"clientInfo":{"name":"old","version":"1"}});
+        self.session_with(key, revision, json!({})).await
+    }
+
+    /// Begins a legacy session with these capabilities.
+    pub async fn session_with(&self, key: &str, revision: &str, capabilities: Value) -> String {
+        let params = json!({"protocolVersion":revision,"capabilities":capabilities,
+            "clientInfo":{"name":"old","version":"1"}});
         let got = self.ask(&Ask::legacy(None, "initialize", params).key(key)).await;
         assert_eq!(got.status, StatusCode::OK, "{}", got.text);
         assert_eq!(got.answer()["result"]["protocolVersion"], revision);
@@ -297,6 +346,47 @@ impl Door {
     pub fn say(mut selection: Selection, tool: PresetTool) -> Selection {
         selection.tools.push(tool);
         selection
+    }
+}
+
+/// The events of a stream as they come, comments left out.
+pub struct Events {
+    pieces: BoxStream<'static, Bytes>,
+    decoder: Decoder,
+    /// How many comments came.
+    pub comments: usize,
+}
+
+impl Events {
+    pub fn of(answer: ProxyAnswer) -> Self {
+        assert_eq!(
+            answer.headers.get("content-type").map(|kind| kind.as_bytes()),
+            Some(&b"text/event-stream"[..])
+        );
+        let ProxyBody::Stream(pieces) = answer.body else { panic!("a stream") };
+        Self { pieces, decoder: Decoder::new(1 << 20), comments: 0 }
+    }
+
+    /// Returns the next event; `None` at the end.
+    pub async fn next(&mut self) -> Option<SseEvent> {
+        loop {
+            if let Some(event) = self.decoder.next_event().expect("small") {
+                return Some(event);
+            }
+            let piece = self.pieces.next().await?;
+            self.comments += usize::from(piece.starts_with(b":"));
+            self.decoder.push(&piece).expect("small");
+        }
+    }
+
+    /// Returns the next message; events without data are left out.
+    pub async fn message(&mut self) -> Option<Value> {
+        loop {
+            let event = self.next().await?;
+            if !event.data.is_empty() {
+                return Some(serde_json::from_slice(&event.data).expect("JSON"));
+            }
+        }
     }
 }
 

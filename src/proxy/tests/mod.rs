@@ -1,7 +1,14 @@
 //! What callers see, with a whole engine behind and scripted sources behind that.
 
 mod admission;
+mod asking;
 mod calls;
 mod door;
+mod listening;
+mod questions;
+mod questions_legacy;
 mod script;
+mod sessions;
+mod stock;
 mod streams;
+mod tasks;

@@ -1,8 +1,9 @@
 //! A source that does what a test says: an MCP server of either era on the loopback address.
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use axum::{Router, body::Body, extract::State, response::Response};
@@ -10,8 +11,9 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
+use super::{asking, stock};
 use crate::model::Era;
 
 /// The tools every scripted source lists.
@@ -22,6 +24,11 @@ const TOOLS: &str = r#"[
     {"name":"fails","inputSchema":{"type":"object"}},
     {"name":"refuses","inputSchema":{"type":"object"}},
     {"name":"asks","inputSchema":{"type":"object"}},
+    {"name":"asks_form","inputSchema":{"type":"object"}},
+    {"name":"asks_two","inputSchema":{"type":"object"}},
+    {"name":"asks_twice","inputSchema":{"type":"object"}},
+    {"name":"asks_pages","inputSchema":{"type":"object"}},
+    {"name":"begins_task","inputSchema":{"type":"object"}},
     {"name":"streams","inputSchema":{"type":"object"}},
     {"name":"waits","inputSchema":{"type":"object"}},
     {"name":"unauthorized","inputSchema":{"type":"object"}},
@@ -30,7 +37,7 @@ const TOOLS: &str = r#"[
 
 /// What happened at the source.
 pub struct Script {
-    era: Era,
+    pub era: Era,
     /// Every call of a tool: its headers and its body.
     pub calls: Mutex<Vec<(HeaderMap, String)>>,
     /// One for every call of `waits` that has arrived.
@@ -39,6 +46,18 @@ pub struct Script {
     pub go_on: Notify,
     /// One for every call that was cancelled, by closing its stream or by a notification.
     pub cancelled: Arc<Semaphore>,
+    /// What was answered to the source's own questions, by id.
+    pub answers: watch::Sender<HashMap<u64, Value>>,
+    /// How many questions of its own a legacy source has asked.
+    pub asked: AtomicU64,
+    /// What is told on streams of news: methods and parameters.
+    pub news: broadcast::Sender<(String, Value)>,
+    /// Which resources are watched.
+    pub watched: watch::Sender<Vec<String>>,
+    /// Whether there is one resource more.
+    pub grown: Mutex<bool>,
+    /// Every request for tasks: its headers and its body.
+    pub tasks: Mutex<Vec<(HeaderMap, String)>>,
 }
 
 /// A scripted source and where it is.
@@ -55,6 +74,12 @@ impl Scripted {
             waiting: Semaphore::new(0),
             go_on: Notify::new(),
             cancelled: Arc::new(Semaphore::new(0)),
+            answers: watch::Sender::new(HashMap::new()),
+            asked: AtomicU64::new(900),
+            news: broadcast::Sender::new(16),
+            watched: watch::Sender::new(Vec::new()),
+            grown: Mutex::default(),
+            tasks: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -76,7 +101,15 @@ impl Script {
     }
 }
 
-async fn answer(State(script): State<Arc<Script>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(script): State<Arc<Script>>,
+    method: http::Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if method == http::Method::GET && script.era == Era::Legacy {
+        return stock::stream_of(&script);
+    }
     let Ok(message) = serde_json::from_slice::<Value>(&body) else {
         return plain(StatusCode::BAD_REQUEST, "no JSON");
     };
@@ -84,13 +117,13 @@ async fn answer(State(script): State<Arc<Script>>, headers: HeaderMap, body: Byt
     match (method.as_str(), script.era) {
         ("server/discover", Era::Modern) => result(
             &message,
-            json!({"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},
+            json!({"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":stock::capabilities(),
                 "ttlMs":1,"cacheScope":"private"}),
         ),
         ("initialize", Era::Legacy) => {
             let mut response = result(
                 &message,
-                json!({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},
+                json!({"protocolVersion":"2025-11-25","capabilities":stock::capabilities(),
                     "serverInfo":{"name":"scripted","version":"1"}}),
             );
             response.headers_mut().insert("mcp-session-id", "s1".parse().expect("visible"));
@@ -101,6 +134,18 @@ async fn answer(State(script): State<Arc<Script>>, headers: HeaderMap, body: Byt
             plain(StatusCode::ACCEPTED, "")
         }
         (_, Era::Legacy) if message.get("id").is_none() => plain(StatusCode::ACCEPTED, ""),
+        ("", Era::Legacy) => {
+            let id = message["id"].as_u64().expect("an id of ours");
+            script.answers.send_modify(|answers| drop(answers.insert(id, message)));
+            plain(StatusCode::ACCEPTED, "")
+        }
+        ("tasks/get" | "tasks/update" | "tasks/cancel", Era::Modern) => {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            script.tasks.lock().expect("no panics").push((headers, text));
+            let task = json!({"resultType":"complete","taskId":message["params"]["taskId"],"status":"working",
+                "createdAt":"2026-11-21T00:00:00Z","lastUpdatedAt":"2026-11-21T00:00:00Z","ttlMs":null});
+            result(&message, task)
+        }
         ("tools/list", era) => {
             let tools: Value = serde_json::from_str(TOOLS).expect("JSON");
             match era {
@@ -116,7 +161,9 @@ async fn answer(State(script): State<Arc<Script>>, headers: HeaderMap, body: Byt
             script.calls.lock().expect("no panics").push((headers, text));
             call(script, &message).await
         }
-        _ => error(&message, -32601, "no such method"),
+        ("logging/setLevel", Era::Legacy) => result(&message, json!({})),
+        (method, _) => stock::answer(&script, &message, method)
+            .unwrap_or_else(|| error(&message, -32601, "no such method")),
     }
 }
 
@@ -128,10 +175,18 @@ async fn call(script: Arc<Script>, message: &Value) -> Response {
         }
         value
     };
+    if let Some(response) = asking::call(&script, message, &name) {
+        return response;
+    }
     match name.as_str() {
         "fails" => result(message, complete(json!({"content":[{"type":"text","text":"no"}],"isError":true}))),
         "refuses" => error(message, -32602, "not these"),
         "asks" => result(message, json!({"resultType":"input_required","requestState":"x"})),
+        "begins_task" => result(
+            message,
+            json!({"resultType":"task","taskId":"t 1","status":"working","createdAt":"2026-11-21T00:00:00Z",
+                "lastUpdatedAt":"2026-11-21T00:00:00Z","ttlMs":null}),
+        ),
         "list" => result(message, complete(json!({"content":[],"structuredContent":[1,2]}))),
         "unauthorized" => {
             let mut response = plain(StatusCode::UNAUTHORIZED, "who?");
@@ -191,15 +246,15 @@ impl Drop for CancelGuard {
     }
 }
 
-fn event(message: &Value) -> Bytes {
+pub fn event(message: &Value) -> Bytes {
     format!("event: message\ndata: {message}\n\n").into()
 }
 
-fn result(message: &Value, result: Value) -> Response {
+pub fn result(message: &Value, result: Value) -> Response {
     json_body(&json!({"jsonrpc":"2.0","id":message["id"],"result":result}))
 }
 
-fn error(message: &Value, code: i64, text: &str) -> Response {
+pub fn error(message: &Value, code: i64, text: &str) -> Response {
     json_body(&json!({"jsonrpc":"2.0","id":message["id"],"error":{"code":code,"message":text}}))
 }
 
@@ -209,7 +264,7 @@ fn json_body(message: &Value) -> Response {
     response
 }
 
-fn sse(body: Body) -> Response {
+pub fn sse(body: Body) -> Response {
     let mut response = Response::new(body);
     response.headers_mut().insert("content-type", "text/event-stream".parse().expect("visible"));
     response

@@ -1,0 +1,343 @@
+//! Who asks, whether they may, and what for.
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, header};
+
+use crate::{
+    identity::KeyError,
+    mcp::{
+        self, Capabilities, Inbound, Message, Method, Params, Raw, Revision, codes,
+        headers::{self, Accepts},
+        notifications,
+    },
+    model::{Era, KeyScope, Member, Principal, Via},
+    policy::{self, CallPermit},
+    presets::RouteTable,
+    proxy::{
+        Guest, Proxy, ProxyAnswer, ProxyRequest, body, lists, origin,
+        requests::{Client, invalid},
+        session::{Session, Terms},
+        words,
+    },
+    upstream::ReplyBody,
+};
+
+/// The longest name of a calling program kept, in bytes.
+const CLIENT_BYTES_MAX: usize = 120;
+
+/// The answer to a request that gets no further. Boxed, since few requests need the room.
+pub(super) type Refusal = Box<ProxyAnswer>;
+
+impl Proxy {
+    /// Answers one request. Never fails: everything that goes wrong is an answer.
+    ///
+    /// A caller who may not use the preset gets the same answer as one who asks for a preset that
+    /// does not exist, so that private presets cannot be found by guessing.
+    pub async fn answer(&self, request: ProxyRequest<'_>) -> ProxyAnswer {
+        if !origin::may_call(request.headers, &self.0.settings) {
+            return body::error(StatusCode::FORBIDDEN, None, "pages of this origin may not call presets");
+        }
+        match *request.method {
+            HttpMethod::POST => self.post(&request, None).await,
+            HttpMethod::GET if !is_modern(request.headers) => Box::pin(self.stream(&request)).await,
+            HttpMethod::DELETE if !is_modern(request.headers) => Box::pin(self.delete(&request)).await,
+            _ => body::method_not_allowed(),
+        }
+    }
+
+    /// Answers one POST of a person the console knows already. It goes the same way as any other
+    /// call: judged, charged, audited, measured.
+    pub async fn answer_for(&self, member: &Arc<Member>, request: ProxyRequest<'_>) -> ProxyAnswer {
+        self.post(&request, Some(Principal::Member(Arc::clone(member)))).await
+    }
+
+    async fn post(&self, request: &ProxyRequest<'_>, known: Option<Principal>) -> ProxyAnswer {
+        let begun = Instant::now();
+        let accepts = headers::accepts(request.headers);
+        if let Some(refusal) = self.unusable_form(request, accepts) {
+            return refusal;
+        }
+        let inbound = match mcp::classify(request.headers, &request.body) {
+            Ok(inbound) => inbound,
+            Err(rejection) => return body::rejected(&rejection),
+        };
+        let (permit, table) = match self.admit(request, inbound.message.id, known).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => return *refusal,
+        };
+        let guest = Guest { request, begun, accepts, permit, table };
+        match inbound.era {
+            Era::Modern => self.modern(&guest, &inbound).await,
+            Era::Legacy => self.legacy(&guest, &inbound).await,
+        }
+    }
+
+    /// Refuses a body that is larger than the settings allow.
+    pub fn too_large(&self) -> ProxyAnswer {
+        let text = format!("a request has at most {} bytes", self.0.settings.request_bytes_max);
+        body::error(StatusCode::PAYLOAD_TOO_LARGE, None, text)
+    }
+
+    /// Refuses what cannot be read or could not be answered.
+    fn unusable_form(&self, request: &ProxyRequest<'_>, accepts: Accepts) -> Option<ProxyAnswer> {
+        if request.body.len() > self.0.settings.request_bytes_max {
+            return Some(self.too_large());
+        }
+        if !headers::is_json(request.headers) {
+            let text = "send JSON, declared as `application/json`";
+            return Some(body::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, None, text));
+        }
+        if !accepts.json && !accepts.sse {
+            let text = "accept `application/json` and `text/event-stream`";
+            return Some(body::error(StatusCode::NOT_ACCEPTABLE, None, text));
+        }
+        None
+    }
+
+    /// Finds out who calls and whether they may use the preset.
+    pub(super) async fn admit(
+        &self,
+        request: &ProxyRequest<'_>,
+        id: Option<Raw<'_>>,
+        known: Option<Principal>,
+    ) -> Result<(CallPermit, Arc<RouteTable>), Refusal> {
+        let caller = match known {
+            Some(caller) => caller,
+            None => self.authenticate(request.headers, id).await?,
+        };
+        let table = self.0.presets.route_table(request.owner, request.slug).await.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "could not resolve a preset");
+            Box::new(unavailable(id))
+        })?;
+        let admitted = table.and_then(|table| Some((policy::may_call(&caller, &table.preset)?, table)));
+        admitted.ok_or_else(|| {
+            Box::new(match &caller {
+                Principal::Anonymous => body::challenge(id, false),
+                Principal::Member(member) if is_limited(member) => body::challenge(id, true),
+                Principal::Member(_) => body::error(StatusCode::NOT_FOUND, id, "there is no such preset"),
+            })
+        })
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap, id: Option<Raw<'_>>) -> Result<Principal, Refusal> {
+        let header = headers::single(headers, &header::AUTHORIZATION)
+            .map_err(|_| Box::new(body::challenge(id, true)))?;
+        match self.recognise(header).await {
+            Ok(caller) => Ok(caller),
+            Err(KeyError::Store(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "could not look up an API key");
+                Err(Box::new(unavailable(id)))
+            }
+            Err(
+                KeyError::Malformed
+                | KeyError::Unknown
+                | KeyError::Expired
+                | KeyError::Revoked
+                | KeyError::Disabled,
+            ) => Err(Box::new(body::challenge(id, true))),
+        }
+    }
+
+    /// Returns whose credential this is.
+    pub(super) async fn recognise(&self, header: Option<&HeaderValue>) -> Result<Principal, KeyError> {
+        let Some(header) = header else { return Ok(Principal::Anonymous) };
+        let key = bearer(header).ok_or(KeyError::Malformed)?;
+        self.0.identity.authenticate_key(key).await.map(Principal::Member)
+    }
+
+    async fn modern(&self, guest: &Guest<'_>, inbound: &Inbound<'_>) -> ProxyAnswer {
+        let message = &inbound.message;
+        let revision = inbound.revision.unwrap_or(Revision::LATEST);
+        let (Some(name), Some(id)) = (&message.method, message.id) else {
+            return body::empty(StatusCode::ACCEPTED);
+        };
+        let client_name = client_name(message.meta().and_then(|meta| meta.client_info));
+        let client = Client { revision, name: &client_name, session: None };
+        let method = Method::parse(name).filter(|method| method.is_known_to(revision));
+        match method {
+            Some(Method::ToolsCall) => self.call_tool(guest, message, id, &client).await,
+            // Boxed, as what is rarer would otherwise take its room in every call.
+            Some(Method::ResourcesRead) => Box::pin(self.read_resource(guest, message, id, &client)).await,
+            Some(Method::PromptsGet) => Box::pin(self.get_prompt(guest, message, id, &client)).await,
+            Some(Method::Complete) => Box::pin(self.complete(guest, message, id, &client)).await,
+            Some(Method::Discover) => guest.result(id, &mcp::discover_result(&lists::card(&guest.table))),
+            Some(Method::Listen) => Box::pin(self.listen(guest, message, id)).await,
+            Some(method @ (Method::TasksGet | Method::TasksUpdate | Method::TasksCancel)) => {
+                Box::pin(self.task(guest, message, id, method)).await
+            }
+            Some(method) if method.list_kind().is_some() => guest.list(message, id, method, Era::Modern),
+            _ => {
+                let text = format!("this revision has no method `{}`", words::shown(name));
+                body::protocol_error(StatusCode::NOT_FOUND, Some(id), codes::METHOD_NOT_FOUND, text)
+            }
+        }
+    }
+
+    async fn legacy(&self, guest: &Guest<'_>, inbound: &Inbound<'_>) -> ProxyAnswer {
+        let message = &inbound.message;
+        if message.is_request() && message.method.as_deref() == Some(Method::Initialize.as_str()) {
+            return self.initialize(guest, message);
+        }
+        let session = match self.session(guest, message.id) {
+            Ok(session) => session,
+            Err(refusal) => return *refusal,
+        };
+        let (Some(name), Some(id)) = (&message.method, message.id) else {
+            notified(guest, &session, message);
+            return body::empty(StatusCode::ACCEPTED);
+        };
+        let Terms { revision, client, .. } = &session.terms;
+        let client = Client { revision: *revision, name: client, session: Some(&session) };
+        match Method::parse(name) {
+            Some(Method::ToolsCall) => self.call_tool(guest, message, id, &client).await,
+            // Boxed, as what is rarer would otherwise take its room in every call.
+            Some(Method::ResourcesRead) => Box::pin(self.read_resource(guest, message, id, &client)).await,
+            Some(Method::PromptsGet) => Box::pin(self.get_prompt(guest, message, id, &client)).await,
+            Some(Method::Complete) => Box::pin(self.complete(guest, message, id, &client)).await,
+            Some(Method::Ping) => guest.result(id, b"{}"),
+            Some(Method::SetLevel) => set_level(guest, &session, message, id),
+            Some(Method::ResourcesSubscribe) => guest.subscribe(&session, message, id),
+            Some(Method::ResourcesUnsubscribe) => guest.unsubscribe(&session, message, id),
+            Some(method) if method.list_kind().is_some() => guest.list(message, id, method, Era::Legacy),
+            _ => {
+                let text = format!("there is no method `{}` here", words::shown(name));
+                body::protocol_error(StatusCode::OK, Some(id), codes::METHOD_NOT_FOUND, text)
+            }
+        }
+    }
+
+    fn initialize(&self, guest: &Guest<'_>, message: &Message<'_>) -> ProxyAnswer {
+        let member = |name| message.params.as_ref().and_then(|params| params.member(name));
+        let asked = member("protocolVersion").and_then(Raw::as_str);
+        let revision = Revision::negotiate(asked.as_deref().unwrap_or_default());
+        let capabilities = message.params.as_ref().and_then(Params::capabilities);
+        let terms = Terms {
+            revision,
+            client: client_name(member("clientInfo")).into_owned().into_boxed_str(),
+            capabilities: capabilities.map(Capabilities::read).unwrap_or_default().legacy_key(),
+        };
+        let permit = &guest.permit;
+        let now = self.0.clock.now();
+        let id = message.id.unwrap_or(Raw::NULL);
+        match self.0.sessions.begin(permit.caller(), permit.preset(), terms, now) {
+            Ok(session) => {
+                let greeting = mcp::initialize_result(revision, &lists::card(&guest.table));
+                body::with_session(guest.result(id, &greeting), session.header())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the system gave no random bytes for a session");
+                unavailable(Some(id))
+            }
+        }
+    }
+
+    fn session(&self, guest: &Guest<'_>, id: Option<Raw<'_>>) -> Result<Arc<Session>, Refusal> {
+        self.session_of(guest.request.headers, &guest.permit, id)
+    }
+
+    /// Returns the session that a request names.
+    pub(super) fn session_of(
+        &self,
+        headers: &HeaderMap,
+        permit: &CallPermit,
+        id: Option<Raw<'_>>,
+    ) -> Result<Arc<Session>, Refusal> {
+        let Ok(Some(value)) = headers::single(headers, &headers::SESSION_ID) else {
+            let text = "name one session in the header `Mcp-Session-Id`; `initialize` begins one";
+            return Err(Box::new(body::error(StatusCode::BAD_REQUEST, id, text)));
+        };
+        let session = self.0.sessions.find(value, permit.caller(), permit.preset(), self.0.clock.now());
+        session.ok_or_else(|| {
+            let text = "there is no such session; `initialize` begins one";
+            Box::new(body::error(StatusCode::NOT_FOUND, id, text))
+        })
+    }
+
+    async fn delete(&self, request: &ProxyRequest<'_>) -> ProxyAnswer {
+        let (permit, _) = match self.admit(request, None, None).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => return *refusal,
+        };
+        let Ok(Some(value)) = headers::single(request.headers, &headers::SESSION_ID) else {
+            let text = "name one session in the header `Mcp-Session-Id`";
+            return body::error(StatusCode::BAD_REQUEST, None, text);
+        };
+        let now = self.0.clock.now();
+        if self.0.sessions.end(value, permit.caller(), permit.preset(), now) {
+            body::empty(StatusCode::NO_CONTENT)
+        } else {
+            body::error(StatusCode::NOT_FOUND, None, "there is no such session")
+        }
+    }
+}
+
+/// Takes a notification, or an answer to a question.
+fn notified(guest: &Guest<'_>, session: &Session, message: &Message<'_>) {
+    let share = |raw: Raw<'_>| guest.request.body.slice_ref(raw.as_bytes());
+    match (message.method.as_deref(), message.id) {
+        (Some(notifications::CANCELLED), _) => {
+            if let Some(id) = message.params.as_ref().and_then(Params::request_id) {
+                session.cancel(id.get());
+            }
+        }
+        (None, Some(id)) => {
+            let error = || message.error.map(share).map(ReplyBody::Error);
+            if let Some(body) = message.result.map(share).map(ReplyBody::Result).or_else(error) {
+                session.answer(id.get(), body);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn set_level(guest: &Guest<'_>, session: &Session, message: &Message<'_>, id: Raw<'_>) -> ProxyAnswer {
+    match message.params.as_ref().and_then(Params::level) {
+        Some(level) => {
+            session.set_log_level(level);
+            guest.result(id, b"{}")
+        }
+        None => invalid(id, "`params.level` is no level of log messages"),
+    }
+}
+
+/// Says whether a request without a body names a modern revision, which has neither streams to GET
+/// nor sessions to DELETE.
+fn is_modern(headers: &HeaderMap) -> bool {
+    let version = headers::single(headers, &headers::PROTOCOL_VERSION).ok().flatten();
+    let version = version.and_then(|version| version.to_str().ok()).and_then(Revision::parse);
+    version.is_some_and(|version| version.era() == Era::Modern)
+}
+
+/// Says whether the caller's key reaches only some presets. Such a key is told that it is the wrong
+/// one wherever it does not reach, whether there is a preset or not.
+fn is_limited(member: &Member) -> bool {
+    matches!(&member.via, Via::ApiKey { scope: KeyScope::Presets(_), .. })
+}
+
+pub(super) fn unavailable(id: Option<Raw<'_>>) -> ProxyAnswer {
+    let text = "the gateway cannot answer at this moment";
+    body::protocol_error(StatusCode::SERVICE_UNAVAILABLE, id, codes::INTERNAL, text)
+}
+
+fn bearer(header: &HeaderValue) -> Option<&str> {
+    let (scheme, key) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// Returns what a program calls itself, as `name version`, for display.
+fn client_name(info: Option<Raw<'_>>) -> Cow<'static, str> {
+    let Some(info) = info else { return Cow::Borrowed("") };
+    let mut name = String::new();
+    for member in info.members() {
+        if member.is("name") {
+            name.insert_str(0, &member.value.as_str().unwrap_or_default());
+        } else if member.is("version") {
+            name.push(' ');
+            name.push_str(&member.value.as_str().unwrap_or_default());
+        }
+    }
+    name.retain(|character| !character.is_control());
+    name.truncate(name.floor_char_boundary(CLIENT_BYTES_MAX));
+    Cow::Owned(name)
+}
