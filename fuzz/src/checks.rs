@@ -11,8 +11,11 @@ use crate::mcp::{
     response, sealed, sse, trace::Traceparent, translate, uris, write,
 };
 
+/// Fails by panicking if something does not hold for these bytes.
+pub type Check = fn(&[u8]);
+
 /// Every target with its check, under the name of its folder of seeds.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Check)] = &[
     ("envelope", envelope),
     ("sse", sse),
     ("headers", headers),
