@@ -7,7 +7,11 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     mcp::{Capabilities, LogLevel, Revision},
-    upstream::{UpstreamError, http::HttpStream, mux::MuxStream},
+    upstream::{
+        UpstreamError,
+        http::{AskedStream, HttpStream},
+        mux::MuxStream,
+    },
 };
 
 /// One request to a source.
@@ -151,12 +155,17 @@ pub struct EventStream(Pieces);
 
 enum Pieces {
     Http(Box<HttpStream>),
+    Asked(Box<AskedStream>),
     Mux(Box<MuxStream>),
 }
 
 impl EventStream {
     pub(super) fn http(stream: HttpStream) -> Self {
         Self(Pieces::Http(Box::new(stream)))
+    }
+
+    pub(super) fn asked(stream: AskedStream) -> Self {
+        Self(Pieces::Asked(Box::new(stream)))
     }
 
     pub(super) fn mux(stream: MuxStream) -> Self {
@@ -167,6 +176,7 @@ impl EventStream {
     pub async fn next(&mut self) -> Option<Result<Event, UpstreamError>> {
         match &mut self.0 {
             Pieces::Http(stream) => stream.next().await,
+            Pieces::Asked(stream) => stream.next().await,
             Pieces::Mux(stream) => stream.next().await,
         }
     }
@@ -178,6 +188,7 @@ impl EventStream {
     pub async fn reply(&mut self, id: &QuestionId, body: ReplyBody) -> Result<(), UpstreamError> {
         match &mut self.0 {
             Pieces::Http(stream) => stream.reply(id, &body).await,
+            Pieces::Asked(stream) => stream.reply(id, &body).await,
             Pieces::Mux(stream) => stream.reply(id, &body).await,
         }
     }

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Offer, ReplyBody, UpstreamError, wire};
-use crate::mcp::{Raw, Revision, error::codes};
+use crate::mcp::{Capabilities, Raw, Revision, error::codes};
 
-/// The parameters of `initialize`.
-pub(super) const INITIALIZE: &str = concat!(
-    r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"doorward","version":""#,
-    env!("CARGO_PKG_VERSION"),
-    r#""}}"#,
-);
+/// Returns the parameters of `initialize` that declare what callers can be asked.
+pub(super) fn initialize(capabilities: &Capabilities) -> String {
+    format!(
+        r#"{{"protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":"doorward","version":"{}"}}}}"#,
+        Revision::LATEST_LEGACY.as_str(),
+        capabilities.write(Revision::LATEST_LEGACY),
+        env!("CARGO_PKG_VERSION"),
+    )
+}
 
 /// What a source is, as it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

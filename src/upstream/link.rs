@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Answer, Call, LinkStatus, Listing, Offer, ReplyBody, Target, UpstreamError, UpstreamLimits, Watch,
-    WatchFilter, http::HttpLink, offer, stdio::StdioLink, wire,
+    WatchFilter, http::HttpLink, offer, stdio::StdioSource, wire,
 };
 use crate::{
     clock::Clock,
@@ -24,7 +24,7 @@ pub struct Link {
 
 enum Transport {
     Http(Arc<HttpLink>),
-    Stdio(Arc<StdioLink>),
+    Stdio(StdioSource),
 }
 
 impl Link {
@@ -43,7 +43,7 @@ impl Link {
                     working_dir: working_dir.clone(),
                     env: target.credential.env.clone(),
                 };
-                Transport::Stdio(StdioLink::new(clock, limits, slots, program, target))
+                Transport::Stdio(StdioSource::new(clock, limits, slots, program, target))
             }
         };
         Self { transport, limits: Arc::clone(limits) }
@@ -148,7 +148,7 @@ impl Link {
 
     pub(super) fn end_if_idle(&self) {
         match &self.transport {
-            Transport::Http(_) => {}
+            Transport::Http(link) => link.end_if_idle(),
             Transport::Stdio(link) => link.end_if_idle(),
         }
     }

@@ -1,10 +1,14 @@
-//! One live MCP link to one source: streamable HTTP or a process.
+//! One live MCP link to one source: streamable HTTP of both eras, the HTTP transport of 2024-11-05, or
+//! a process.
 //!
-//! A link knows the source's era, keeps its session or process, gives every request an id of its
-//! own and passes answers on byte for byte. Never decides who may call, and never knows a caller:
-//! no caller's id, token or header travels over a link.
+//! A link knows the source's era, keeps its sessions or processes, gives every request an id of its
+//! own and passes answers on byte for byte. A question that a legacy source asks in the middle of a
+//! call is told in the call's stream; changes outside calls are told to who watches. Never decides
+//! who may call, and never knows a caller: no caller's id, token or header travels over a link, only
+//! what callers can be asked, and a key that keeps those apart who can be asked anything.
 //!
-//! A new transport is a file beside `http.rs` and an arm in `link.rs`.
+//! A new transport is a folder beside `http` and an arm in `link.rs`; where many requests share one
+//! connection, `mux` finds the one that an answer is for.
 
 mod beside;
 mod breaker;
@@ -15,6 +19,7 @@ mod http;
 mod link;
 mod mux;
 mod offer;
+mod parts;
 mod probe;
 pub mod stdio;
 #[cfg(test)]
@@ -73,6 +78,18 @@ pub struct UpstreamLimits {
     pub breaker_failures: u32,
     /// How long it then does so the first time; doubled each time, up to sixteen times as long.
     pub breaker_pause: Duration,
+    /// How many sessions are kept at one legacy source for calls that must be kept apart: of callers
+    /// who can be asked something. The least recently used makes room.
+    pub sessions_max: usize,
+    /// How long a session at a source may be unused before it is ended.
+    pub session_idle: Duration,
+    /// How often in a row the stream of a call is asked for again after it broke off.
+    pub resumptions_max: u32,
+    /// The first wait before the stream of a call is asked for again, where the source names none;
+    /// doubled each time.
+    pub resume_pause: Duration,
+    /// How many processes of one legacy source may run for calls that must be kept apart.
+    pub processes_per_source_max: usize,
     /// How many processes may run at once.
     pub processes_max: usize,
     /// How long a process may be unused before it is ended.
@@ -108,6 +125,11 @@ impl Default for UpstreamLimits {
             answer_bytes_max: 16 * 1024 * 1024,
             breaker_failures: 3,
             breaker_pause: Duration::from_secs(2),
+            sessions_max: 256,
+            session_idle: Duration::from_secs(30 * 60),
+            resumptions_max: 6,
+            resume_pause: Duration::from_millis(200),
+            processes_per_source_max: 8,
             processes_max: 32,
             process_idle: Duration::from_secs(15 * 60),
             process_grace: Duration::from_secs(3),
@@ -264,7 +286,7 @@ impl Upstreams {
         report
     }
 
-    /// Ends processes that have not been used for a while; called by a background job.
+    /// Ends processes and sessions that have not been used for a while; called by a background job.
     pub fn end_idle(&self) {
         for link in self.all() {
             link.end_if_idle();

@@ -224,6 +224,14 @@ fn own_id(id: Raw<'_>) -> Option<u64> {
     id.get().trim_matches('"').parse().ok()
 }
 
+/// Returns the id of a request that we have written; `None` if the message is none.
+pub(super) fn sent_id(message: &Bytes) -> Option<u64> {
+    match read(message).ok()? {
+        Incoming::Request { id, .. } => own_id(Raw::parse_bytes(&id).ok()?),
+        Incoming::Answer { .. } | Incoming::Notification { .. } => None,
+    }
+}
+
 /// Returns the token that a progress notification names, if it is one of ours.
 pub(super) fn progress_token(params: &[u8]) -> Option<u64> {
     own_id(Raw::parse_bytes(params).ok()?.member("progressToken")?)

@@ -9,15 +9,15 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{
-    HttpLink, ReplyBody, Session, UpstreamError,
-    post::{Finished, Question, assemble, is_events, refusal, request},
+    HttpLink, ReplyBody, Session, UpstreamError, old,
+    post::{Finished, Posted, Question, assemble, is_events, refusal, request},
     stream::TELL_TIMEOUT,
     wire,
 };
 use crate::{
     egress,
     mcp::{headers, sse::Decoder},
-    upstream::WatchFilter,
+    upstream::{WatchFilter, in_background, mux},
 };
 
 /// A stream that belongs to no call.
@@ -28,6 +28,13 @@ pub(super) struct Aside {
     resumed_from: Option<String>,
 }
 
+impl Aside {
+    /// Returns the body, for a call whose stream goes on in it.
+    pub(super) fn into_body(self) -> Incoming {
+        self.body
+    }
+}
+
 /// What a source says on such a stream.
 pub(super) enum Heard {
     /// The stream is what was asked for.
@@ -35,7 +42,7 @@ pub(super) enum Heard {
     /// Something has changed.
     Notification { method: String, params: Bytes },
     /// It wants to know something.
-    Request { id: Bytes, method: String },
+    Request { id: Bytes, method: String, params: Bytes },
 }
 
 impl Aside {
@@ -50,8 +57,8 @@ impl Aside {
                             _ => Heard::Notification { method, params },
                         });
                     }
-                    Ok(wire::Incoming::Request { id, method, .. }) => {
-                        return Some(Heard::Request { id, method });
+                    Ok(wire::Incoming::Request { id, method, params }) => {
+                        return Some(Heard::Request { id, method, params });
                     }
                     // The end of a listening in order, or an answer that nobody waits for.
                     Ok(wire::Incoming::Answer { .. }) | Err(_) => {}
@@ -132,11 +139,20 @@ impl HttpLink {
         method: &'static str,
         params: &[u8],
     ) -> Result<bool, UpstreamError> {
-        let id = self.next_id();
-        let envelope = wire::Envelope::own(id, session.revision);
-        let question =
-            Question { body: wire::request(envelope, method, params), ..self.own_question(id, method) };
-        let posted = self.post(session, question).await?;
+        let posted = match &session.old {
+            Some(connection) => {
+                let own = mux::Question::own(session.revision, method, self.limits.handshake_timeout);
+                match mux::ask(&connection.mux, mux::Question { params, ..own }).await {
+                    Err(error) if old::is_forgotten(&error) => Posted::forgotten(),
+                    answer => Posted::told(answer?),
+                }
+            }
+            None => {
+                let id = self.next_id();
+                let body = wire::request(wire::Envelope::own(id, session.revision), method, params);
+                self.post(session, Question { body, ..self.own_question(id, method) }).await?
+            }
+        };
         if posted.shows_lost(session, self.setting) {
             return Ok(false);
         }
@@ -147,11 +163,19 @@ impl HttpLink {
         Ok(true)
     }
 
-    /// Answers a request that belongs to no call.
-    pub(super) fn answer_aside(self: &Arc<Self>, session: &Arc<Session>, message: Bytes) {
+    /// Tells a source something that nobody waits for.
+    pub(super) fn tell_soon(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        message: Bytes,
+        method: Option<&'static str>,
+    ) {
         let (link, session) = (Arc::clone(self), Arc::clone(session));
-        tokio::spawn(async move {
-            let _ = link.tell(&session, message, None, Instant::now() + TELL_TIMEOUT).await;
+        in_background(async move {
+            let deadline = Instant::now() + TELL_TIMEOUT;
+            if let Err(error) = link.tell(&session, message, method, deadline).await {
+                tracing::debug!(%error, "could not tell a source something nobody waits for");
+            }
         });
     }
 

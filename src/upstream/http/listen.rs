@@ -10,6 +10,7 @@ use tokio::{sync::watch::Receiver, time::Instant};
 use super::{
     Era, HttpLink, Session, UpstreamError,
     aside::{Aside, Heard},
+    old::Old,
     wire,
 };
 use crate::{
@@ -61,9 +62,11 @@ struct Place {
 
 impl Ear for HttpEar {
     async fn listen(&mut self, hub: &Arc<Hub>, bell: &mut Receiver<u64>) -> Stretch {
-        bell.mark_unchanged();
         let deadline = Instant::now() + self.link.limits.handshake_timeout;
-        let stretch = match self.link.session(deadline).await {
+        let session = self.link.session(&self.link.plain, deadline).await;
+        // What is asked for is looked at after this, and new terms ring for others.
+        bell.mark_unchanged();
+        let stretch = match session {
             Ok(session) if session.era() == Era::Modern => self.modern(&session, hub, bell).await,
             Ok(session) => self.legacy(&session, hub, bell).await,
             Err(error) => Err(error),
@@ -115,8 +118,13 @@ impl HttpEar {
                     Some(Heard::Request { .. }) => {}
                     None => return Ok(Stretch::Lost { was_open, retry: None }),
                 },
+                heard = next_of(&mut self.previous) => match heard {
+                    Some(Heard::Notification { method, params }) => hub.publish_message(&method, &params),
+                    Some(Heard::Acknowledged | Heard::Request { .. }) => {}
+                    None => self.previous = None,
+                },
                 _ = bell.changed() => {
-                    if hub.union() != wanted || !link.is_current(session) {
+                    if hub.union() != wanted || !link.plain.is_current(session) {
                         self.previous = Some(aside);
                         return Ok(Stretch::Changed);
                     }
@@ -152,11 +160,14 @@ impl HttpEar {
             self.gap |= self.place.session.is_some();
             self.place = Place { session: Some(Arc::clone(session)), ..Place::default() };
         }
+        if let Some(old) = &session.old {
+            return self.old(session, old, hub, bell).await;
+        }
         let deadline = Instant::now() + link.limits.handshake_timeout;
         let opened = link.open_aside(session, self.place.event_id.as_deref(), deadline).await?;
         if let Err(status) = &opened
             && *status == StatusCode::NOT_FOUND
-            && session.has_id()
+            && session.has_id
         {
             return self.renew(session).await;
         }
@@ -176,8 +187,8 @@ impl HttpEar {
             tokio::select! {
                 heard = aside.next() => match heard {
                     Some(Heard::Notification { method, params }) => hub.publish_message(&method, &params),
-                    Some(Heard::Request { id, method }) => {
-                        link.answer_aside(session, wire::refuse(&id, &method));
+                    Some(Heard::Request { id, method, .. }) => {
+                        link.tell_soon(session, wire::refuse(&id, &method), None);
                     }
                     Some(Heard::Acknowledged) => {}
                     None => {
@@ -186,7 +197,7 @@ impl HttpEar {
                     }
                 },
                 _ = bell.changed() => {
-                    if !link.is_current(session) {
+                    if !link.plain.is_current(session) {
                         return Ok(Stretch::Changed);
                     }
                     if !self.follow(session, hub).await? {
@@ -198,10 +209,34 @@ impl HttpEar {
         }
     }
 
+    /// Listens to a source that says everything in one stream.
+    async fn old(
+        &mut self,
+        session: &Arc<Session>,
+        old: &Old,
+        hub: &Arc<Hub>,
+        bell: &mut Receiver<u64>,
+    ) -> Result<Stretch, UpstreamError> {
+        loop {
+            if !self.follow(session, hub).await? {
+                return self.renew(session).await;
+            }
+            self.hand_over(hub);
+            tokio::select! {
+                () = old.mux.gone() => return Ok(Stretch::Lost { was_open: true, retry: None }),
+                _ = bell.changed() => {
+                    if !self.link.plain.is_current(session) {
+                        return Ok(Stretch::Changed);
+                    }
+                }
+            }
+        }
+    }
+
     /// Makes a new session in place of one that the source does not know any more.
     async fn renew(&mut self, lost: &Arc<Session>) -> Result<Stretch, UpstreamError> {
         let deadline = Instant::now() + self.link.limits.handshake_timeout;
-        self.link.renew(lost, deadline).await?;
+        self.link.renew(&self.link.plain, lost, deadline).await?;
         Ok(Stretch::Changed)
     }
 
@@ -235,5 +270,13 @@ impl HttpEar {
             }
         }
         Ok(true)
+    }
+}
+
+/// Returns what a stream says that may not be there; waits for ever if it is not.
+async fn next_of(aside: &mut Option<Aside>) -> Option<Heard> {
+    match aside {
+        Some(aside) => aside.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -2,15 +2,19 @@
 //! them only while somebody wants to hear of changes.
 
 mod aside;
+mod asked;
+mod attend;
 mod credential;
 mod listen;
+mod old;
 mod post;
 mod session;
+mod slot;
 mod stream;
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    Arc, Mutex, PoisonError, Weak,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -20,21 +24,25 @@ use url::Url;
 
 use super::{
     Answer, Call, Event, LinkState, LinkStatus, Offer, QuestionId, ReplyBody, Target, UpstreamError,
-    UpstreamLimits, breaker::Breaker, era, watch::Hub, wire,
+    UpstreamLimits, breaker::Breaker, era, mux, parts::Parts, watch::Hub, wire,
 };
 use crate::{
     clock::{Clock, Ms},
     egress::Egress,
-    mcp::headers,
+    mcp::{Capabilities, headers},
     model::{Era, EraSetting, EraVerdict},
 };
 
+pub(super) use asked::AskedStream;
 use post::{Posted, Question};
 use session::Session;
+use slot::Slot;
 pub(super) use stream::HttpStream;
 
 /// One source at one address.
 pub(super) struct HttpLink {
+    /// Itself, for what goes on when nobody waits any more.
+    me: Weak<Self>,
     egress: Egress,
     limits: Arc<UpstreamLimits>,
     clock: Clock,
@@ -45,10 +53,12 @@ pub(super) struct HttpLink {
     setting: EraSetting,
     /// What an earlier probe found; believed until the first contact says otherwise.
     known: Mutex<Option<EraVerdict>>,
-    /// The terms that requests are sent on; `None` before the first contact.
-    session: ArcSwapOption<Session>,
-    /// Held by the one who shakes hands.
-    handshake: tokio::sync::Mutex<()>,
+    /// The terms of calls that declare nothing, and of all calls to a modern source.
+    plain: Arc<Slot>,
+    /// Those of other calls to a legacy source.
+    others: Parts<Slot>,
+    /// Set once the source was found to speak the first HTTP transport.
+    speaks_old: AtomicBool,
     breaker: Breaker,
     ids: AtomicU64,
     /// What the source has said of itself; `None` before it was asked.
@@ -74,7 +84,8 @@ impl HttpLink {
             Ok(_) => credential::headers(&target.credential.auth),
             Err(error) => Err(error.clone()),
         };
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             egress: egress.with_own_pool(),
             limits: Arc::clone(limits),
             clock: clock.clone(),
@@ -82,8 +93,9 @@ impl HttpLink {
             headers,
             setting: target.era,
             known: Mutex::new(target.verdict.clone()),
-            session: ArcSwapOption::empty(),
-            handshake: tokio::sync::Mutex::default(),
+            plain: Slot::new(Capabilities::default(), clock.now()),
+            others: Parts::new(limits.sessions_max),
+            speaks_old: AtomicBool::new(false),
             breaker: Breaker::new(limits.breaker_failures, limits.breaker_pause),
             ids: AtomicU64::new(1),
             offered: ArcSwapOption::empty(),
@@ -97,15 +109,56 @@ impl HttpLink {
     /// once.
     pub(super) async fn call(self: &Arc<Self>, call: &Call) -> Result<Answer, UpstreamError> {
         let deadline = Instant::now() + call.timeout;
-        if let Some(detail) = self.breaker.refuses(self.clock.now()) {
+        let now = self.clock.now();
+        if let Some(detail) = self.breaker.refuses(now) {
             return Err(UpstreamError::Unreachable { detail });
         }
-        let session = self.session(deadline).await?;
+        if !call.is_plain() {
+            return Box::pin(self.call_apart(call, deadline)).await;
+        }
+        let session = self.session(&self.plain, deadline).await?;
+        if session.has_id {
+            self.plain.touch(now);
+        }
+        self.call_on(&self.plain, session, call, deadline).await
+    }
+
+    /// Sends a call whose caller declares something: to a modern source like any other, to a legacy
+    /// one on a session for such calls.
+    async fn call_apart(self: &Arc<Self>, call: &Call, deadline: Instant) -> Result<Answer, UpstreamError> {
+        if let Some(session) = self.modern_terms() {
+            return self.call_on(&self.plain, session, call, deadline).await;
+        }
+        let slot = self.slot(call)?;
+        let session = self.session(&slot, deadline).await?;
+        if session.era() == Era::Modern {
+            return self.call_on(&self.plain, session, call, deadline).await;
+        }
+        self.call_asked(slot, session, call.clone(), deadline).await
+    }
+
+    /// Sends one call on these terms, and once more on new ones if the source does not know them.
+    async fn call_on(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        session: Arc<Session>,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Answer, UpstreamError> {
+        if let Some(level) = call.log_level
+            && session.era() == Era::Legacy
+        {
+            Box::pin(self.lower_level(slot, &session, level, deadline)).await;
+        }
         let posted = self.post_call(&session, call, deadline).await?;
         if !posted.shows_lost(&session, self.setting) {
             return posted.into_answer();
         }
-        let session = self.renew(&session, deadline).await?;
+        // A source that has left the modern era keeps apart what it did not have to before.
+        let session = match session.era() {
+            Era::Modern => self.renew(&self.slot(call)?, &session, deadline).await?,
+            Era::Legacy => self.renew(slot, &session, deadline).await?,
+        };
         Box::pin(self.post_call(&session, call, deadline)).await?.into_answer()
     }
 
@@ -115,13 +168,17 @@ impl HttpLink {
         call: &Call,
         deadline: Instant,
     ) -> Result<Posted, UpstreamError> {
+        if let Some(connection) = &session.old {
+            return Box::pin(post_old(connection, session, call, deadline)).await;
+        }
+        let declared = Some(&call.capabilities).filter(|capabilities| !capabilities.is_empty());
         let id = self.next_id();
         let envelope = wire::Envelope {
             id,
             revision: session.revision,
             progress: call.progress,
             log_level: call.log_level,
-            capabilities: Some(&call.capabilities).filter(|capabilities| !capabilities.is_empty()),
+            capabilities: declared,
         };
         let question = Question {
             id,
@@ -130,7 +187,7 @@ impl HttpLink {
             name: call.name.as_deref(),
             param_headers: &call.param_headers,
             progress: call.progress,
-            asks: Some(&call.capabilities).filter(|capabilities| capabilities.can_be_asked()),
+            asks: declared.filter(|capabilities| session.era() == Era::Legacy && capabilities.can_be_asked()),
             deadline,
             timeout: call.timeout,
         };
@@ -139,7 +196,7 @@ impl HttpLink {
 
     /// Returns what is known of the source's era.
     pub(super) fn verdict(&self) -> Option<EraVerdict> {
-        match self.session.load_full() {
+        match self.plain.terms.load_full() {
             Some(session) => Some(session.verdict.clone()),
             None => self.lock_known().clone(),
         }
@@ -149,7 +206,7 @@ impl HttpLink {
         let trouble = self.breaker.trouble(self.clock.now());
         let state = match &trouble {
             Some((_, true)) => LinkState::Paused,
-            _ if self.session.load().is_some() => LinkState::Up,
+            _ if self.plain.terms.load().is_some() || !self.others.all().is_empty() => LinkState::Up,
             _ => LinkState::Idle,
         };
         LinkStatus {
@@ -164,12 +221,12 @@ impl HttpLink {
 
     /// Finds out the era, and opens a session where there are sessions.
     pub(super) async fn open(self: &Arc<Self>, deadline: Instant) -> Result<(), UpstreamError> {
-        self.session(deadline).await.map(drop)
+        self.session(&self.plain, deadline).await.map(drop)
     }
 
     /// Returns what the source says of itself.
     pub(super) async fn offer(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Offer>, UpstreamError> {
-        let session = self.session(deadline).await?;
+        let session = self.session(&self.plain, deadline).await?;
         if let Some(offer) = self.offered.load_full() {
             return Ok(offer);
         }
@@ -178,11 +235,6 @@ impl HttpLink {
             self.discover(deadline).await?;
         }
         Ok(self.offered.load_full().unwrap_or_default())
-    }
-
-    /// Says whether these are the terms that calls are sent on.
-    fn is_current(&self, session: &Arc<Session>) -> bool {
-        self.session.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, session))
     }
 
     fn next_id(&self) -> u64 {
@@ -196,4 +248,27 @@ impl HttpLink {
 
 fn unusable(detail: &str) -> UpstreamError {
     UpstreamError::Unreachable { detail: detail.to_owned() }
+}
+
+/// Sends one call over the first HTTP transport.
+async fn post_old(
+    connection: &old::Old,
+    session: &Session,
+    call: &Call,
+    deadline: Instant,
+) -> Result<Posted, UpstreamError> {
+    let question = mux::Question {
+        params: &call.params,
+        progress: call.progress,
+        log_level: call.log_level,
+        asks: call.capabilities.can_be_asked(),
+        is_call: true,
+        cancels: true,
+        deadline,
+        ..mux::Question::own(session.revision, call.method, call.timeout)
+    };
+    match mux::ask(&connection.mux, question).await {
+        Err(error) if old::is_forgotten(&error) => Ok(Posted::forgotten()),
+        answer => Ok(Posted::told(answer?)),
+    }
 }

@@ -234,6 +234,16 @@ fn in_time(error: UpstreamError, timeout: Duration) -> UpstreamError {
 }
 
 impl Posted {
+    /// Returns what a connection says that carries more than one answer.
+    pub(super) fn told(answer: Answer) -> Self {
+        Self::Answer { status: StatusCode::OK, session: None, answer }
+    }
+
+    /// Returns what a source says that has forgotten the connection.
+    pub(super) fn forgotten() -> Self {
+        Self::Foreign { status: StatusCode::NOT_FOUND, what: "it has forgotten the connection".to_owned() }
+    }
+
     /// Says whether the source does not know the terms the request was sent on, and so has done
     /// nothing.
     pub(super) fn shows_lost(&self, session: &Session, setting: EraSetting) -> bool {
@@ -249,7 +259,8 @@ impl Posted {
             Era::Legacy => {
                 let asked_for_session =
                     status == StatusCode::BAD_REQUEST && error.is_some_and(era::denies_session);
-                (session.has_id() && status == StatusCode::NOT_FOUND) || asked_for_session
+                let has_memory = session.has_id || session.old.is_some();
+                (has_memory && status == StatusCode::NOT_FOUND) || asked_for_session
             }
             Era::Modern if setting == EraSetting::Modern => false,
             Era::Modern => match error {
@@ -279,7 +290,7 @@ impl Posted {
             Self::Answer { session, answer, .. } => {
                 Ok(Finished::Reply { session, body: answer.finish().await?.body })
             }
-            Self::Foreign { what, .. } => Ok(Finished::Foreign { what }),
+            Self::Foreign { status, what } => Ok(Finished::Foreign { status, what }),
         }
     }
 }
@@ -287,7 +298,7 @@ impl Posted {
 /// The end of an exchange that only the link itself looks at.
 pub(super) enum Finished {
     Reply { session: Option<HeaderValue>, body: ReplyBody },
-    Foreign { what: String },
+    Foreign { status: StatusCode, what: String },
 }
 
 /// Used by `stream`: wraps the final answer.

@@ -1,13 +1,19 @@
 //! The terms that requests to one source are sent on, and how they are found out.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
 
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Era, EraSetting, EraVerdict, HttpLink, UpstreamError, era, headers,
+    old::Old,
     post::{Finished, Question, assemble},
+    slot::{NO_LEVEL, Slot},
     wire,
 };
 use crate::mcp::{Revision, write};
@@ -18,25 +24,50 @@ pub(super) struct Session {
     /// What every request on these terms carries.
     pub(super) headers: HeaderMap,
     pub(super) verdict: EraVerdict,
+    /// Whether the source has given the session an id.
+    pub(super) has_id: bool,
+    /// The connection of a source that speaks the first HTTP transport.
+    pub(super) old: Option<Old>,
+    /// The log level that the source was told, as its place among all levels.
+    pub(super) level: AtomicU8,
+    /// Cancelled when the session is given up.
+    pub(super) over: CancellationToken,
 }
 
 impl Session {
+    pub(super) fn new(slot: &Slot, revision: Revision, carried: HeaderMap, verdict: EraVerdict) -> Self {
+        Self {
+            revision,
+            has_id: carried.contains_key(headers::SESSION_ID),
+            headers: carried,
+            verdict,
+            old: None,
+            level: AtomicU8::new(NO_LEVEL),
+            over: slot.ended.child_token(),
+        }
+    }
+
     pub(super) fn era(&self) -> Era {
         self.revision.era()
     }
 
-    pub(super) fn has_id(&self) -> bool {
-        self.headers.contains_key(headers::SESSION_ID)
+    /// Says whether requests can still be sent on these terms, as far as that shows here.
+    fn is_open(&self) -> bool {
+        self.old.as_ref().is_none_or(Old::is_open)
     }
 }
 
 impl HttpLink {
-    /// Returns the terms, made now if there are none or if they are too old to be believed.
-    pub(super) async fn session(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Session>, UpstreamError> {
-        match self.session.load_full() {
-            Some(session) if !self.is_stale(&session.verdict) => Ok(session),
+    /// Returns the terms of a slot, made now if there are none or if they are too old to be believed.
+    pub(super) async fn session(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        deadline: Instant,
+    ) -> Result<Arc<Session>, UpstreamError> {
+        match slot.terms.load_full() {
+            Some(session) if !self.is_stale(&session.verdict) && session.is_open() => Ok(session),
             // Boxed, as what is rarely needed would otherwise take its room in every call.
-            _ => Box::pin(self.establish(None, deadline)).await,
+            _ => Box::pin(self.establish(slot, None, deadline)).await,
         }
     }
 
@@ -44,45 +75,74 @@ impl HttpLink {
     /// that out at once, one makes them and all use them.
     pub(super) async fn renew(
         self: &Arc<Self>,
+        slot: &Arc<Slot>,
         lost: &Arc<Session>,
         deadline: Instant,
     ) -> Result<Arc<Session>, UpstreamError> {
-        Box::pin(self.establish(Some(lost), deadline)).await
+        Box::pin(self.establish(slot, Some(lost), deadline)).await
     }
 
     async fn establish(
         self: &Arc<Self>,
+        slot: &Arc<Slot>,
         lost: Option<&Arc<Session>>,
         deadline: Instant,
     ) -> Result<Arc<Session>, UpstreamError> {
         let begun = Instant::now();
         let deadline = deadline.min(begun + self.limits.handshake_timeout);
         let late = |_| UpstreamError::Timeout { after: deadline.saturating_duration_since(begun) };
-        let _turn = tokio::time::timeout_at(deadline, self.handshake.lock()).await.map_err(late)?;
-        if let Some(current) = self.session.load_full() {
-            let is_lost = lost.is_some_and(|lost| Arc::ptr_eq(lost, &current));
-            if !is_lost && !self.is_stale(&current.verdict) {
-                return Ok(current);
-            }
+        let _turn = tokio::time::timeout_at(deadline, slot.handshake.lock()).await.map_err(late)?;
+        let is_lost = |session: &Arc<Session>| lost.is_some_and(|lost| Arc::ptr_eq(lost, session));
+        if let Some(current) = slot.terms.load_full()
+            && !is_lost(&current)
+            && !self.is_stale(&current.verdict)
+            && current.is_open()
+        {
+            return Ok(current);
         }
-        let session = Arc::new(self.shake_hands(lost, deadline).await?);
+        // Somebody else may have found out meanwhile that nothing needs to be kept apart.
+        if let Some(modern) = self.modern_terms().filter(|modern| !is_lost(modern)) {
+            return Ok(modern);
+        }
+        let session = Arc::new(self.shake_hands(slot, lost, deadline).await?);
         *self.lock_known() = Some(session.verdict.clone());
         *self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = self.clock.now();
-        self.session.store(Some(Arc::clone(&session)));
+        // A modern source has one set of terms for everybody.
+        let home = if session.era() == Era::Modern { &self.plain } else { slot };
+        if let Some(replaced) = home.terms.swap(Some(Arc::clone(&session))) {
+            replaced.over.cancel();
+        }
+        if session.era() == Era::Legacy
+            && lost.is_some_and(|lost| self.plain.is_current(lost) && lost.era() == Era::Modern)
+        {
+            self.plain.terms.store(None);
+        }
         self.hub.ring();
+        self.tell_level(slot, &session, deadline).await;
+        if session.era() == Era::Legacy && session.old.is_none() && slot.capabilities.can_be_asked() {
+            self.attend(slot, &session);
+        }
         Ok(session)
     }
 
     async fn shake_hands(
         self: &Arc<Self>,
+        slot: &Arc<Slot>,
         lost: Option<&Arc<Session>>,
         deadline: Instant,
     ) -> Result<Session, UpstreamError> {
         match self.setting {
-            EraSetting::Legacy | EraSetting::Sse => return self.initialize(deadline).await,
+            EraSetting::Legacy => return self.initialize(slot, deadline).await,
             EraSetting::Modern => {
                 return self.discover(deadline).await?.ok_or_else(|| UpstreamError::NotMcp {
                     answer: "it does not answer `server/discover` as revision 2026-07-28 asks".to_owned(),
+                });
+            }
+            EraSetting::Sse => {
+                return self.initialize_old(slot, deadline).await?.ok_or_else(|| UpstreamError::NotMcp {
+                    answer: "it opens no stream that says where messages are to be posted, as the \
+                             transport of 2024-11-05 does"
+                        .to_owned(),
                 });
             }
             EraSetting::Auto => {}
@@ -91,21 +151,21 @@ impl HttpLink {
         match (believed.map(|verdict| (verdict.era, verdict)), lost) {
             // Modern sources keep nothing, so that there is nothing to ask.
             (Some((Era::Modern, verdict)), None) => self.modern(verdict),
-            (Some((Era::Legacy, _)), _) => match self.initialize(deadline).await {
+            (Some((Era::Legacy, _)), _) => match self.initialize(slot, deadline).await {
                 // The source may have left the legacy era since.
                 Err(UpstreamError::Protocol { .. } | UpstreamError::NotMcp { .. }) => {
-                    self.probe(deadline).await
+                    self.probe(slot, deadline).await
                 }
                 outcome => outcome,
             },
-            (Some((Era::Modern, _)), Some(_)) | (None, _) => self.probe(deadline).await,
+            (Some((Era::Modern, _)), Some(_)) | (None, _) => self.probe(slot, deadline).await,
         }
     }
 
-    async fn probe(self: &Arc<Self>, deadline: Instant) -> Result<Session, UpstreamError> {
+    async fn probe(self: &Arc<Self>, slot: &Arc<Slot>, deadline: Instant) -> Result<Session, UpstreamError> {
         match self.discover(deadline).await? {
             Some(session) => Ok(session),
-            None => self.initialize(deadline).await,
+            None => self.initialize(slot, deadline).await,
         }
     }
 
@@ -126,15 +186,31 @@ impl HttpLink {
         self.modern(self.verdict_of(speech.revision, speech.server)).map(Some)
     }
 
-    /// Opens a session as a legacy client.
-    async fn initialize(self: &Arc<Self>, deadline: Instant) -> Result<Session, UpstreamError> {
+    /// Opens a session as a legacy client. A source that wants no message posted to its address may
+    /// speak the first HTTP transport.
+    async fn initialize(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        deadline: Instant,
+    ) -> Result<Session, UpstreamError> {
+        if self.speaks_old.load(Ordering::Relaxed)
+            && let Some(session) = self.initialize_old(slot, deadline).await?
+        {
+            return Ok(session);
+        }
         let verdict = self.verdict_of(Revision::LATEST_LEGACY, String::new());
-        let opening =
-            Arc::new(Session { revision: Revision::LATEST_LEGACY, headers: self.headers.clone()?, verdict });
-        let finished = self.ask(&opening, "initialize", era::INITIALIZE.as_bytes(), deadline).await?;
-        let (session_id, body) = match finished {
+        let opening = Arc::new(Session::new(slot, Revision::LATEST_LEGACY, self.headers.clone()?, verdict));
+        let params = era::initialize(&slot.capabilities);
+        let (session_id, body) = match self.ask(&opening, "initialize", params.as_bytes(), deadline).await? {
             Finished::Reply { session, body } => (session, body),
-            Finished::Foreign { what } => return Err(UpstreamError::NotMcp { answer: what }),
+            Finished::Foreign { status, what } => {
+                if status.is_client_error()
+                    && let Some(session) = self.initialize_old(slot, deadline).await?
+                {
+                    return Ok(session);
+                }
+                return Err(UpstreamError::NotMcp { answer: what });
+            }
         };
         let speech = era::initialized(&body)?;
         self.offered.store(Some(Arc::clone(&speech.offer)));
@@ -143,11 +219,8 @@ impl HttpLink {
         if let Some(id) = session_id {
             headers.insert(headers::SESSION_ID, id);
         }
-        let session = Session {
-            revision: speech.revision,
-            headers,
-            verdict: self.verdict_of(speech.revision, speech.server),
-        };
+        let verdict = self.verdict_of(speech.revision, speech.server);
+        let session = Session::new(slot, speech.revision, headers, verdict);
         let notice = write::notification("notifications/initialized", b"");
         let status = self.tell(&session, notice, None, deadline).await?;
         if !status.is_success() {
@@ -183,10 +256,10 @@ impl HttpLink {
         let mut headers = self.headers.clone()?;
         let revision = Revision::parse(&verdict.revision).unwrap_or(Revision::LATEST);
         headers.insert(headers::PROTOCOL_VERSION, HeaderValue::from_static(revision.as_str()));
-        Ok(Session { revision, headers, verdict })
+        Ok(Session::new(&self.plain, revision, headers, verdict))
     }
 
-    fn verdict_of(&self, revision: Revision, server: String) -> EraVerdict {
+    pub(super) fn verdict_of(&self, revision: Revision, server: String) -> EraVerdict {
         EraVerdict {
             era: revision.era(),
             revision: revision.as_str().to_owned(),
@@ -196,7 +269,7 @@ impl HttpLink {
     }
 
     /// Says whether a verdict is too old, in the only setting where that matters.
-    fn is_stale(&self, verdict: &EraVerdict) -> bool {
+    pub(super) fn is_stale(&self, verdict: &EraVerdict) -> bool {
         self.setting == EraSetting::Auto && self.clock.now().since(verdict.at) >= EraVerdict::LIFETIME
     }
 
@@ -208,13 +281,17 @@ impl HttpLink {
         let _ = self.send(make, deadline).await;
     }
 
-    /// Gives up the terms, and the session at the source with them.
+    /// Gives up all terms, and the sessions at the source with them.
     pub(in crate::upstream) async fn close(&self) {
         self.hub.end();
-        if let Some(session) = self.session.swap(None)
-            && session.has_id()
-        {
-            self.end_session(&session).await;
-        }
+        let mut slots = self.others.take_all();
+        slots.push(Arc::clone(&self.plain));
+        let ending = slots.iter().filter_map(|slot| slot.terms.swap(None)).map(|session| async move {
+            session.over.cancel();
+            if session.has_id {
+                self.end_session(&session).await;
+            }
+        });
+        futures::future::join_all(ending).await;
     }
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     Answer, Era, Event, HttpLink, QuestionId, ReplyBody, Session, UpstreamError,
+    asked::not_waiting,
     post::{Question, reply},
     wire,
 };
@@ -20,6 +21,12 @@ use crate::{
 /// How many requests of a source's own are answered during one call.
 const REQUESTS_MAX: u32 = 32;
 
+/// After how many pieces that bring nothing for the caller the clock is looked at.
+const LOOK_AT_CLOCK: u32 = 16;
+
+/// The shortest wait before a stream that broke off is asked for again.
+const RESUME_PAUSE_MIN: Duration = Duration::from_millis(20);
+
 /// How long telling a source something may take that nobody waits for.
 pub(super) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,6 +35,12 @@ pub(in crate::upstream) struct HttpStream {
     cancel: Cancel,
     body: Incoming,
     decoder: Decoder,
+    /// Where to go on when the stream breaks off; `None` while the source gives no ids.
+    last_id: Option<String>,
+    /// How it broke off.
+    broken: Option<String>,
+    /// How often in a row it was asked for again without anything new.
+    resumptions: u32,
     progress: bool,
     /// What the caller can be asked; `None` = nothing.
     asks: Option<Box<Capabilities>>,
@@ -48,6 +61,9 @@ impl HttpStream {
             cancel,
             body,
             decoder,
+            last_id: None,
+            broken: None,
+            resumptions: 0,
             progress: question.progress,
             asks: question.asks.cloned().map(Box::new),
             asked: Vec::new(),
@@ -80,21 +96,72 @@ impl HttpStream {
         Some(outcome)
     }
 
+    /// Waits for the next piece. Nothing is lost when this is given up and called again.
     async fn read(&mut self) -> Result<Event, UpstreamError> {
+        let mut pieces = 0_u32;
         loop {
+            if let Some(how) = &self.broken {
+                let how = how.clone();
+                Box::pin(self.resume(how)).await?;
+            }
             while let Some(event) = self.decoder.next_event().map_err(too_large)? {
+                self.resumptions = 0;
                 if let Some(event) = self.take(&event.data)? {
                     return Ok(event);
                 }
             }
-            let data = tokio::time::timeout_at(self.deadline, egress::next_data(&mut self.body));
-            match data.await {
-                Err(_) => return Err(UpstreamError::Timeout { after: self.timeout }),
-                Ok(Ok(Some(data))) => self.decoder.push(&data).map_err(too_large)?,
-                Ok(Ok(None)) => return Err(died("its stream ended without an answer".to_owned())),
-                Ok(Err(EgressError::Broken { detail })) => return Err(died(detail)),
-                Ok(Err(error)) => return Err(error.into()),
+            // A source that never pauses would never let the time run out.
+            pieces = pieces.wrapping_add(1);
+            if pieces.is_multiple_of(LOOK_AT_CLOCK) && Instant::now() >= self.deadline {
+                return Err(UpstreamError::Timeout { after: self.timeout });
             }
+            let data = tokio::time::timeout_at(self.deadline, egress::next_data(&mut self.body));
+            let how = match data.await {
+                Err(_) => return Err(UpstreamError::Timeout { after: self.timeout }),
+                Ok(Ok(Some(data))) => {
+                    self.decoder.push(&data).map_err(too_large)?;
+                    continue;
+                }
+                Ok(Ok(None)) => "its stream ended without an answer".to_owned(),
+                Ok(Err(EgressError::Broken { detail })) => detail,
+                Ok(Err(error)) => return Err(error.into()),
+            };
+            self.broken = Some(how);
+        }
+    }
+
+    /// Asks for the rest of a stream that broke off: legacy sources that number their events keep
+    /// it, and may even end a stream on purpose to be asked again later.
+    async fn resume(&mut self, how: String) -> Result<(), UpstreamError> {
+        if let Some(id) = self.decoder.last_id() {
+            self.last_id = Some(id.to_owned());
+        }
+        let Cancel { link, session, .. } = &self.cancel;
+        let Some(last_id) = self.last_id.clone().filter(|_| session.era() == Era::Legacy) else {
+            return Err(died(how));
+        };
+        if self.resumptions >= link.limits.resumptions_max {
+            return Err(died(format!("{how}, and it could not be resumed")));
+        }
+        let pause = link.limits.resume_pause.saturating_mul(1 << self.resumptions.min(16));
+        self.resumptions += 1;
+        let until = Instant::now() + self.decoder.retry().unwrap_or(pause).max(RESUME_PAUSE_MIN);
+        if until >= self.deadline {
+            tokio::time::sleep_until(self.deadline).await;
+            return Err(UpstreamError::Timeout { after: self.timeout });
+        }
+        tokio::time::sleep_until(until).await;
+        match link.open_aside(session, Some(&last_id), self.deadline).await {
+            Ok(Ok(aside)) => {
+                self.body = aside.into_body();
+                self.decoder = Decoder::new(link.limits.answer_bytes_max);
+                self.broken = None;
+                Ok(())
+            }
+            Ok(Err(status)) => Err(died(format!("{how}, and resuming it was answered with {status}"))),
+            Err(error @ (UpstreamError::Credential { .. } | UpstreamError::Refused(_))) => Err(error),
+            // It may come back.
+            Err(_) => Ok(()),
         }
     }
 
@@ -159,14 +226,17 @@ impl HttpStream {
         body: &ReplyBody,
     ) -> Result<(), UpstreamError> {
         if !self.take_asked(id) {
-            return Err(died("the question is not waiting for an answer any more".to_owned()));
+            return Err(not_waiting());
         }
-        let deadline = self.deadline.min(Instant::now() + TELL_TIMEOUT);
-        let message = wire::answer(id, body);
-        let status = self.cancel.link.tell(&self.cancel.session, message, None, deadline).await?;
-        match status.is_success() {
-            true => Ok(()),
-            false => Err(died(format!("it answered the answer to its question with {status}"))),
+        self.cancel.link.answer_question(&self.cancel.session, id, body).await
+    }
+}
+
+impl Drop for HttpStream {
+    fn drop(&mut self) {
+        // A source waits for the answer to what it asked, also when it is told of the end.
+        for id in self.asked.drain(..) {
+            self.cancel.tell(wire::nobody_there(&id), None);
         }
     }
 }
@@ -213,17 +283,7 @@ impl Cancel {
     }
 
     fn tell(&self, message: Bytes, method: Option<&'static str>) {
-        // Without a runtime the whole program is ending, and the connections with it.
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let (link, session) = (Arc::clone(&self.link), Arc::clone(&self.session));
-        runtime.spawn(async move {
-            let deadline = Instant::now() + TELL_TIMEOUT;
-            if let Err(error) = link.tell(&session, message, method, deadline).await {
-                tracing::debug!(%error, "could not tell a source something nobody waits for");
-            }
-        });
+        self.link.tell_soon(&self.session, message, method);
     }
 }
 

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{QuestionId, ReplyBody, UpstreamError, watch::Hub, wire};
 use crate::mcp::Capabilities;
@@ -38,6 +39,7 @@ pub(super) struct Mux {
     hub: Arc<Hub>,
     /// What the source was told on this connection that it may ask.
     asks: Capabilities,
+    gone: CancellationToken,
 }
 
 #[derive(Default)]
@@ -71,7 +73,15 @@ enum Note {
 impl Mux {
     /// Makes a connection that sends into this queue.
     pub(super) fn new(outbox: mpsc::Sender<Bytes>, hub: Arc<Hub>, asks: Capabilities) -> Self {
-        Self { outbox, pending: Mutex::default(), drained: Notify::new(), ids: AtomicU64::new(1), hub, asks }
+        Self {
+            outbox,
+            pending: Mutex::default(),
+            drained: Notify::new(),
+            ids: AtomicU64::new(1),
+            hub,
+            asks,
+            gone: CancellationToken::new(),
+        }
     }
 
     fn next_id(&self) -> u64 {
@@ -126,6 +136,11 @@ impl Mux {
     /// Returns why it ended; `None` while it is there.
     pub(super) fn death(&self) -> Option<UpstreamError> {
         self.lock().dead.clone()
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
     }
 
     /// Waits until no call is under way.
@@ -232,9 +247,24 @@ impl Mux {
             pending.dead.get_or_insert_with(|| error.clone());
             std::mem::take(&mut pending.waiters)
         };
+        self.gone.cancel();
         self.drained.notify_waiters();
         for waiter in waiters.into_values() {
             let _ = waiter.reply.send(Err(error.clone()));
+        }
+    }
+
+    /// Tells whoever sent this message that it did not arrive.
+    pub(super) fn fail(&self, message: &Bytes, error: UpstreamError) {
+        let Some(id) = wire::sent_id(message) else { return };
+        let waiter = {
+            let mut pending = self.lock();
+            let waiter = pending.waiters.remove(&id);
+            self.ring_if_drained(&pending);
+            waiter
+        };
+        if let Some(waiter) = waiter {
+            let _ = waiter.reply.send(Err(error));
         }
     }
 

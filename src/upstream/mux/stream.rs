@@ -34,6 +34,25 @@ pub(in crate::upstream) struct Question<'a> {
     pub(in crate::upstream) timeout: Duration,
 }
 
+impl Question<'static> {
+    /// Returns a request that the link makes on its own behalf, without parameters.
+    pub(in crate::upstream) fn own(revision: Revision, method: &'static str, timeout: Duration) -> Self {
+        Self {
+            revision,
+            method,
+            params: b"{}",
+            progress: false,
+            log_level: None,
+            capabilities: None,
+            asks: false,
+            is_call: false,
+            cancels: false,
+            deadline: Instant::now() + timeout,
+            timeout,
+        }
+    }
+}
+
 /// The pieces of one answer.
 pub(in crate::upstream) struct MuxStream {
     mux: Arc<Mux>,
@@ -192,10 +211,6 @@ impl MuxStream {
     fn give_up(&mut self) {
         self.done = true;
         if self.mux.forget(self.id) && self.cancels {
-            // A source waits for the answer to what it asked, also when it is told of the end.
-            for id in self.asked.drain(..) {
-                self.mux.send_soon(wire::nobody_there(&id));
-            }
             self.mux.send_soon(wire::cancelled(self.id));
         }
     }
@@ -213,6 +228,17 @@ async fn receive(notes: &mut Option<mpsc::Receiver<Note>>) -> Note {
 
 impl Drop for MuxStream {
     fn drop(&mut self) {
+        // A source waits for the answer to what it asked, also when the call is over: its question
+        // may be another call's.
+        let told =
+            std::iter::from_fn(|| self.notes.as_mut()?.try_recv().ok()).filter_map(|note| match note {
+                Note::Question { id, .. } => Some(id),
+                Note::Notification { .. } | Note::Withdrawn { .. } => None,
+            });
+        let waiting: Vec<QuestionId> = self.asked.drain(..).chain(told).collect();
+        for id in waiting {
+            self.mux.send_soon(wire::nobody_there(&id));
+        }
         if !self.done {
             self.give_up();
         }

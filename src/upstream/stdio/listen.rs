@@ -141,7 +141,7 @@ impl StdioEar {
             self.catch_up(hub);
             tokio::select! {
                 _ = bell.changed() => {}
-                () = running.process.ended() => return Stretch::Lost { was_open: true, retry: None },
+                () = running.process.mux.gone() => return Stretch::Lost { was_open: true, retry: None },
             }
         }
     }
@@ -162,10 +162,9 @@ fn listening(process: &Arc<Process>, revision: Revision, params: Vec<u8>) -> Lis
     let mux = Arc::clone(&process.mux);
     Box::pin(async move {
         let question = Question {
-            method: "subscriptions/listen",
             params: &params,
             cancels: true,
-            ..aside(revision, watch::LISTEN_MAX)
+            ..Question::own(revision, "subscriptions/listen", watch::LISTEN_MAX)
         };
         Ok(ask(&mux, question).await?.finish().await?.body)
     })
@@ -181,28 +180,11 @@ async fn subscribe(
 ) -> Result<(), UpstreamError> {
     for uri in uris {
         let params = format!(r#"{{"uri":{}}}"#, write::quoted(&uri));
-        let question = Question { method, params: params.as_bytes(), ..aside(revision, timeout) };
+        let question = Question { params: params.as_bytes(), ..Question::own(revision, method, timeout) };
         if let ReplyBody::Error(error) = ask(&process.mux, question).await?.finish().await?.body {
             let (code, message) = wire::error_words(&error);
             tracing::debug!(method, code, message, "a process refused a subscription");
         }
     }
     Ok(())
-}
-
-/// Returns what is the same in every request that is no call.
-fn aside(revision: Revision, timeout: Duration) -> Question<'static> {
-    Question {
-        revision,
-        method: "",
-        params: b"{}",
-        progress: false,
-        log_level: None,
-        capabilities: None,
-        asks: false,
-        is_call: false,
-        cancels: false,
-        deadline: Instant::now() + timeout,
-        timeout,
-    }
 }

@@ -6,13 +6,17 @@
 //! the server's environment on.
 
 mod guard;
+mod lanes;
 mod listen;
 mod process;
 mod program;
 mod ring;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,18 +30,23 @@ use super::{
 };
 use crate::{
     clock::{Clock, Ms},
-    mcp::{Capabilities, Revision, write},
+    mcp::{Capabilities, LogLevel, Revision, write},
     model::{Era, EraSetting, EraVerdict},
 };
 
 pub use guard::{GUARD_WORD, guard_main, guard_requested};
+pub(super) use lanes::StdioSource;
 use process::{Process, Voice};
 pub(super) use program::Command;
 use ring::Ring;
 
-/// One source that is a process, running or not.
+/// One process of a source, running or not.
 pub(super) struct StdioLink {
-    command: Command,
+    command: Arc<Command>,
+    /// What the process is told that it may ask, if it is a legacy one.
+    capabilities: Capabilities,
+    /// The least severe log message that anybody asked for, as its place among all levels.
+    level: AtomicU8,
     limits: Arc<UpstreamLimits>,
     clock: Clock,
     /// How many more processes may run, of all sources.
@@ -51,6 +60,9 @@ pub(super) struct StdioLink {
     book: Mutex<Book>,
 }
 
+/// What is less severe than nothing: nobody asked for log messages.
+const NO_LEVEL: u8 = u8::MAX;
+
 /// What is remembered between processes.
 struct Book {
     running: Option<Running>,
@@ -63,6 +75,21 @@ struct Book {
     last_error: Option<String>,
     /// Set for good when the link is closed.
     closed: bool,
+}
+
+impl Book {
+    fn new(known: Option<EraVerdict>, now: Ms) -> Self {
+        Self {
+            running: None,
+            known,
+            since: now,
+            restarts: 0,
+            failures: 0,
+            not_before: None,
+            last_error: None,
+            closed: false,
+        }
+    }
 }
 
 /// A process that calls can be sent to.
@@ -88,7 +115,9 @@ impl StdioLink {
     ) -> Arc<Self> {
         let ring = Ring::new(limits.stderr_lines_max, command.env.values().cloned());
         Arc::new(Self {
-            command,
+            command: Arc::new(command),
+            capabilities: Capabilities::default(),
+            level: AtomicU8::new(NO_LEVEL),
             limits: Arc::clone(limits),
             clock: clock.clone(),
             slots: Arc::clone(slots),
@@ -96,16 +125,24 @@ impl StdioLink {
             ring: Arc::new(ring),
             hub: Hub::new(),
             starting: tokio::sync::Mutex::default(),
-            book: Mutex::new(Book {
-                running: None,
-                known: target.verdict.clone(),
-                since: clock.now(),
-                restarts: 0,
-                failures: 0,
-                not_before: None,
-                last_error: None,
-                closed: false,
-            }),
+            book: Mutex::new(Book::new(target.verdict.clone(), clock.now())),
+        })
+    }
+
+    /// Returns another process of the same source, for calls that it has to keep apart.
+    fn beside(&self, capabilities: Capabilities) -> Arc<Self> {
+        Arc::new(Self {
+            command: Arc::clone(&self.command),
+            capabilities,
+            level: AtomicU8::new(NO_LEVEL),
+            limits: Arc::clone(&self.limits),
+            clock: self.clock.clone(),
+            slots: Arc::clone(&self.slots),
+            setting: self.setting,
+            ring: Arc::clone(&self.ring),
+            hub: Arc::clone(&self.hub),
+            starting: tokio::sync::Mutex::default(),
+            book: Mutex::new(Book::new(self.verdict(), self.clock.now())),
         })
     }
 
@@ -114,6 +151,10 @@ impl StdioLink {
         let deadline = Instant::now() + call.timeout;
         let running = self.running(deadline, call.timeout).await?;
         running.process.touch(self.clock.now());
+        if let Some(level) = call.log_level {
+            self.level.fetch_min(u8::try_from(level as usize).unwrap_or(NO_LEVEL), Ordering::Relaxed);
+        }
+        self.tell_level(&running).await?;
         let question = Question {
             revision: running.revision,
             method: call.method,
@@ -121,7 +162,7 @@ impl StdioLink {
             progress: call.progress,
             log_level: call.log_level,
             capabilities: Some(&call.capabilities).filter(|capabilities| !capabilities.is_empty()),
-            asks: call.capabilities.can_be_asked(),
+            asks: running.revision.era() == Era::Legacy && call.capabilities.can_be_asked(),
             is_call: true,
             cancels: true,
             deadline,
@@ -131,6 +172,24 @@ impl StdioLink {
         running.process.useful.store(true, Ordering::Relaxed);
         running.process.touch(self.clock.now());
         Ok(answer)
+    }
+
+    /// Tells a legacy process which log messages are wanted, if it was not told yet.
+    async fn tell_level(&self, running: &Running) -> Result<(), UpstreamError> {
+        let wanted = self.level.load(Ordering::Relaxed);
+        if running.revision.era() == Era::Modern
+            || running.process.level.fetch_min(wanted, Ordering::Relaxed) <= wanted
+        {
+            return Ok(());
+        }
+        let Some(level) = LogLevel::ALL.get(usize::from(wanted)) else { return Ok(()) };
+        if running.offer.abilities().logging {
+            let params = format!(r#"{{"level":"{}"}}"#, level.as_str());
+            let own = Question::own(running.revision, "logging/setLevel", self.limits.list_timeout);
+            let telling = Question { params: params.as_bytes(), ..own };
+            ask(&running.process.mux, telling).await?.finish().await?;
+        }
+        Ok(())
     }
 
     /// Starts the process if none runs, and shakes hands.
@@ -289,7 +348,7 @@ impl StdioLink {
         let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| UpstreamError::Busy {
             what: format!("{} processes, which is as many as may run", self.limits.processes_max),
         })?;
-        let voice = Voice { hub: Arc::clone(&self.hub), asks: Capabilities::default() };
+        let voice = Voice { hub: Arc::clone(&self.hub), asks: self.capabilities.clone() };
         Process::start(&self.command, &self.limits, &self.ring, permit, voice, self.clock.now())
     }
 
@@ -305,9 +364,14 @@ impl StdioLink {
             answer = &mut discovering => answer,
             () = tokio::time::sleep(self.limits.silence_timeout) => {
                 // Slow, or deaf to what it does not know? A legacy server answers `initialize`.
-                let params = era::INITIALIZE.as_bytes();
-                let initializing =
-                    self.question(&process, Revision::LATEST_LEGACY, "initialize", params, deadline);
+                let params = era::initialize(&self.capabilities);
+                let initializing = self.question(
+                    &process,
+                    Revision::LATEST_LEGACY,
+                    "initialize",
+                    params.as_bytes(),
+                    deadline,
+                );
                 tokio::select! {
                     biased;
                     answer = &mut discovering => answer,
@@ -343,8 +407,9 @@ impl StdioLink {
     async fn initialize(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
         let process = self.spawn()?;
         let leash = Leash(Some(Arc::clone(&process)));
-        let params = era::INITIALIZE.as_bytes();
-        let body = self.question(&process, Revision::LATEST_LEGACY, "initialize", params, deadline).await?;
+        let params = era::initialize(&self.capabilities);
+        let revision = Revision::LATEST_LEGACY;
+        let body = self.question(&process, revision, "initialize", params.as_bytes(), deadline).await?;
         let speech = era::initialized(&body)?;
         process.mux.send(write::notification("notifications/initialized", b"")).await?;
         leash.release();
@@ -413,6 +478,20 @@ impl StdioLink {
         }
     }
 
+    /// Says whether nobody uses the process.
+    fn is_quiet(&self) -> bool {
+        self.starting.try_lock().is_ok()
+            && self.lock().running.as_ref().is_none_or(|running| running.process.mux.is_quiet())
+    }
+
+    /// Takes over what another process of the source was found to be.
+    fn learn(&self, verdict: Option<EraVerdict>) {
+        let mut book = self.lock();
+        if book.known.is_none() {
+            book.known = verdict;
+        }
+    }
+
     /// Waits until nobody waits for an answer.
     pub(super) async fn drained(&self) {
         let running = self.lock().running.clone();
@@ -423,7 +502,6 @@ impl StdioLink {
 
     /// Ends the process for good, and waits until it has ended.
     pub(super) async fn close(&self) {
-        self.hub.end();
         let running = {
             let mut book = self.lock();
             book.closed = true;

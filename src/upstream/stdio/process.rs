@@ -4,7 +4,7 @@ use std::{
     process::{ExitStatus, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -41,6 +41,8 @@ pub(super) struct Process {
     /// Everything said over its pipes.
     pub(super) mux: Arc<Mux>,
     last_used: AtomicI64,
+    /// The log level that it was told, as its place among all levels.
+    pub(super) level: AtomicU8,
     /// Set once it has answered a request after the handshake.
     pub(super) useful: AtomicBool,
     stop: CancellationToken,
@@ -85,6 +87,7 @@ impl Process {
             pid,
             mux: Arc::new(Mux::new(outbox, voice.hub, voice.asks)),
             last_used: AtomicI64::new(now.0),
+            level: AtomicU8::new(u8::MAX),
             useful: AtomicBool::new(false),
             stop: CancellationToken::new(),
             ended,

@@ -1,19 +1,26 @@
 //! Links against scripted sources on the loopback address and scripted processes.
 
+mod apart;
 mod bad_sources;
 mod eras;
+mod faults;
+mod lanes;
+mod old;
 mod processes;
+mod questions;
+mod resuming;
 mod scripted;
 mod streams;
+mod watching;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::mcp::Capabilities;
+use crate::mcp::{Capabilities, Raw};
 
-use super::{Answer, Call, Event, ReplyBody, UpstreamError};
+use super::{Answer, Call, Event, EventStream, Partition, QuestionId, Reply, ReplyBody, UpstreamError};
 
 /// Returns a call of the tool `echo` with these arguments.
 fn echo(arguments: &str) -> Call {
@@ -28,6 +35,49 @@ fn echo(arguments: &str) -> Call {
         capabilities: Capabilities::default(),
         partition: None,
     }
+}
+
+/// Returns a call of the tool `echo` whose caller, named so, can be asked these things.
+fn asking(arguments: &str, who: &str, capabilities: Value) -> Call {
+    let declared = capabilities.to_string();
+    Call {
+        capabilities: Capabilities::read(Raw::parse(&declared).unwrap()),
+        partition: Some(Partition::new(who)),
+        ..echo(arguments)
+    }
+}
+
+/// Returns the stream of an answer that begins with something else than the answer.
+fn stream(answer: Result<Answer, UpstreamError>) -> EventStream {
+    match answer.unwrap() {
+        Answer::Complete(reply) => panic!("a whole answer: {reply:?}"),
+        Answer::Stream(stream) => stream,
+    }
+}
+
+/// Returns the question that comes next.
+async fn question(stream: &mut EventStream) -> (QuestionId, String, Value) {
+    match stream.next().await {
+        Some(Ok(Event::Question { id, method, params })) => {
+            (id, method, serde_json::from_slice(&params).unwrap())
+        }
+        other => panic!("no question: {other:?}"),
+    }
+}
+
+/// Returns the result that comes next.
+async fn last(stream: &mut EventStream) -> Value {
+    match stream.next().await {
+        Some(Ok(Event::Reply(Reply { body: ReplyBody::Result(result), .. }))) => {
+            serde_json::from_slice(&result).unwrap()
+        }
+        other => panic!("no result: {other:?}"),
+    }
+}
+
+/// Returns an answer to a question.
+fn answer(result: Value) -> ReplyBody {
+    ReplyBody::Result(Bytes::from(result.to_string()))
 }
 
 /// Returns the result as sent.

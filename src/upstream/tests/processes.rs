@@ -19,24 +19,24 @@ use crate::{
 
 const SCRIPT: &str = include_str!("source.py");
 
-fn process(kind: &str) -> Target {
+pub(super) fn process(kind: &str) -> Target {
     let command = ["python3", "-I", "-S", "-c", SCRIPT, kind];
     let mut target = target("http://unused.invalid/".parse().unwrap());
     target.reach = Reach::McpStdio { command: command.map(str::to_owned).to_vec(), working_dir: None };
     target
 }
 
-struct Bench {
-    upstreams: Upstreams,
+pub(super) struct Bench {
+    pub(super) upstreams: Upstreams,
     clock: Clock,
     folder: tempfile::TempDir,
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     bench_with(|_| {})
 }
 
-fn bench_with(change: impl Fn(&mut UpstreamLimits)) -> Bench {
+pub(super) fn bench_with(change: impl Fn(&mut UpstreamLimits)) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let mut limits = UpstreamLimits {
         working_dirs: folder.path().join("run"),
@@ -50,7 +50,7 @@ fn bench_with(change: impl Fn(&mut UpstreamLimits)) -> Bench {
 }
 
 /// Counts the starts of a process.
-fn counted(mut target: Target, bench: &Bench) -> (Target, impl Fn() -> usize) {
+pub(super) fn counted(mut target: Target, bench: &Bench) -> (Target, impl Fn() -> usize) {
     let file = bench.folder.path().join("starts");
     target.credential.env.insert("STARTS".to_owned(), Secret::new(file.to_str().unwrap()));
     (target, move || std::fs::read_to_string(&file).unwrap_or_default().lines().count())

@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     future::Future,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -14,7 +15,7 @@ use axum::{
 };
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use url::Url;
 
 use crate::{
@@ -61,6 +62,60 @@ pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
 /// Answers with these bytes as a stream.
 pub(super) fn events(text: impl Into<Body>) -> Response {
     ([("content-type", "text/event-stream")], text.into()).into_response()
+}
+
+/// A stream that a test writes as it goes; it ends when the pen is dropped.
+#[derive(Clone)]
+pub(super) struct Pen(mpsc::UnboundedSender<String>);
+
+impl Pen {
+    /// Writes this text. Returns whether anybody still reads.
+    pub(super) fn write(&self, text: impl Into<String>) -> bool {
+        self.0.send(text.into()).is_ok()
+    }
+
+    pub(super) fn say(&self, message: &Value) -> bool {
+        self.write(event(message))
+    }
+
+    /// Waits until nobody reads any more.
+    pub(super) async fn left(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// Returns a stream and what it is written with.
+pub(super) fn written() -> (Pen, Response) {
+    let (sender, receiver) = mpsc::unbounded_channel::<String>();
+    let texts = futures::stream::unfold(receiver, |mut receiver| async move {
+        let text = receiver.recv().await?;
+        Some((Ok::<_, std::io::Error>(text), receiver))
+    });
+    (Pen(sender), events(Body::from_stream(texts)))
+}
+
+/// Where a script leaves the pens of the streams that it opens, for the test.
+pub(super) struct Pens(mpsc::UnboundedSender<Pen>, tokio::sync::Mutex<mpsc::UnboundedReceiver<Pen>>);
+
+impl Pens {
+    pub(super) fn new() -> Arc<Self> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Arc::new(Self(sender, tokio::sync::Mutex::new(receiver)))
+    }
+
+    /// Opens a stream.
+    pub(super) fn open(&self) -> Response {
+        let (pen, response) = written();
+        // The head is sent with the first bytes.
+        pen.write(":\n\n");
+        self.0.send(pen).unwrap();
+        response
+    }
+
+    /// Waits for the next stream that was opened.
+    pub(super) async fn next(&self) -> Pen {
+        self.1.lock().await.recv().await.unwrap()
+    }
 }
 
 pub(super) fn event(message: &Value) -> String {
@@ -118,6 +173,17 @@ impl Scripted {
         self.seen().iter().map(|seen| seen.method().to_owned()).collect()
     }
 
+    /// Waits until so many requests satisfy the condition, and returns the last of them.
+    pub(super) async fn wait_for_many(&self, count: usize, condition: impl Fn(&Seen) -> bool) -> Seen {
+        loop {
+            let arrived = self.arrived.notified();
+            if let Some(seen) = self.seen().into_iter().filter(&condition).nth(count - 1) {
+                return seen;
+            }
+            arrived.await;
+        }
+    }
+
     /// Waits until a request satisfies the condition.
     pub(super) async fn wait_for(&self, condition: impl Fn(&Seen) -> bool) -> Seen {
         loop {
@@ -167,7 +233,7 @@ impl Sessions {
             let id = format!("session-{opened}");
             self.open.lock().unwrap().insert(id.clone());
             let mut response = seen.result(json!({
-                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}},
+                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}, "logging": {}},
                 "serverInfo": {"name": "old", "version": "0.9"},
             }));
             response.headers_mut().insert("mcp-session-id", id.parse().unwrap());
@@ -182,11 +248,16 @@ impl Sessions {
                 "error": {"code": -32001, "message": "Session not found"}});
             return Some(json_answer(StatusCode::NOT_FOUND, &body));
         }
+        if seen.http_method == Method::GET {
+            return None;
+        }
         if seen.http_method == Method::DELETE {
             self.open.lock().unwrap().remove(session);
             return Some(StatusCode::OK.into_response());
         }
-        seen.body["id"].is_null().then(|| StatusCode::ACCEPTED.into_response())
+        // Notifications, and answers to what the source asked.
+        let is_request = !seen.body["id"].is_null() && !seen.method().is_empty();
+        (!is_request).then(|| StatusCode::ACCEPTED.into_response())
     }
 
     /// Forgets every session, as a restart does.
@@ -229,7 +300,13 @@ pub(super) fn target(url: Url) -> Target {
 pub(super) const NOW: Ms = Ms(1_795_000_000_000);
 
 pub(super) fn limits() -> UpstreamLimits {
-    UpstreamLimits { guard: GuardProgram::None, answer_bytes_max: 1024 * 1024, ..UpstreamLimits::default() }
+    UpstreamLimits {
+        guard: GuardProgram::None,
+        answer_bytes_max: 1024 * 1024,
+        resume_pause: Duration::from_millis(20),
+        watch_pause: Duration::from_millis(20),
+        ..UpstreamLimits::default()
+    }
 }
 
 pub(super) fn upstreams() -> Upstreams {

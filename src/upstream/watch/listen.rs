@@ -48,6 +48,9 @@ pub(in crate::upstream) async fn listen(mut ear: impl Ear, hub: Arc<Hub>, turn: 
     let mut failures = 0;
     loop {
         let stretch = tokio::select! {
+            // First: a stretch that begins to follow the last one's leaving would be cut off in the
+            // middle of it.
+            biased;
             () = ended.cancelled() => break,
             stretch = ear.listen(&hub, &mut bell) => stretch,
         };

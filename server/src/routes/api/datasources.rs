@@ -53,7 +53,7 @@ pub(in crate::routes) struct DataSource {
     auth: String,
     /// The names of the environment variables kept.
     env: Vec<String>,
-    /// `auto`, `modern` or `legacy`.
+    /// `auto`, `modern`, `legacy` or `sse`.
     #[schema(value_type = String)]
     era: EraSetting,
     /// The protocol revision found.
