@@ -1,5 +1,10 @@
 //! What the pages of presets post.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a server function has an argument for each field of its form"
+)]
+
 use doorward::{
     model::{Member, PresetId, PresetStatus, Selection, Slug, SourceId, Visibility},
     presets::{NewPreset, PresetChange, PresetError},

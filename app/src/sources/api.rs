@@ -1,5 +1,10 @@
 //! What the pages of data sources post. Each checks the session; the engine asks the policy.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a server function has an argument for each field of its form"
+)]
+
 use std::path::PathBuf;
 
 use doorward::{
@@ -62,7 +67,6 @@ pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
 
 /// Keeps what was typed so far as a draft, or lets go of it.
 #[server(prefix = "/do", endpoint = "sources/draft")]
-#[expect(clippy::too_many_arguments, reason = "the fields of both forms")]
 pub async fn keep_source_draft(
     kind: String,
     #[server(default)] url: String,
