@@ -4,15 +4,16 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
+    sync::LazyLock,
 };
 
 use sha2::{Digest, Sha256};
-use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use crate::{
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
-    store::{Result, SystemTx, audit::EventRow, clean, on, pieces, read_hash},
+    store::{Inserts, Result, SystemTx, audit::EventRow, clean, on, pieces, read_hash},
 };
 
 /// How many events are looked at together.
@@ -20,6 +21,16 @@ const BATCH: usize = 1024;
 
 /// What the first event of a chain names as the hash before it.
 const FIRST_PREV: [u8; 32] = [0; 32];
+
+/// Written once: putting thousands of parameters into words costs more than their values do.
+static INSERT: LazyLock<Inserts> = LazyLock::new(|| {
+    Inserts::new(
+        "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
+            key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
+            duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash)",
+        25,
+    )
+});
 
 /// What looking over a chain found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,39 +101,36 @@ impl SystemTx {
 
         for piece in pieces(&links) {
             on!(self, |c: Driver| {
-                let mut statement = QueryBuilder::<Driver>::new(
-                    "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
-                        key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
-                        duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash) ",
-                );
-                statement.push_values(piece, |mut row, (seq, prev, hash, event)| {
-                    row.push_bind(tenant)
-                        .push_bind(*seq)
-                        .push_bind(event.id)
-                        .push_bind(event.at)
-                        .push_bind(event.action.word())
-                        .push_bind(event.outcome.word())
-                        .push_bind(&event.reason)
-                        .push_bind(event.user)
-                        .push_bind(&event.principal)
-                        .push_bind(event.key)
-                        .push_bind(&event.address)
-                        .push_bind(&event.client)
-                        .push_bind(&event.revision)
-                        .push_bind(event.preset)
-                        .push_bind(&event.preset_slug)
-                        .push_bind(event.source)
-                        .push_bind(&event.source_name)
-                        .push_bind(&event.subject)
-                        .push_bind(event.duration_us)
-                        .push_bind(event.request_bytes)
-                        .push_bind(event.response_bytes)
-                        .push_bind(&event.argument_digest)
-                        .push_bind(&event.request_id)
-                        .push_bind(prev.as_slice())
-                        .push_bind(hash.as_slice());
-                });
-                statement.build().execute(c).await.map(drop)
+                let mut statement = query::<Driver>(INSERT.of(piece.len()));
+                for (seq, prev, hash, event) in piece {
+                    statement = statement
+                        .bind(tenant)
+                        .bind(*seq)
+                        .bind(event.id)
+                        .bind(event.at)
+                        .bind(event.action.word())
+                        .bind(event.outcome.word())
+                        .bind(&event.reason)
+                        .bind(event.user)
+                        .bind(&event.principal)
+                        .bind(event.key)
+                        .bind(&event.address)
+                        .bind(&event.client)
+                        .bind(&event.revision)
+                        .bind(event.preset)
+                        .bind(&event.preset_slug)
+                        .bind(event.source)
+                        .bind(&event.source_name)
+                        .bind(&event.subject)
+                        .bind(event.duration_us)
+                        .bind(event.request_bytes)
+                        .bind(event.response_bytes)
+                        .bind(&event.argument_digest)
+                        .bind(&event.request_id)
+                        .bind(prev.as_slice())
+                        .bind(hash.as_slice());
+                }
+                statement.execute(c).await.map(drop)
             })?;
         }
         on!(self, |c| {

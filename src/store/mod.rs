@@ -294,16 +294,41 @@ fn read_hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32]> {
         .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no SHA-256", bytes.len()) })
 }
 
+/// The rows of one insert. The largest binds less than the 32 766 parameters that SQLite takes.
+const PIECES: [usize; 3] = [128, 16, 1];
+
 /// Cuts the rows of an insert into pieces of a few sizes only, so that few different statements are
-/// prepared and kept. The largest binds less than the 32 766 parameters that SQLite takes.
+/// prepared and kept.
 fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const SIZES: [usize; 3] = [128, 16, 1];
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let size = PIECES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(size);
         rows = rest;
         Some(piece)
     })
+}
+
+/// The texts of an insert, one for each size of [`pieces`].
+struct Inserts([String; PIECES.len()]);
+
+impl Inserts {
+    /// Writes them: `head` ends with the list of columns, of which there are this many.
+    fn new(head: &str, columns: usize) -> Self {
+        let row = |row: usize| {
+            let parameters: Vec<_> =
+                (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+            format!("({})", parameters.join(", "))
+        };
+        Self(
+            PIECES.map(|rows| format!("{head} values {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))),
+        )
+    }
+
+    /// Returns the text for a piece of this size.
+    fn of(&self, rows: usize) -> &str {
+        let place = PIECES.iter().position(|size| *size == rows);
+        &self.0[place.expect("pieces are of these sizes only")]
+    }
 }
 
 /// Returns the text without NUL characters, which PostgreSQL cannot keep.
