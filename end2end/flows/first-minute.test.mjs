@@ -82,6 +82,8 @@ flow('First minute', prepare, {
       await page.getByText('count_slowly').first().waitFor({ state: 'hidden' })
       await finder.fill('')
     }
+    const all = page.getByLabel('All, also later ones you accept').first()
+    assert.ok(await all.isChecked(), 'the source one comes from is taken from')
     await page.getByLabel('Ticked tools').check()
     await page.getByLabel('read_note').uncheck()
     await look('preset-new')

@@ -174,7 +174,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
     let kind = source.reach.kind();
     let protocol = era_words(source.verdict.as_ref());
     let credential = (kind == SourceKind::McpHttp).then(|| auth_words(&source.auth_kind));
-    let next = format!("/presets/new?source={}", source.id);
+    let next = format!("/presets/new?source={}", source.name);
     view! {
         <div class="grid gap-6">
             {fresh.then(|| view! {
