@@ -127,7 +127,7 @@ function backticks(page) {
     const found = []
     while (walker.nextNode()) {
       const { data, parentElement } = walker.currentNode
-      const own = !parentElement.closest('pre, code, textarea, script, style')
+      const own = !parentElement.closest('pre, code, textarea, blockquote, script, style')
       if (own && data.includes('`')) found.push(data.trim().slice(0, 160))
     }
     return found

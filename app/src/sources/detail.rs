@@ -210,7 +210,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
             </Panel>
             {(!instructions.is_empty()).then(|| view! {
                 <Panel title="What it says to models" lead="Its own instructions, as it sent them. Callers of your presets are not told them.">
-                    <p class="max-w-3xl whitespace-pre-wrap break-words">{instructions}</p>
+                    <blockquote class="m-0 max-w-3xl whitespace-pre-wrap break-words">{instructions}</blockquote>
                 </Panel>
             })}
             <Panel title="Used by" lead="The presets that publish tools of this source.">
