@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freePort, start, until } from './process.mjs'
 
 const ROOT = join(import.meta.dirname, '../..')
-const PEERS = process.env.DOORWARD_PEERS ?? join(ROOT, 'peers')
+export const PEERS = process.env.DOORWARD_PEERS ?? join(ROOT, 'peers')
 
 /** The gateway's program. */
 export const DOORWARD = process.env.DOORWARD_PROGRAM ?? join(ROOT, 'target/debug/doorward')

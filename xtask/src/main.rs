@@ -18,6 +18,7 @@ mod assets;
 mod bench;
 mod css;
 mod machine;
+mod measure;
 mod peers;
 mod process;
 mod serve;
@@ -61,6 +62,11 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Measure again what the tests compare with, and write it into the repository.
+    Keep {
+        /// What to measure.
+        what: measure::Kept,
+    },
     /// Print the rules of these classes, or the console's whole sheet.
     Css {
         /// Utility classes such as `md:px-4`.
@@ -84,6 +90,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { steps } => test::run(&steps),
         Command::Assets => assets::build().map(drop),
         Command::Bench { keep, only } => bench::run_all(keep, only.as_deref()),
+        Command::Keep { what } => measure::keep(what),
         Command::Css { classes } => css::run(&classes),
     }
 }

@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::assets::{self, Islands};
 use crate::process::{cargo, command, quiet, root, run as show, target, tee};
-use crate::{machine, peers};
+use crate::{machine, measure, peers};
 
 /// One step: its name, what it shows, and how.
 struct Step {
     name: &'static str,
     shows: &'static str,
-    run: fn() -> Result<Count>,
+    run: fn() -> Result<Found>,
 }
 
 /// The steps in their order: what fails quickly stands first, what needs a build stands behind it.
@@ -28,21 +28,24 @@ const STEPS: &[Step] = &[
     Step { name: "islands", shows: "the browser's half builds", run: islands },
     Step { name: "browser", shows: "every flow in Chromium, with and without JavaScript", run: browser },
     Step { name: "peers", shows: "real MCP clients and servers in all era pairs", run: real_peers },
+    Step { name: "matrix", shows: "every feature between all eras and transports", run: matrix },
+    Step { name: "suites", shows: "the official conformance suites", run: suites },
 ];
 
-/// How many checks of a step held.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Count {
-    passed: u32,
-    failed: u32,
+/// How many checks of a step held, and figures for the summary when that says too little.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) passed: u32,
+    pub(crate) failed: u32,
+    pub(crate) note: String,
 }
 
-const ONE: Count = Count { passed: 1, failed: 0 };
+const ONE: Found = Found { passed: 1, failed: 0, note: String::new() };
 
 struct Row {
     name: &'static str,
     shows: &'static str,
-    count: Count,
+    found: Found,
     trouble: Option<String>,
     took: Duration,
 }
@@ -60,17 +63,16 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     for step in chosen {
         println!("==> {}: {}", step.name, step.shows);
         let begin = Instant::now();
-        let (count, trouble) = match (step.run)() {
-            Ok(count) if count == Count::default() => {
-                (Count { passed: 0, failed: 1 }, Some("nothing was tested".to_owned()))
-            }
-            Ok(count) => (count, None),
-            Err(error) => (Count { passed: 0, failed: 1 }, Some(format!("{error:#}"))),
+        let nothing = Found { failed: 1, ..Found::default() };
+        let (found, trouble) = match (step.run)() {
+            Ok(found) if found == Found::default() => (nothing, Some("nothing was tested".to_owned())),
+            Ok(found) => (found, None),
+            Err(error) => (nothing, Some(format!("{error:#}"))),
         };
         if let Some(trouble) = &trouble {
             println!("    {trouble}");
         }
-        rows.push(Row { name: step.name, shows: step.shows, count, trouble, took: begin.elapsed() });
+        rows.push(Row { name: step.name, shows: step.shows, found, trouble, took: begin.elapsed() });
     }
     summary(&rows, begin.elapsed(), names.is_empty())
 }
@@ -79,16 +81,18 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
 fn summary(rows: &[Row], took: Duration, complete: bool) -> Result<()> {
     println!("\n{:<9} {:>6} {:>6} {:>8}", "step", "passed", "failed", "time");
     for row in rows {
-        let verdict = row.trouble.as_deref().and_then(|trouble| trouble.lines().next()).unwrap_or(row.shows);
-        let Count { passed, failed } = row.count;
+        let trouble = row.trouble.as_deref().and_then(|trouble| trouble.lines().next());
+        let Found { passed, failed, note } = &row.found;
+        let shows = if note.is_empty() { row.shows } else { note };
+        let verdict = trouble.unwrap_or(shows);
         println!("{:<9} {passed:>6} {failed:>6} {:>7.1}s  {verdict}", row.name, row.took.as_secs_f64());
     }
     if !complete {
         println!("only the steps above were asked for");
     }
     println!("in {:.0} s", took.as_secs_f64());
-    let passed: u32 = rows.iter().map(|row| row.count.passed).sum();
-    let failed: u32 = rows.iter().map(|row| row.count.failed).sum();
+    let passed: u32 = rows.iter().map(|row| row.found.passed).sum();
+    let failed: u32 = rows.iter().map(|row| row.found.failed).sum();
     println!("{passed} passed, {failed} failed");
     if failed > 0 {
         std::process::exit(1);
@@ -96,7 +100,7 @@ fn summary(rows: &[Row], took: Duration, complete: bool) -> Result<()> {
     Ok(())
 }
 
-fn install() -> Result<Count> {
+fn install() -> Result<Found> {
     machine::provide(machine::TESTS)?;
     peers::provide()?;
     if quiet(cargo().args(["nextest", "--version"])).is_none() {
@@ -105,12 +109,12 @@ fn install() -> Result<Count> {
     Ok(ONE)
 }
 
-fn format() -> Result<Count> {
+fn format() -> Result<Found> {
     show(cargo().args(["fmt", "--all", "--check"]))?;
     Ok(ONE)
 }
 
-fn lint() -> Result<Count> {
+fn lint() -> Result<Found> {
     // As part of the workspace `app` has its server half; alone it has the browser's.
     show(cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     show(
@@ -120,10 +124,10 @@ fn lint() -> Result<Count> {
     )?;
     let load = ["clippy", "--quiet", "--package", "xtask", "--features", "load", "--", "-D", "warnings"];
     show(cargo().args(load))?;
-    Ok(Count { passed: 3, failed: 0 })
+    Ok(Found { passed: 3, ..Found::default() })
 }
 
-fn rust() -> Result<Count> {
+fn rust() -> Result<Found> {
     let mut tests = cargo();
     tests.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=fail", "--color=never"]);
     tests.env("DOORWARD_REQUIRE_PG", "1");
@@ -140,23 +144,31 @@ fn rust() -> Result<Count> {
     Ok(count)
 }
 
-fn islands() -> Result<Count> {
+fn islands() -> Result<Found> {
     match assets::build()? {
         Islands::Built => Ok(ONE),
         Islands::Left(reason) => bail!(reason),
     }
 }
 
-fn browser() -> Result<Count> {
+fn browser() -> Result<Found> {
     node_tests("end2end/flows")
 }
 
-fn real_peers() -> Result<Count> {
+fn real_peers() -> Result<Found> {
     node_tests("end2end/peers")
 }
 
+fn matrix() -> Result<Found> {
+    measure::matrix(false)
+}
+
+fn suites() -> Result<Found> {
+    measure::suites(false)
+}
+
 /// Builds the program with the quick profile and runs the `*.test.mjs` of a folder against it.
-fn node_tests(folder: &str) -> Result<Count> {
+fn node_tests(folder: &str) -> Result<Found> {
     show(cargo().args(["build", "--quiet", "--package", "server", "--bin", "doorward"]))?;
     let mut files: Vec<_> = fs::read_dir(root().join(folder))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -186,10 +198,10 @@ fn node_tests(folder: &str) -> Result<Count> {
 }
 
 /// Reads nextest's last line: `Summary [ 1.2s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 2 skipped`.
-fn nextest_count(text: &str) -> Option<Count> {
+fn nextest_count(text: &str) -> Option<Found> {
     let line = text.lines().rev().find(|line| line.trim_start().starts_with("Summary ["))?;
     let (_, results) = line.split_once("run: ")?;
-    let mut count = Count::default();
+    let mut count = Found::default();
     for part in results.split(", ") {
         let mut words = part.trim().splitn(2, ' ');
         let number: u32 = words.next()?.parse().ok()?;
@@ -202,13 +214,13 @@ fn nextest_count(text: &str) -> Option<Count> {
 }
 
 /// Reads the last lines of a TAP report: `# pass 3`, `# fail 0`, `# cancelled 0`, `# skipped 0`, `# todo 0`.
-fn tap_count(text: &str) -> Option<Count> {
+fn tap_count(text: &str) -> Option<Found> {
     let number = |name: &str| -> Option<u32> {
         let line = text.lines().rev().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name))?;
         line.trim().parse().ok()
     };
     let failed = number("fail ")? + number("cancelled ")? + number("skipped ")? + number("todo ")?;
-    Some(Count { passed: number("pass ")?, failed })
+    Some(Found { passed: number("pass ")?, failed, ..Found::default() })
 }
 
 #[cfg(test)]
@@ -218,13 +230,13 @@ mod tests {
     #[test]
     fn a_summary_of_nextest_is_read() {
         let text = "x\n     Summary [   0.406s] 25 tests run: 20 passed (2 slow), 3 failed, 1 timed out, 1 skipped\n";
-        assert_eq!(nextest_count(text), Some(Count { passed: 20, failed: 5 }));
+        assert_eq!(nextest_count(text), Some(Found { passed: 20, failed: 5, ..Found::default() }));
         assert_eq!(nextest_count("error: could not compile"), None);
     }
 
     #[test]
     fn a_report_of_node_is_read_and_skipped_tests_count_as_failed() {
         let text = "# tests 6\n# suites 1\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 2\n# todo 0\n# duration_ms 5\n";
-        assert_eq!(tap_count(text), Some(Count { passed: 3, failed: 3 }));
+        assert_eq!(tap_count(text), Some(Found { passed: 3, failed: 3, ..Found::default() }));
     }
 }

@@ -1,0 +1,63 @@
+// Running one official suite and reading what it found.
+
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { start } from '../lib/process.mjs'
+import { PEERS } from '../lib/programs.mjs'
+
+const program = (name) => join(PEERS, 'npm/node_modules', name, 'dist/index.js')
+
+/** The suites for servers: the package of the version, and what is asked of it. */
+export const SUITES = {
+  '2026-07-28': { program: program('conformance-2026'), asked: ['--requirements', '2026-07-28'] },
+  '2025-11-25': { program: program('conformance-2026'), asked: ['--requirements', '2025-11-25'] },
+  all: { program: program('conformance-2026'), asked: ['--suite', 'all'] },
+  '0.1.16': { program: program('conformance-2025'), asked: ['--suite', 'all'] },
+}
+
+/** Runs a suite for servers against an address. */
+export function runSuite(name, url) {
+  const { program, asked } = SUITES[name]
+  return found((folder) => [program, 'server', '--url', url, ...asked, '-o', folder])
+}
+
+/** Runs one scenario for clients with a command that gets the address of the suite's server. */
+export function runClientScenario(scenario, revision, command, env) {
+  const asked = ['--scenario', scenario, '--spec-version', revision, '--timeout', '60000']
+  return found((folder) => [program('conformance-2026'), 'client', '--command', command, ...asked, '-o', folder], env)
+}
+
+/**
+ * Runs a suite to its end. Returns how many checks passed, how many did not, and by name (`scenario:check`) what was
+ * said about those.
+ */
+async function found(commandLine, env = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'doorward-suite-'))
+  try {
+    const suite = start(process.execPath, commandLine(folder), { env: { ...process.env, ...env } })
+    const code = await suite.ended
+    const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('checks.json'))
+    if (files.length === 0) throw new Error(`the suite ended with ${code} and no result:\n${suite.output}`)
+    const result = { passed: 0, failures: 0, failing: {} }
+    for (const file of files.sort()) {
+      const checks = JSON.parse(await readFile(join(folder, file), 'utf8'))
+      for (const { id, status, errorMessage } of checks) {
+        if (status === 'SUCCESS') result.passed += 1
+        if (status !== 'FAILURE') continue
+        result.failures += 1
+        result.failing[`${scenario(file)}:${id}`] ??= String(errorMessage ?? 'no reason given').slice(0, 160)
+      }
+    }
+    return result
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The scenario's name in `server-tools-list-2026-11-21T10-00-00-000Z/checks.json`. */
+function scenario(file) {
+  const folder = file.replace(/\/checks\.json$/, '')
+  return folder.replace(/^server-/, '').replace(/-\d{4}-\d\d-\d\dT[\d-]+Z$/, '')
+}
