@@ -9,6 +9,9 @@ import { PEERS } from '../lib/programs.mjs'
 
 const program = (name) => join(PEERS, 'npm/node_modules', name, 'dist/index.js')
 
+/** How long a suite may take. What it found until then counts, and that it did not end. */
+const SUITE_MS_MAX = 180_000
+
 /** The suites for servers: the package of the version, and what is asked of it. */
 export const SUITES = {
   '2026-07-28': { program: program('conformance-2026'), asked: ['--requirements', '2026-07-28'] },
@@ -37,10 +40,16 @@ async function found(commandLine, env = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'doorward-suite-'))
   try {
     const suite = start(process.execPath, commandLine(folder), { env: { ...process.env, ...env } })
+    const late = setTimeout(() => suite.child.kill('SIGKILL'), SUITE_MS_MAX)
     const code = await suite.ended
+    clearTimeout(late)
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('checks.json'))
     if (files.length === 0) throw new Error(`the suite ended with ${code} and no result:\n${suite.output}`)
     const result = { passed: 0, failures: 0, failing: {} }
+    if (code === 'SIGKILL') {
+      result.failures += 1
+      result.failing['the suite:end'] = `it took longer than ${SUITE_MS_MAX / 1000} s`
+    }
     for (const file of files.sort()) {
       const checks = JSON.parse(await readFile(join(folder, file), 'utf8'))
       for (const { id, status, errorMessage } of checks) {
