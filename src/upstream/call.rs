@@ -63,6 +63,43 @@ impl QuestionId {
     }
 }
 
+/// The questions of one call that wait for an answer: each is answered, withdrawn or left once.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Vec<QuestionId>);
+
+impl Waiting {
+    /// Notes a question that the caller is told.
+    pub(super) fn add(&mut self, id: QuestionId) {
+        self.0.push(id);
+    }
+
+    /// Takes a question out that its source has withdrawn; `None` if it does not wait.
+    pub(super) fn withdraw(&mut self, id: QuestionId) -> Option<Event> {
+        self.take(&id).then_some(Event::Withdrawn { id })
+    }
+
+    /// Takes a question out that is to be answered; fails if it does not wait.
+    pub(super) fn answer(&mut self, id: &QuestionId) -> Result<(), UpstreamError> {
+        self.take(id).then_some(()).ok_or_else(not_waiting)
+    }
+
+    /// Takes out whatever waits.
+    pub(super) fn leave(&mut self) -> Vec<QuestionId> {
+        std::mem::take(&mut self.0)
+    }
+
+    fn take(&mut self, id: &QuestionId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|asked| asked != id);
+        self.0.len() < before
+    }
+}
+
+/// Returns what whoever answers a question hears that does not wait for an answer.
+pub(super) fn not_waiting() -> UpstreamError {
+    UpstreamError::Died { detail: "the question is not waiting for an answer any more".to_owned() }
+}
+
 /// What a source is told that asks somebody who does not listen.
 const REFUSAL: &[u8] = br#"{"code":-32601,"message":"nobody is there to be asked"}"#;
 

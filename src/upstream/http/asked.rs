@@ -14,7 +14,7 @@ use super::{
     Answer, Call, Event, HttpLink, QuestionId, ReplyBody, Session, UpstreamError, slot::Slot,
     stream::TELL_TIMEOUT, wire,
 };
-use crate::upstream::EventStream;
+use crate::upstream::{EventStream, call::not_waiting};
 
 /// How many questions wait for a call that does not take them.
 const QUESTIONS_MAX: usize = 32;
@@ -255,9 +255,4 @@ impl HttpLink {
             }),
         }
     }
-}
-
-/// Returns the error for an answer to no question.
-pub(super) fn not_waiting() -> UpstreamError {
-    UpstreamError::Died { detail: "the question is not waiting for an answer any more".to_owned() }
 }

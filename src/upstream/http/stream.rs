@@ -8,14 +8,13 @@ use tokio::time::Instant;
 
 use super::{
     Answer, Era, Event, HttpLink, QuestionId, ReplyBody, Session, UpstreamError,
-    asked::not_waiting,
     post::{Question, reply},
     wire,
 };
 use crate::{
     egress::{self, EgressError},
     mcp::{Capabilities, sse::Decoder},
-    upstream::EventStream,
+    upstream::{EventStream, call::Waiting},
 };
 
 /// How many requests of a source's own are answered during one call.
@@ -45,7 +44,7 @@ pub(in crate::upstream) struct HttpStream {
     /// What the caller can be asked; `None` = nothing.
     asks: Option<Box<Capabilities>>,
     /// The questions that wait for an answer.
-    asked: Vec<QuestionId>,
+    asked: Waiting,
     deadline: Instant,
     timeout: Duration,
     /// A piece that was read early.
@@ -66,7 +65,7 @@ impl HttpStream {
             resumptions: 0,
             progress: question.progress,
             asks: question.asks.cloned().map(Box::new),
-            asked: Vec::new(),
+            asked: Waiting::default(),
             deadline: question.deadline,
             timeout: question.timeout,
             waiting: None,
@@ -204,19 +203,12 @@ impl HttpStream {
             return None;
         }
         let id = QuestionId(id);
-        self.asked.push(id.clone());
+        self.asked.add(id.clone());
         Some(Event::Question { id, method, params })
     }
 
     fn withdraw(&mut self, params: &Bytes) -> Option<Event> {
-        let id = wire::withdrawn(params)?;
-        self.take_asked(&id).then_some(Event::Withdrawn { id })
-    }
-
-    fn take_asked(&mut self, id: &QuestionId) -> bool {
-        let before = self.asked.len();
-        self.asked.retain(|asked| asked != id);
-        self.asked.len() < before
+        self.asked.withdraw(wire::withdrawn(params)?)
     }
 
     /// Answers a question.
@@ -225,9 +217,7 @@ impl HttpStream {
         id: &QuestionId,
         body: &ReplyBody,
     ) -> Result<(), UpstreamError> {
-        if !self.take_asked(id) {
-            return Err(not_waiting());
-        }
+        self.asked.answer(id)?;
         self.cancel.link.answer_question(&self.cancel.session, id, body).await
     }
 }
@@ -235,7 +225,7 @@ impl HttpStream {
 impl Drop for HttpStream {
     fn drop(&mut self) {
         // A source waits for the answer to what it asked, also when it is told of the end.
-        for id in self.asked.drain(..) {
+        for id in self.asked.leave() {
             self.cancel.tell(wire::nobody_there(&id), None);
         }
     }

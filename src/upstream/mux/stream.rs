@@ -10,7 +10,9 @@ use tokio::{
 use super::{Mux, NOTES_MAX, Note, Waiter, died};
 use crate::{
     mcp::{Capabilities, LogLevel, Revision},
-    upstream::{Answer, Event, EventStream, QuestionId, Reply, ReplyBody, UpstreamError, wire},
+    upstream::{
+        Answer, Event, EventStream, QuestionId, Reply, ReplyBody, UpstreamError, call::Waiting, wire,
+    },
 };
 
 /// One request.
@@ -61,7 +63,7 @@ pub(in crate::upstream) struct MuxStream {
     reply: oneshot::Receiver<Result<ReplyBody, UpstreamError>>,
     notes: Option<mpsc::Receiver<Note>>,
     /// The questions that wait for an answer.
-    asked: Vec<QuestionId>,
+    asked: Waiting,
     /// A piece that was read early.
     waiting: Option<Event>,
     /// The answer, while notifications before it are still to be told.
@@ -95,7 +97,7 @@ pub(in crate::upstream) async fn ask(
         revision: question.revision,
         reply,
         notes,
-        asked: Vec::new(),
+        asked: Waiting::default(),
         waiting: None,
         last: None,
         cancels: question.cancels,
@@ -172,20 +174,11 @@ impl MuxStream {
         Some(match note {
             Note::Notification { method, params } => Event::Notification { method, params },
             Note::Question { id, method, params } => {
-                self.asked.push(id.clone());
+                self.asked.add(id.clone());
                 Event::Question { id, method, params }
             }
-            Note::Withdrawn { id } => {
-                self.take_asked(&id).then_some(())?;
-                Event::Withdrawn { id }
-            }
+            Note::Withdrawn { id } => self.asked.withdraw(id)?,
         })
-    }
-
-    fn take_asked(&mut self, id: &QuestionId) -> bool {
-        let before = self.asked.len();
-        self.asked.retain(|asked| asked != id);
-        self.asked.len() < before
     }
 
     /// Answers a question.
@@ -194,9 +187,7 @@ impl MuxStream {
         id: &QuestionId,
         body: &ReplyBody,
     ) -> Result<(), UpstreamError> {
-        if !self.take_asked(id) {
-            return Err(died("the question is not waiting for an answer any more"));
-        }
+        self.asked.answer(id)?;
         match tokio::time::timeout_at(self.deadline, self.mux.send(wire::answer(id, body))).await {
             Ok(sent) => sent,
             Err(_) => Err(UpstreamError::Timeout { after: self.timeout }),
@@ -235,7 +226,7 @@ impl Drop for MuxStream {
                 Note::Question { id, .. } => Some(id),
                 Note::Notification { .. } | Note::Withdrawn { .. } => None,
             });
-        let waiting: Vec<QuestionId> = self.asked.drain(..).chain(told).collect();
+        let waiting: Vec<QuestionId> = self.asked.leave().into_iter().chain(told).collect();
         for id in waiting {
             self.mux.send_soon(wire::nobody_there(&id));
         }

@@ -5,38 +5,38 @@
 //! for others need a `PATH` in that environment. Never runs a shell, and never passes anything of
 //! the server's environment on.
 
+mod book;
 mod guard;
+mod handshake;
 mod lanes;
 mod listen;
 mod process;
 mod program;
 mod ring;
+mod start;
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU8, Ordering},
 };
 
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Answer, Call, LinkState, LinkStatus, Offer, Reply, ReplyBody, Target, UpstreamError, UpstreamLimits,
-    era::{self, Speech},
     mux::{Question, ask},
     watch::Hub,
 };
 use crate::{
-    clock::{Clock, Ms},
-    mcp::{Capabilities, LogLevel, Revision, write},
+    clock::Clock,
+    mcp::{Capabilities, LogLevel, Revision},
     model::{Era, EraSetting, EraVerdict},
 };
 
+use book::Book;
 pub use guard::{GUARD_WORD, guard_main, guard_requested};
 pub(super) use lanes::StdioSource;
-use process::{Process, Voice};
+use process::Process;
 pub(super) use program::Command;
 use ring::Ring;
 
@@ -62,35 +62,6 @@ pub(super) struct StdioLink {
 
 /// What is less severe than nothing: nobody asked for log messages.
 const NO_LEVEL: u8 = u8::MAX;
-
-/// What is remembered between processes.
-struct Book {
-    running: Option<Running>,
-    known: Option<EraVerdict>,
-    since: Ms,
-    restarts: u32,
-    /// Starts that led to nothing, in a row.
-    failures: u32,
-    not_before: Option<Ms>,
-    last_error: Option<String>,
-    /// Set for good when the link is closed.
-    closed: bool,
-}
-
-impl Book {
-    fn new(known: Option<EraVerdict>, now: Ms) -> Self {
-        Self {
-            running: None,
-            known,
-            since: now,
-            restarts: 0,
-            failures: 0,
-            not_before: None,
-            last_error: None,
-            closed: false,
-        }
-    }
-}
 
 /// A process that calls can be sent to.
 #[derive(Clone)]
@@ -207,240 +178,6 @@ impl StdioLink {
         self.command.find(&self.limits.program_path)
     }
 
-    async fn running(
-        self: &Arc<Self>,
-        deadline: Instant,
-        timeout: Duration,
-    ) -> Result<Running, UpstreamError> {
-        if let Some(running) = self.alive() {
-            return Ok(running);
-        }
-        // Starting goes on when the caller leaves: the next one will want it too, and a first start
-        // may download a whole program.
-        let link = Arc::clone(self);
-        let starting = tokio::spawn(async move { link.start().await });
-        match tokio::time::timeout_at(deadline, starting).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(UpstreamError::Died { detail: "starting its process broke off".to_owned() }),
-            Err(_) => Err(UpstreamError::Timeout { after: timeout }),
-        }
-    }
-
-    /// Returns the running process; one that has ended is noted and forgotten.
-    fn alive(&self) -> Option<Running> {
-        let mut book = self.lock();
-        let running = book.running.clone()?;
-        let Some(death) = running.process.death() else {
-            return Some(running);
-        };
-        book.running = None;
-        book.since = self.clock.now();
-        book.restarts += 1;
-        book.last_error = Some(death.to_string());
-        if running.process.useful.load(Ordering::Relaxed) {
-            book.failures = 0;
-        } else {
-            self.note_failure(&mut book);
-        }
-        None
-    }
-
-    async fn start(self: Arc<Self>) -> Result<Running, UpstreamError> {
-        let _turn = self.starting.lock().await;
-        if let Some(running) = self.alive() {
-            return Ok(running);
-        }
-        self.refuse_if_too_early()?;
-        let deadline = Instant::now() + self.limits.start_timeout;
-        let outcome = self.shake_hands(deadline).await.map_err(|error| match error {
-            // No call was under way yet.
-            UpstreamError::Died { detail } => UpstreamError::Unreachable { detail },
-            other => other,
-        });
-
-        let mut book = self.lock();
-        book.since = self.clock.now();
-        match outcome {
-            Ok((running, _)) if book.closed => {
-                running.process.stop();
-                Err(closed())
-            }
-            Ok((running, speech)) => {
-                book.known = Some(EraVerdict {
-                    era: speech.revision.era(),
-                    revision: speech.revision.as_str().to_owned(),
-                    server: speech.server,
-                    at: self.clock.now(),
-                });
-                book.running = Some(running.clone());
-                book.last_error = None;
-                self.hub.ring();
-                tracing::info!(pid = running.process.pid, "started the process of a source");
-                Ok(running)
-            }
-            Err(error) => {
-                book.last_error = Some(error.to_string());
-                // That all slots are taken says nothing about this source.
-                if !matches!(error, UpstreamError::Busy { .. }) {
-                    self.note_failure(&mut book);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn note_failure(&self, book: &mut Book) {
-        let doublings = book.failures.min(16);
-        let pause =
-            self.limits.restart_pause.saturating_mul(1 << doublings).min(self.limits.restart_pause_max);
-        book.failures += 1;
-        book.not_before = Some(self.clock.now().plus(pause));
-    }
-
-    fn refuse_if_too_early(&self) -> Result<(), UpstreamError> {
-        let book = self.lock();
-        if book.closed {
-            return Err(closed());
-        }
-        let now = self.clock.now();
-        match book.not_before {
-            Some(until) if now < until && book.failures > 0 => {
-                let seconds = until.since(now).as_secs() + 1;
-                let last = book.last_error.as_deref().unwrap_or("its process ended");
-                Err(UpstreamError::Unreachable { detail: format!("{last} (next try in {seconds} s)") })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Starts a process and finds out its era as far as that is not known.
-    async fn shake_hands(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
-        let believed = self
-            .lock()
-            .known
-            .clone()
-            .filter(|verdict| self.clock.now().since(verdict.at) < EraVerdict::LIFETIME);
-        match (self.setting, believed.map(|verdict| verdict.era)) {
-            (EraSetting::Legacy | EraSetting::Sse, _) => self.initialize(deadline).await,
-            (EraSetting::Modern, _) => match self.discover(deadline).await? {
-                Some(found) => Ok(found),
-                None => Err(UpstreamError::NotMcp {
-                    answer: "it does not answer `server/discover` as revision 2026-07-28 asks".to_owned(),
-                }),
-            },
-            (EraSetting::Auto, Some(Era::Legacy)) => match self.initialize(deadline).await {
-                // The program may have left the legacy era since.
-                Err(UpstreamError::Protocol { .. }) => self.probe(deadline).await,
-                outcome => outcome,
-            },
-            (EraSetting::Auto, Some(Era::Modern) | None) => self.probe(deadline).await,
-        }
-    }
-
-    async fn probe(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
-        match self.discover(deadline).await? {
-            Some(found) => Ok(found),
-            None => self.initialize(deadline).await,
-        }
-    }
-
-    fn spawn(&self) -> Result<Arc<Process>, UpstreamError> {
-        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| UpstreamError::Busy {
-            what: format!("{} processes, which is as many as may run", self.limits.processes_max),
-        })?;
-        let voice = Voice { hub: Arc::clone(&self.hub), asks: self.capabilities.clone() };
-        Process::start(&self.command, &self.limits, &self.ring, permit, voice, self.clock.now())
-    }
-
-    /// Asks a process as a modern client. One that is not modern is thrown away: some legacy servers
-    /// die of a request before `initialize`, others are confused for the rest of their lives.
-    /// `None` = not modern.
-    async fn discover(&self, deadline: Instant) -> Result<Option<(Running, Speech)>, UpstreamError> {
-        let process = self.spawn()?;
-        let leash = Leash(Some(Arc::clone(&process)));
-        let discovering = self.question(&process, Revision::LATEST, "server/discover", b"{}", deadline);
-        tokio::pin!(discovering);
-        let answer = tokio::select! {
-            answer = &mut discovering => answer,
-            () = tokio::time::sleep(self.limits.silence_timeout) => {
-                // Slow, or deaf to what it does not know? A legacy server answers `initialize`.
-                let params = era::initialize(&self.capabilities);
-                let initializing = self.question(
-                    &process,
-                    Revision::LATEST_LEGACY,
-                    "initialize",
-                    params.as_bytes(),
-                    deadline,
-                );
-                tokio::select! {
-                    biased;
-                    answer = &mut discovering => answer,
-                    answer = initializing => {
-                        leash.end().await;
-                        return answer.map(|_| None);
-                    }
-                }
-            }
-        };
-        let speech = match answer {
-            Ok(body) => era::discovered(&body),
-            Err(UpstreamError::Died { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        match speech {
-            Some(speech) => {
-                leash.release();
-                let running = Running {
-                    process: Arc::clone(&process),
-                    revision: speech.revision,
-                    offer: Arc::clone(&speech.offer),
-                };
-                Ok(Some((running, speech)))
-            }
-            None => {
-                leash.end().await;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn initialize(&self, deadline: Instant) -> Result<(Running, Speech), UpstreamError> {
-        let process = self.spawn()?;
-        let leash = Leash(Some(Arc::clone(&process)));
-        let params = era::initialize(&self.capabilities);
-        let revision = Revision::LATEST_LEGACY;
-        let body = self.question(&process, revision, "initialize", params.as_bytes(), deadline).await?;
-        let speech = era::initialized(&body)?;
-        process.mux.send(write::notification("notifications/initialized", b"")).await?;
-        leash.release();
-        Ok((Running { process, revision: speech.revision, offer: Arc::clone(&speech.offer) }, speech))
-    }
-
-    async fn question(
-        &self,
-        process: &Arc<Process>,
-        revision: Revision,
-        method: &str,
-        params: &[u8],
-        deadline: Instant,
-    ) -> Result<ReplyBody, UpstreamError> {
-        let question = Question {
-            revision,
-            method,
-            params,
-            progress: false,
-            log_level: None,
-            capabilities: None,
-            asks: false,
-            is_call: true,
-            cancels: false,
-            deadline,
-            timeout: self.limits.start_timeout,
-        };
-        let Reply { body, .. } = ask(&process.mux, question).await?.finish().await?;
-        Ok(body)
-    }
-
     pub(super) fn verdict(&self) -> Option<EraVerdict> {
         self.lock().known.clone()
     }
@@ -448,7 +185,7 @@ impl StdioLink {
     pub(super) fn status(&self) -> LinkStatus {
         let running = self.alive();
         let book = self.lock();
-        let paused = book.failures > 0 && book.not_before.is_some_and(|until| self.clock.now() < until);
+        let paused = book.is_paused(self.clock.now());
         LinkStatus {
             state: match (&running, paused) {
                 (Some(_), _) => LinkState::Up,
@@ -523,34 +260,6 @@ impl Drop for StdioLink {
     fn drop(&mut self) {
         if let Some(running) = self.lock().running.take() {
             running.process.stop();
-        }
-    }
-}
-
-fn closed() -> UpstreamError {
-    UpstreamError::Unreachable { detail: "the source was closed".to_owned() }
-}
-
-/// Ends a process that nobody has taken over.
-struct Leash(Option<Arc<Process>>);
-
-impl Leash {
-    fn release(mut self) {
-        self.0 = None;
-    }
-
-    async fn end(mut self) {
-        if let Some(process) = self.0.take() {
-            process.stop();
-            process.ended().await;
-        }
-    }
-}
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        if let Some(process) = &self.0 {
-            process.stop();
         }
     }
 }

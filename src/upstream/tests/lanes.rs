@@ -26,7 +26,7 @@ async fn look(link: &Link, who: &str) -> Value {
 #[tokio::test]
 async fn a_process_asks_the_caller_who_can_be_asked() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
 
     let mut stream = stream(link.call(asking(r#"{"do":"question","n":7}"#, "ada", forms())).await);
     let (id, method, params) = question(&mut stream).await;
@@ -43,7 +43,7 @@ async fn a_process_asks_the_caller_who_can_be_asked() {
 #[tokio::test]
 async fn leaving_a_call_answers_what_the_process_asked() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
     let mut stream = stream(link.call(asking(r#"{"do":"question","n":7}"#, "ada", forms())).await);
     question(&mut stream).await;
 
@@ -59,7 +59,7 @@ async fn leaving_a_call_answers_what_the_process_asked() {
 async fn legacy_processes_are_kept_apart_and_modern_ones_are_shared() {
     let bench = bench();
     for (kind, processes) in [("legacy", 3), ("modern", 1)] {
-        let link = bench.upstreams.link(&process(kind));
+        let link = bench.link(kind);
         let plain = result(link.call(echo(r#"{"do":"look"}"#)).await).await["pid"].clone();
         let mut pids = vec![plain];
         for who in ["ada", "bob", "ada"] {
@@ -101,7 +101,7 @@ async fn processes_kept_apart_are_bounded_and_the_least_recently_used_ends() {
 #[tokio::test]
 async fn questions_of_many_calls_at_once_leave_no_call_waiting() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
 
     let calls = (0..20).map(|number| {
         let link = &link;
@@ -129,7 +129,7 @@ async fn questions_of_many_calls_at_once_leave_no_call_waiting() {
 async fn a_watched_process_tells_of_changes_until_nobody_watches() {
     for kind in ["legacy", "modern"] {
         let bench = bench();
-        let link = bench.upstreams.link(&process(kind));
+        let link = bench.link(kind);
         let filter = WatchFilter { tools: true, uris: ["a:/x".to_owned()].into(), ..WatchFilter::default() };
         let mut watch = link.watch(filter.clone());
         until(&link, |seen| seen["watched"] == json!(["a:/x"])).await;
@@ -171,7 +171,7 @@ async fn until(link: &Link, condition: impl Fn(&Value) -> bool) {
 #[tokio::test]
 async fn a_watched_process_that_dies_is_started_again_and_what_it_watches_is_told() {
     let bench = bench_with(|limits| limits.restart_pause = std::time::Duration::ZERO);
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
     let filter = WatchFilter { uris: ["a:/x".to_owned()].into(), ..WatchFilter::default() };
     let mut watch = link.watch(filter);
     until(&link, |seen| seen["watched"] == json!(["a:/x"])).await;
@@ -187,7 +187,7 @@ async fn a_watched_process_that_dies_is_started_again_and_what_it_watches_is_tol
 #[tokio::test]
 async fn a_process_is_told_the_lowest_log_level_and_a_new_one_again() {
     let bench = bench_with(|limits| limits.restart_pause = std::time::Duration::ZERO);
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
     let call = |level| Call { log_level: level, ..echo(r#"{"do":"look"}"#) };
 
     for level in [None, Some(LogLevel::Warning), Some(LogLevel::Error)] {
@@ -204,7 +204,7 @@ async fn a_process_is_told_the_lowest_log_level_and_a_new_one_again() {
 #[tokio::test]
 async fn a_process_that_says_what_no_process_should_confuses_nobody() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
     let call = |what| echo(what);
 
     assert_eq!(result(link.call(call(r#"{"do":"twice"}"#)).await).await["n"], 1);

@@ -14,7 +14,9 @@ use crate::{
     fault::Fault,
     model::{Era, Reach},
     secret::Secret,
-    upstream::{Answer, Call, LinkState, StepOutcome, Target, UpstreamError, UpstreamLimits, Upstreams},
+    upstream::{
+        Answer, Call, Link, LinkState, StepOutcome, Target, UpstreamError, UpstreamLimits, Upstreams,
+    },
 };
 
 const SCRIPT: &str = include_str!("source.py");
@@ -30,6 +32,13 @@ pub(super) struct Bench {
     pub(super) upstreams: Upstreams,
     clock: Clock,
     folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// Returns a link to a process of this kind.
+    pub(super) fn link(&self, kind: &str) -> Arc<Link> {
+        self.upstreams.link(&process(kind))
+    }
 }
 
 pub(super) fn bench() -> Bench {
@@ -94,7 +103,7 @@ async fn a_modern_process_is_used_as_it_was_probed() {
 async fn a_server_that_dies_of_the_probe_or_is_deaf_to_it_is_legacy() {
     for kind in ["fragile", "deaf", "nameless"] {
         let bench = bench();
-        let link = bench.upstreams.link(&process(kind));
+        let link = bench.link(kind);
 
         assert_eq!(result(link.call(echo("7")).await).await["echo"], 7, "{kind}");
         assert_eq!(link.verdict().unwrap().era, Era::Legacy, "{kind}");
@@ -125,7 +134,7 @@ async fn a_process_has_the_configured_environment_and_an_empty_folder_of_its_own
 #[tokio::test]
 async fn five_hundred_calls_at_once_get_their_own_answers_in_whatever_order_they_come() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("modern"));
+    let link = bench.link("modern");
     result(link.call(echo("{}")).await).await;
 
     // The last to arrive is answered first.
@@ -185,7 +194,7 @@ async fn a_program_that_fails_is_started_again_only_after_a_while() {
 #[tokio::test]
 async fn progress_reaches_the_caller_who_asked_for_it() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
 
     let told = pieces(link.call(Call { progress: true, ..echo(r#"{"do":"progress"}"#) }).await).await;
 
@@ -197,7 +206,7 @@ async fn progress_reaches_the_caller_who_asked_for_it() {
 #[tokio::test]
 async fn a_ping_is_answered_and_other_requests_are_refused() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
     result(link.call(echo(r#"{"do":"ask"}"#)).await).await;
 
     // The process reads in order: by the time it is asked, it has read both answers.
@@ -210,7 +219,7 @@ async fn a_ping_is_answered_and_other_requests_are_refused() {
 #[tokio::test]
 async fn leaving_a_call_tells_the_process_its_own_request_id() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("modern"));
+    let link = bench.link("modern");
     result(link.call(echo("{}")).await).await;
 
     let short = Call { timeout: Duration::from_millis(200), ..echo(r#"{"do":"hold","n":1}"#) };
@@ -228,7 +237,7 @@ async fn leaving_a_call_tells_the_process_its_own_request_id() {
 #[tokio::test]
 async fn a_line_without_end_is_cut_off() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
 
     let error = link.call(echo(r#"{"do":"huge"}"#)).await.unwrap_err();
 
@@ -324,7 +333,7 @@ async fn a_test_of_a_process_reports_each_step_and_leaves_nothing_running() {
 #[tokio::test]
 async fn a_whole_answer_of_a_process_is_no_stream() {
     let bench = bench();
-    let link = bench.upstreams.link(&process("legacy"));
+    let link = bench.link("legacy");
 
     let answer = link.call(Call { progress: true, ..echo("1") }).await;
 

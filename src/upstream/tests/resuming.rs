@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     echo, last,
-    scripted::{Pens, Scripted, Seen, Sessions, modern_answer},
+    scripted::{Pens, Scripted, Seen, Sessions, Underway, modern_answer},
     stream,
 };
 use crate::upstream::{Call, Event, UpstreamError};
@@ -49,13 +49,11 @@ fn is_get(seen: &Seen) -> bool {
 #[tokio::test]
 async fn a_stream_that_breaks_off_goes_on_after_the_last_event() {
     let pens = Pens::new();
-    let source = numbered(&pens, true).await;
-    let link = source.link();
-    let calling = tokio::spawn(async move { link.call(Call { progress: true, ..echo("{}") }).await });
-    let pen = pens.next().await;
-    let call = source.wait_for(|seen| seen.method() == "tools/call").await;
+    let call = Call { progress: true, ..echo("{}") };
+    let Underway { source, pen, request, calling } =
+        Underway::begin(numbered(&pens, true).await, &pens, call).await;
     pen.write("id: a-1\n");
-    pen.say(&progress(&call, 1));
+    pen.say(&progress(&request, 1));
     let mut stream = stream(calling.await.unwrap());
     assert!(matches!(stream.next().await, Some(Ok(Event::Notification { .. }))));
     // Half an event is sent again by the source.
@@ -69,8 +67,8 @@ async fn a_stream_that_breaks_off_goes_on_after_the_last_event() {
     });
     let pen = pens.next().await;
     pen.write("id: a-2\n");
-    pen.say(&progress(&call, 2));
-    pen.say(&done(&call));
+    pen.say(&progress(&request, 2));
+    pen.say(&done(&request));
 
     assert_eq!(reading.await.unwrap()["done"], true);
     let resumed = source.wait_for(is_get).await;
@@ -83,19 +81,17 @@ async fn a_stream_that_breaks_off_goes_on_after_the_last_event() {
 #[tokio::test]
 async fn a_source_may_end_the_stream_on_purpose_and_be_asked_again() {
     let pens = Pens::new();
-    let source = numbered(&pens, true).await;
-    let link = source.link();
-    let calling = tokio::spawn(async move { link.call(echo("{}")).await?.finish().await });
-    let call = source.wait_for(|seen| seen.method() == "tools/call").await;
+    let Underway { source, mut pen, request, calling } =
+        Underway::begin(numbered(&pens, true).await, &pens, echo("{}")).await;
     // More often than a broken stream is asked for again: each brings something new.
     for number in 0..10 {
-        let pen = pens.next().await;
         pen.write(format!("id: {number}\nretry: 20\ndata:\n\n"));
+        drop(pen);
+        pen = pens.next().await;
     }
-    let pen = pens.next().await;
-    pen.say(&done(&call));
+    pen.say(&done(&request));
 
-    let reply = calling.await.unwrap().unwrap();
+    let reply = calling.await.unwrap().unwrap().finish().await.unwrap();
 
     assert!(matches!(reply.body, crate::upstream::ReplyBody::Result(result) if result == r#"{"done":true}"#));
     let ids: Vec<String> = source
@@ -111,10 +107,10 @@ async fn a_source_may_end_the_stream_on_purpose_and_be_asked_again() {
 async fn a_stream_that_cannot_be_resumed_is_a_death_and_nothing_is_called_twice() {
     for (resumes, text) in [(false, "id: 1\ndata:\n\n"), (true, ":\n\n")] {
         let pens = Pens::new();
-        let source = numbered(&pens, resumes).await;
-        let link = source.link();
-        let calling = tokio::spawn(async move { link.call(echo("{}")).await.map(drop) });
-        pens.next().await.write(text);
+        let Underway { source, pen, calling, .. } =
+            Underway::begin(numbered(&pens, resumes).await, &pens, echo("{}")).await;
+        pen.write(text);
+        drop(pen);
 
         let outcome = calling.await.unwrap();
 
@@ -126,10 +122,9 @@ async fn a_stream_that_cannot_be_resumed_is_a_death_and_nothing_is_called_twice(
 #[tokio::test]
 async fn a_stream_that_brings_nothing_new_is_given_up() {
     let pens = Pens::new();
-    let source = numbered(&pens, true).await;
-    let link = source.link();
-    let calling = tokio::spawn(async move { link.call(echo("{}")).await.map(drop) });
-    pens.next().await.write("id: 1\ndata:\n\n");
+    let Underway { pen, calling, .. } = Underway::begin(numbered(&pens, true).await, &pens, echo("{}")).await;
+    pen.write("id: 1\ndata:\n\n");
+    drop(pen);
     let closing = tokio::spawn(async move {
         loop {
             drop(pens.next().await);

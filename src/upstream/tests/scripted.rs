@@ -15,14 +15,17 @@ use axum::{
 };
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use url::Url;
 
 use crate::{
     clock::{Clock, Ms},
     egress::{Egress, EgressLimits, EgressPolicy},
     model::{Auth, Credential, EraSetting, EraVerdict, Reach, SourceId},
-    upstream::{GuardProgram, Link, Target, UpstreamLimits, Upstreams},
+    upstream::{Answer, Call, GuardProgram, Link, Target, UpstreamError, UpstreamLimits, Upstreams},
 };
 
 /// A request that a scripted source has seen.
@@ -115,6 +118,35 @@ impl Pens {
     /// Waits for the next stream that was opened.
     pub(super) async fn next(&self) -> Pen {
         self.1.lock().await.recv().await.unwrap()
+    }
+}
+
+/// A call that a source has, and the stream that the source has opened since.
+pub(super) struct Underway {
+    pub(super) source: Scripted,
+    pub(super) pen: Pen,
+    /// The call as it has arrived.
+    pub(super) request: Seen,
+    pub(super) calling: JoinHandle<Result<Answer, UpstreamError>>,
+}
+
+impl Underway {
+    pub(super) async fn begin(source: Scripted, pens: &Pens, call: Call) -> Self {
+        let link = source.link();
+        let calling = tokio::spawn(async move { link.call(call).await });
+        let pen = pens.next().await;
+        let request = source.wait_for(|seen| seen.method() == "tools/call").await;
+        Self { source, pen, request, calling }
+    }
+
+    /// Ends the call with this result.
+    pub(super) fn end(&self, result: Value) {
+        self.pen.say(&json!({"jsonrpc": "2.0", "id": self.request.body["id"], "result": result}));
+    }
+
+    /// Returns what the caller gets.
+    pub(super) async fn answer(&mut self) -> Result<Answer, UpstreamError> {
+        (&mut self.calling).await.unwrap()
     }
 }
 
