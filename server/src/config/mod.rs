@@ -110,7 +110,7 @@ settings! {
     vault_key: Option<Secret> = "";
     /// Address ranges that sources may be in beside the public internet, separated by commas; `none` for no range. Absent = loopback and private ranges while listening on loopback without `public_url`, otherwise none.
     egress_allow: Option<List<IpNet>> = "";
-    /// How long a caller may take to send the body of a form or of a request to the REST API, in milliseconds.
+    /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.
     body_timeout_ms: u64 = "60000";
     /// The longest wait for a connection to a source, in milliseconds.
     connect_timeout_ms: u64 = "5000";

@@ -3,8 +3,11 @@
 use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
-use doorward::proxy::{ProxyAnswer, ProxyRequest};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use doorward::{
+    mcp::headers::PARAM_PREFIX,
+    proxy::{ProxyAnswer, ProxyRequest},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
@@ -18,12 +21,13 @@ use crate::{
 
 /// What scripts of other pages may send and read, if the settings let them call at all.
 const CORS_METHODS: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
-const CORS_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, accept, last-event-id, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name",
-);
+const CORS_HEADERS: &str = "authorization, content-type, accept, last-event-id, mcp-protocol-version, mcp-session-id, mcp-method, mcp-name";
 const CORS_EXPOSED: HeaderValue =
     HeaderValue::from_static("mcp-session-id, mcp-protocol-version, www-authenticate");
 const CORS_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
+
+/// How many headers of a tool's own parameters a script may ask to send.
+const CORS_PARAMS_MAX: usize = 64;
 
 /// A preset's address in a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +65,11 @@ where
     let friend =
         parts.headers.get(header::ORIGIN).filter(|origin| names.is_foreign_friend(origin.as_bytes()));
     if parts.method == Method::OPTIONS && friend.is_some() {
-        return preflight(friend);
+        return preflight(friend, &parts.headers);
     }
     let proxy = &state.engine().proxy;
     let limit = as_usize(state.settings().request_bytes_max);
-    let answer = match read(body, limit).await {
+    let answer = match read(body, limit, state.keeper().body_timeout).await {
         Ok(body) => {
             let mut id = Uuid::encode_buffer();
             let request = ProxyRequest {
@@ -80,12 +84,9 @@ where
             proxy.answer(request).await
         }
         Err(Unread::TooLarge) => proxy.too_large(),
-        // The caller went away in the middle, or takes for ever.
-        Err(Unread::Broken) => {
-            return Problem::new(ProblemKind::BadRequest, "the body broke off")
-                .to_response()
-                .map(Reply::Page);
-        }
+        // The caller went away in the middle.
+        Err(Unread::Broken) => return problem(ProblemKind::BadRequest, "the body broke off"),
+        Err(Unread::TooSlow) => return problem(ProblemKind::TooSlow, "the body was not there in time"),
     };
     let mut response = to_response(answer);
     if let Some(origin) = friend {
@@ -94,23 +95,27 @@ where
     response
 }
 
-/// How long a caller may take to send a body, so that bodies which never end hold no memory.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+fn problem(kind: ProblemKind, detail: &str) -> Response<Reply> {
+    Problem::new(kind, detail).to_response().map(Reply::Page)
+}
 
 enum Unread {
     TooLarge,
+    TooSlow,
     Broken,
 }
 
-async fn read<B>(body: B, limit: usize) -> Result<Bytes, Unread>
+/// Reads a body, for so long at most that bodies which never end hold no memory.
+async fn read<B>(body: B, limit: usize, timeout: Duration) -> Result<Bytes, Unread>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<axum::BoxError>,
 {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+    match tokio::time::timeout(timeout, Limited::new(body, limit).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Unread::Broken),
+        Ok(Err(_)) => Err(Unread::Broken),
+        Err(_) => Err(Unread::TooSlow),
     }
 }
 
@@ -121,17 +126,30 @@ fn to_response(answer: ProxyAnswer) -> Response<Reply> {
     response
 }
 
-fn preflight(origin: Option<&HeaderValue>) -> Response<Reply> {
+fn preflight(origin: Option<&HeaderValue>, asked: &HeaderMap) -> Response<Reply> {
     let mut response = Response::new(Reply::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, CORS_METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, CORS_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed_headers(asked));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, CORS_AGE_SECS);
     if let Some(origin) = origin {
         allow(headers, origin);
     }
     response
+}
+
+/// Returns the headers that a script may send: the protocol's, and those that it asks for by the name of a tool's
+/// parameter, which nobody can list beforehand.
+fn allowed_headers(asked: &HeaderMap) -> HeaderValue {
+    let asked = asked.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let names = asked.iter().flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
+    let params = names
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| name.as_str().len() > PARAM_PREFIX.len() && name.as_str().starts_with(PARAM_PREFIX))
+        .take(CORS_PARAMS_MAX);
+    let allowed = params.fold(CORS_HEADERS.to_owned(), |allowed, name| allowed + ", " + name.as_str());
+    HeaderValue::try_from(allowed).expect("names of headers are made of visible characters")
 }
 
 fn allow(headers: &mut HeaderMap, origin: &HeaderValue) {

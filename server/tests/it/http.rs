@@ -162,3 +162,28 @@ async fn scripts_of_a_named_page_may_ask_whether_they_may_call() {
     assert_eq!(stranger.status, StatusCode::FORBIDDEN);
     assert!(!stranger.headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
 }
+
+#[tokio::test]
+async fn scripts_may_send_the_headers_of_a_tools_own_parameters() {
+    let origin = "https://inspector.example";
+    let world = World::with(&[("DOORWARD_ALLOWED_ORIGINS", origin)]).await;
+    let allowed = async |asked: &[&str]| -> Vec<String> {
+        let mut request = request(Method::OPTIONS, "/mcp/ada/tools").header(header::ORIGIN, origin);
+        for line in asked {
+            request = request.header(header::ACCESS_CONTROL_REQUEST_HEADERS, *line);
+        }
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        let names = answer.headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap();
+        let names = names.split(", ").filter(|name| name.starts_with("mcp-param"));
+        names.map(str::to_owned).collect()
+    };
+    let many: Vec<String> = (0..100).map(|number| format!("mcp-param-{number}")).collect();
+
+    let some = allowed(&["content-type,Mcp-Param-Region , x-other", "mcp-param-n"]).await;
+    let wrong = allowed(&["mcp-param-, mcp-param-a b, mcp-param-ä, mcp-param-a;b, mcp-params, ,"]).await;
+    let too_many = allowed(&[&many.join(",")]).await;
+
+    assert_eq!(some, ["mcp-param-region", "mcp-param-n"]);
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(too_many, many[..64]);
+}

@@ -197,7 +197,7 @@ async fn egress_allow_says_which_addresses_sources_may_have() {
 }
 
 #[tokio::test]
-async fn body_timeout_ms_bounds_the_bodies_of_forms_and_of_the_api() {
+async fn body_timeout_ms_bounds_every_body() {
     let world = World::with(&[("DOORWARD_BODY_TIMEOUT_MS", "100")]).await;
     let ada = world.person("ada", InstanceRole::Member).await;
     // One that never goes on, and one that always does.
@@ -223,7 +223,11 @@ async fn body_timeout_ms_bounds_the_bodies_of_forms_and_of_the_api() {
             .header("sec-fetch-site", "same-origin")
     };
 
+    let preset = || request(Method::POST, "/mcp/ada/tools").header(header::CONTENT_TYPE, "application/json");
+
     for request in [
+        preset().body(Body::from_stream(silent())),
+        preset().body(Body::from_stream(Box::pin(dripping()))),
         api(Some(&ada)).body(Body::from_stream(silent())),
         api(Some(&ada)).body(Body::from_stream(Box::pin(dripping()))),
         form().body(Body::from_stream(silent())),
