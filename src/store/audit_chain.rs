@@ -101,7 +101,7 @@ impl SystemTx {
 
         for piece in pieces(&links) {
             on!(self, |c: Driver| {
-                let mut statement = query::<Driver>(INSERT.of(piece.len()));
+                let mut statement = query::<Driver>(INSERT.of::<Driver>(piece.len()));
                 for (seq, prev, hash, event) in piece {
                     statement = statement
                         .bind(tenant)

@@ -309,25 +309,36 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// The texts of an insert, one for each size of [`pieces`].
-struct Inserts([String; PIECES.len()]);
+struct Inserts {
+    sqlite: [String; PIECES.len()],
+    postgres: [String; PIECES.len()],
+}
 
 impl Inserts {
     /// Writes them: `head` ends with the list of columns, of which there are this many.
     fn new(head: &str, columns: usize) -> Self {
-        let row = |row: usize| {
-            let parameters: Vec<_> =
-                (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-            format!("({})", parameters.join(", "))
+        let texts = |parameter: fn(usize) -> String| {
+            let row = |row: usize| {
+                let parameters: Vec<_> =
+                    (1..=columns).map(|column| parameter(row * columns + column)).collect();
+                format!("({})", parameters.join(", "))
+            };
+            PIECES.map(|rows| format!("{head} values {}", (0..rows).map(row).collect::<Vec<_>>().join(", ")))
         };
-        Self(
-            PIECES.map(|rows| format!("{head} values {}", (0..rows).map(row).collect::<Vec<_>>().join(", "))),
-        )
+        Self {
+            // SQLite looks numbered parameters up one by one, each time from the first: with thousands of them that
+            // takes longer than all the rest.
+            sqlite: texts(|_| "?".to_owned()),
+            postgres: texts(|number| format!("${number}")),
+        }
     }
 
     /// Returns the text for a piece of this size.
-    fn of(&self, rows: usize) -> &str {
+    fn of<D: sqlx::Database>(&self, rows: usize) -> &str {
+        let texts =
+            if D::NAME == <sqlx::Sqlite as sqlx::Database>::NAME { &self.sqlite } else { &self.postgres };
         let place = PIECES.iter().position(|size| *size == rows);
-        &self.0[place.expect("pieces are of these sizes only")]
+        &texts[place.expect("pieces are of these sizes only")]
     }
 }
 

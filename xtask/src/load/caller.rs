@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Uri};
@@ -22,6 +23,10 @@ const PAYLOAD: usize = 1024;
 
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// What a modern request carries.
+const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"}}"#;
+const META_OF_ASKED: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}},"io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"}}"#;
 
 /// What one measurement found.
 #[derive(Debug, Serialize)]
@@ -95,7 +100,7 @@ async fn call_until(
     times: &RefCell<Vec<Duration>>,
     made: &Cell<usize>,
 ) -> Result<()> {
-    let mut caller = Caller::connect(order).await?;
+    let mut caller = Caller::connect(&order.url, &order.key, order.era).await?;
     loop {
         let begin = Instant::now();
         match order.what {
@@ -113,18 +118,22 @@ async fn call_until(
     }
 }
 
-struct Caller {
+/// One connection of a client.
+pub(crate) struct Caller {
     sender: SendRequest<Full<Bytes>>,
     path: Uri,
     headers: HeaderMap,
     era: Era,
     next: u64,
     payload: String,
+    /// Whether modern requests say that the caller answers questions.
+    pub(crate) can_be_asked: bool,
 }
 
 impl Caller {
-    async fn connect(order: &Order) -> Result<Self> {
-        let host = order.url.authority().context("an address has a host")?.to_string();
+    /// Connects and opens what the era needs.
+    pub(crate) async fn connect(url: &Uri, key: &str, era: Era) -> Result<Self> {
+        let host = url.authority().context("an address has a host")?.to_string();
         let stream = TcpStream::connect(&host).await.with_context(|| format!("nobody listens on {host}"))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -134,10 +143,10 @@ impl Caller {
         headers.insert(HOST, host.parse()?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-        headers.insert(AUTHORIZATION, format!("Bearer {}", order.key).parse()?);
-        let path = order.url.path().parse()?;
+        headers.insert(AUTHORIZATION, format!("Bearer {key}").parse()?);
+        let path = url.path().parse()?;
         let payload = "the quick brown fox, ".chars().cycle().take(PAYLOAD).collect();
-        let mut caller = Self { sender, path, headers, era: order.era, next: 0, payload };
+        let mut caller = Self { sender, path, headers, era, next: 0, payload, can_be_asked: false };
         caller.open().await?;
         Ok(caller)
     }
@@ -149,13 +158,22 @@ impl Caller {
             return Ok(());
         }
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"load","version":"1"}}}"#;
-        let (headers, _) = self.post(hello.to_owned()).await?;
+        let (headers, body) = self.post(hello.to_owned()).await?;
+        body.collect().await?;
         if let Some(session) = headers.get(&SESSION) {
             self.headers.insert(SESSION, session.clone());
         }
         self.headers.insert(VERSION, HeaderValue::from_static("2025-11-25"));
-        self.post(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.to_owned()).await?;
+        let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        self.post(told.to_owned()).await?.1.collect().await?;
         Ok(())
+    }
+
+    /// Leaves the session as it is and opens another.
+    pub(crate) async fn open_again(&mut self) -> Result<()> {
+        self.headers.remove(&SESSION);
+        self.headers.remove(&VERSION);
+        self.open().await
     }
 
     async fn call(&mut self, what: What) -> Result<()> {
@@ -195,19 +213,34 @@ impl Caller {
 
     /// Opens a session, lists what there is and ends the session.
     async fn session(&mut self) -> Result<()> {
-        self.headers.remove(&SESSION);
-        self.headers.remove(&VERSION);
-        self.open().await?;
+        self.open_again().await?;
         let (id, bytes) = self.ask("tools/list", "", "").await?;
         let answer: Answer<ListPage> = read(&bytes)?;
         ensure!(answer.id == id && !answer.result.tools.is_empty(), "a wrong answer: {}", start_of(&bytes));
         let mut request = Request::new(Full::new(Bytes::new()));
         *request.method_mut() = Method::DELETE;
-        self.send(request).await.map(drop)
+        self.send(request).await?.1.collect().await?;
+        Ok(())
     }
 
     /// Sends one request, and returns its id and the answer's body.
-    async fn ask(&mut self, method: &'static str, name: &'static str, params: &str) -> Result<(u64, Bytes)> {
+    pub(crate) async fn ask(
+        &mut self,
+        method: &'static str,
+        name: &'static str,
+        params: &str,
+    ) -> Result<(u64, Bytes)> {
+        let (id, body) = self.begin(method, name, params).await?;
+        Ok((id, body.collect().await?.to_bytes()))
+    }
+
+    /// Sends one request, and returns its id and the body as it comes.
+    pub(crate) async fn begin(
+        &mut self,
+        method: &'static str,
+        name: &'static str,
+        params: &str,
+    ) -> Result<(u64, Incoming)> {
         self.next += 1;
         let id = self.next;
         let meta = match self.era {
@@ -219,32 +252,32 @@ impl Caller {
                 } else {
                     self.headers.insert("mcp-name", HeaderValue::from_static(name));
                 }
-                r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"}}"#
+                if self.can_be_asked { META_OF_ASKED } else { META }
             }
         };
         let comma = if meta.is_empty() || params.is_empty() { "" } else { "," };
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{{{params}{comma}{meta}}}}}"#
         );
-        let (_, bytes) = self.post(body).await?;
-        Ok((id, bytes))
+        let (_, body) = self.post(body).await?;
+        Ok((id, body))
     }
 
-    async fn post(&mut self, body: String) -> Result<(HeaderMap, Bytes)> {
+    async fn post(&mut self, body: String) -> Result<(HeaderMap, Incoming)> {
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
         self.send(request).await
     }
 
-    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes)> {
+    async fn send(&mut self, mut request: Request<Full<Bytes>>) -> Result<(HeaderMap, Incoming)> {
         *request.uri_mut() = self.path.clone();
         *request.headers_mut() = self.headers.clone();
-        let response = self.sender.send_request(request).await?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        let bytes = response.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "answered {status}: {}", start_of(&bytes));
-        Ok((headers, bytes))
+        let (parts, body) = self.sender.send_request(request).await?.into_parts();
+        if !parts.status.is_success() {
+            let said = body.collect().await?.to_bytes();
+            bail!("answered {}: {}", parts.status, start_of(&said));
+        }
+        Ok((parts.headers, body))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The two ends of a measurement: a source that answers at once, and callers that check every answer.
 //!
 //! Both run in one process on one thread, so that what lies between them can have another core to itself.
-//! `cargo xtask bench` starts it: it prints the source's port, then reads a line per measurement from standard input
-//! (`what era url key connections milliseconds`) and answers each with a line of JSON.
+//! `cargo xtask bench` starts it: it prints the source's port, then reads a line per order from standard input
+//! (`measure what era url key connections milliseconds`, or `hold what url key count`) and answers each with a line of
+//! JSON.
 //!
 //! It never takes an answer on trust: a wrong id or text, any status but 200, or a call that did not arrive at the
 //! source exactly once ends the measurement.
@@ -10,11 +11,13 @@
 #![expect(clippy::disallowed_methods, reason = "connecting is what is measured")]
 
 mod caller;
+mod held;
 mod source;
 
 use std::io::{BufRead, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use serde_json::{Value, json};
 
 /// One measurement, as asked for on a line.
 struct Order {
@@ -67,9 +70,8 @@ enum Era {
 }
 
 impl Order {
-    fn read(line: &str) -> Result<Self> {
-        let mut words = line.split_whitespace();
-        let mut word = || words.next().context("an order has six words");
+    fn read<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let mut word = || words.next().context("a word is missing in the order");
         let what = What::read(word()?)?;
         let era = if word()? == "legacy" { Era::Legacy } else { Era::Modern };
         Ok(Self {
@@ -94,6 +96,15 @@ async fn never_sleep() {
     }
 }
 
+async fn measure(order: &str) -> Result<Value> {
+    Ok(serde_json::to_value(caller::measure(Order::read(order.split_whitespace())?).await?)?)
+}
+
+async fn hold(order: &str, kept: &mut Vec<held::Held>) -> Result<Value> {
+    held::open(order, kept).await?;
+    Ok(json!({ "held": kept.len() }))
+}
+
 fn main() -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().event_interval(EVENT_INTERVAL).enable_all().build()?;
@@ -114,12 +125,16 @@ fn main() -> Result<()> {
         }
     });
     local.block_on(&runtime, async {
+        let mut kept = Vec::new();
         while let Some(line) = queue.recv().await {
-            let report = caller::measure(Order::read(&line)?).await;
-            match report {
-                Ok(report) => println!("{}", serde_json::to_string(&report)?),
-                Err(error) => println!("{}", serde_json::json!({ "error": format!("{error:#}") })),
-            }
+            // Each order ends what the one before it has opened.
+            kept.clear();
+            let report = match line.split_once(' ') {
+                Some(("measure", order)) => measure(order).await,
+                Some(("hold", order)) => hold(order, &mut kept).await,
+                _ => Err(anyhow!("neither to be measured nor to be held")),
+            };
+            println!("{}", report.unwrap_or_else(|error| json!({ "error": format!("{error:#}") })));
             std::io::stdout().flush()?;
         }
         Ok(())

@@ -1,15 +1,18 @@
 //! The source: an MCP server of both eras. Its tool `say` answers with what it was given, and `blob` with as many
 //! bytes as it was asked for; both have a second name for callers who come without a gateway in between, since the
-//! gateway renames them. At the path `/many` it has [`MANY`] tools.
+//! gateway renames them. At the path `/many` it has [`MANY`] tools. At `/asks` it is of the legacy era only, and its
+//! one tool asks the caller something and waits for ever.
 
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -45,6 +48,9 @@ thread_local! {
     /// How many calls have arrived.
     static ARRIVED: Cell<usize> = const { Cell::new(0) };
 }
+
+/// What the tool of `/asks` asks.
+const QUESTION: &str = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"Which one?","requestedSchema":{"type":"object","properties":{"which":{"type":"string"}}}}}"#;
 
 /// How many tools there are at `/many`.
 pub(crate) const MANY: usize = 500;
@@ -85,13 +91,31 @@ pub(crate) async fn serve(listener: TcpListener) {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// A stream of one event that then stays open.
+struct Open(Option<Bytes>);
+
+impl Body for Open {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |event| Poll::Ready(Some(Ok(Frame::data(event)))))
+    }
+}
+
+type Answer = Response<Either<Full<Bytes>, Open>>;
+
+async fn answer(request: Request<Incoming>) -> Result<Answer, Infallible> {
     match *request.method() {
         Method::POST => {}
         Method::DELETE => return Ok(status(StatusCode::OK)),
         _ => return Ok(status(StatusCode::METHOD_NOT_ALLOWED)),
     }
     let has_many = request.uri().path() == "/many";
+    let asks = request.uri().path() == "/asks";
     let Ok(body) = request.into_body().collect().await else { return Ok(status(StatusCode::BAD_REQUEST)) };
     let body = body.to_bytes();
     let Ok(message) = serde_json::from_slice::<Message>(&body) else {
@@ -103,6 +127,15 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let modern = params.contains("io.modelcontextprotocol/protocolVersion");
     let complete = if modern { r#""resultType":"complete","# } else { "" };
     let result = match message.method {
+        "server/discover" if asks => return Ok(no_such_method(id)),
+        "tools/call" if asks => return Ok(stream(QUESTION)),
+        "tools/list" if asks => r#"{"tools":[{"name":"ask","inputSchema":{"type":"object"}}]}"#.to_owned(),
+        "subscriptions/listen" => {
+            let id = id.get();
+            return Ok(stream(&format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"notifications":{{"toolsListChanged":true}},"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}}}"#
+            )));
+        }
         "tools/call" => {
             let Ok(Call { name, arguments }) = serde_json::from_str::<Call>(params) else {
                 return Ok(status(StatusCode::BAD_REQUEST));
@@ -125,27 +158,34 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
             format!(r#"{{{complete}"tools":[{tools}]{hints}}}"#)
         }
         "server/discover" => format!(
-            r#"{{{complete}"supportedVersions":["2026-07-28"],"capabilities":{{"tools":{{}}}},"ttlMs":60000,"cacheScope":"public"}}"#
+            r#"{{{complete}"supportedVersions":["2026-07-28"],"capabilities":{{"tools":{{"listChanged":true}}}},"ttlMs":60000,"cacheScope":"public"}}"#
         ),
-        "initialize" => r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"echo","version":"1"}}"#.to_owned(),
+        "initialize" => r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"echo","version":"1"}}"#.to_owned(),
         "ping" => "{}".to_owned(),
-        _ => {
-            let id = id.get();
-            let error = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"no such method"}}}}"#);
-            return Ok(json(error));
-        }
+        _ => return Ok(no_such_method(id)),
     };
     Ok(json(format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id.get())))
 }
 
-fn json(text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn no_such_method(id: &RawValue) -> Answer {
+    let id = id.get();
+    json(format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"no such method"}}}}"#))
+}
+
+fn stream(message: &str) -> Answer {
+    let mut response = Response::new(Either::Right(Open(Some(format!("data: {message}\n\n").into()))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}
+
+fn json(text: String) -> Answer {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(text))));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-fn status(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn status(status: StatusCode) -> Answer {
+    let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = status;
     response
 }
