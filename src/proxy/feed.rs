@@ -11,11 +11,8 @@ use std::{
 use crate::{
     mcp::{Raw, edit, notifications, write},
     model::{SourceId, TenantId},
-    presets::RouteTable,
-    proxy::{
-        Proxy,
-        watching::{PresetNews, PresetWatch},
-    },
+    presets::{PresetNews, PresetWatch, RouteTable},
+    proxy::Proxy,
     upstream::{Notice, Watch, WatchFilter},
 };
 use bytes::Bytes;
@@ -180,7 +177,7 @@ impl Feed {
     /// Begins to listen. Must be called inside the runtime.
     pub(super) fn open(proxy: &Proxy, table: &Arc<RouteTable>, wish: Wish) -> Self {
         let notices = Notices::of(proxy, table.preset.tenant, wish.filters(table));
-        let preset = Some(PresetWatch::of(proxy, table));
+        let preset = Some(proxy.0.presets.watch(table));
         let (proxy, table) = (proxy.clone(), Arc::clone(table));
         Self { proxy, table, wish, preset, notices, changed: Vec::new() }
     }

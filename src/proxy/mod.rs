@@ -32,7 +32,6 @@ mod streams;
 mod tasks;
 #[cfg(test)]
 mod tests;
-mod watching;
 mod words;
 mod work;
 

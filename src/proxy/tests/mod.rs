@@ -7,6 +7,7 @@ mod door;
 mod listening;
 mod questions;
 mod questions_legacy;
+mod resources;
 mod script;
 mod sessions;
 mod stock;
