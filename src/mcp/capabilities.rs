@@ -18,12 +18,10 @@ pub mod extensions {
     pub const TASKS: &str = "io.modelcontextprotocol/tasks";
     /// Pages that tools bring along (MCP Apps, SEP-1865).
     pub const UI: &str = "io.modelcontextprotocol/ui";
-    /// Directories of instructions (SEP-2640).
-    pub const SKILLS: &str = "io.modelcontextprotocol/skills";
 
     /// All of them. What is not in this list is not passed on: its methods and its types of results
     /// would not be understood on the way.
-    pub const RELAYED: &[&str] = &[TASKS, UI, SKILLS];
+    pub const RELAYED: &[&str] = &[TASKS, UI];
 
     /// The most bytes of an extension's settings that are passed on; larger ones count as `{}`.
     pub const SETTINGS_BYTES_MAX: usize = 4096;
@@ -74,6 +72,11 @@ impl Extensions {
         self.0.contains_key(name)
     }
 
+    /// Says whether all of another side's are among them.
+    pub fn has_all(&self, others: &Self) -> bool {
+        others.0.keys().all(|name| self.has(name))
+    }
+
     /// Adds one with these settings, a JSON object. Names that Doorward does not relay are ignored.
     pub fn set(&mut self, name: &str, settings: &str) {
         if let Some(known) = extensions::RELAYED.iter().find(|known| **known == name) {
@@ -94,8 +97,7 @@ impl Extensions {
         }
     }
 
-    /// Keeps those that a peer of this era can have: tasks are another wire in the legacy era, and
-    /// skills build on what it does not have.
+    /// Keeps those that a peer of this era can have: tasks are another wire in the legacy era.
     pub fn keep_for(&mut self, era: Era) {
         self.0.retain(|name, _| era == Era::Modern || *name == extensions::UI);
     }

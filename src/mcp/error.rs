@@ -1,14 +1,10 @@
 //! JSON-RPC errors: their codes and their bytes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use http::StatusCode;
 
-use crate::{
-    mcp::{Raw, write},
-    model::Era,
-};
+use crate::mcp::{Raw, write};
 
 /// The codes used on the wire.
 pub mod codes {
@@ -36,23 +32,6 @@ pub mod codes {
     pub const RESERVED: std::ops::RangeInclusive<i64> = -32099..=-32020;
 }
 
-/// Returns the HTTP status that an error is answered with (2026-07-28, HTTP binding); everything is 200
-/// in the legacy era, where a status speaks of the session only.
-pub fn http_status(era: Era, code: i64) -> StatusCode {
-    match (era, code) {
-        (Era::Modern, codes::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
-        (
-            Era::Modern,
-            codes::HEADER_MISMATCH
-            | codes::MISSING_CAPABILITY
-            | codes::UNSUPPORTED_VERSION
-            | codes::PARSE
-            | codes::INVALID_REQUEST,
-        ) => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    }
-}
-
 /// The error member of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorObject {
@@ -72,7 +51,7 @@ impl ErrorObject {
 
     /// Makes the one that refuses a request whose caller did not declare what it needs: a
     /// ClientCapabilities object (2026-07-28).
-    pub fn missing_capability(required: String) -> Self {
+    pub fn missing_capability(required: impl fmt::Display) -> Self {
         let mut error = Self::new(
             codes::MISSING_CAPABILITY,
             "the request needs a capability that the client did not declare",
@@ -120,16 +99,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_speaks_of_the_request_in_the_modern_era_only() {
-        assert_eq!(http_status(Era::Modern, codes::METHOD_NOT_FOUND), StatusCode::NOT_FOUND);
-        assert_eq!(http_status(Era::Legacy, codes::METHOD_NOT_FOUND), StatusCode::OK);
-        assert_eq!(http_status(Era::Modern, codes::MISSING_CAPABILITY), StatusCode::BAD_REQUEST);
-        assert_eq!(http_status(Era::Modern, codes::INVALID_PARAMS), StatusCode::OK);
-    }
-
-    #[test]
     fn a_missing_capability_is_named() {
-        let error = ErrorObject::missing_capability(r#"{"roots":{}}"#.to_owned());
+        let error = ErrorObject::missing_capability(r#"{"roots":{}}"#);
 
         assert_eq!(
             error.render(None),

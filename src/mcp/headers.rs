@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::mcp::{Method, Raw};
+use crate::mcp::Raw;
 
 /// The revision spoken.
 pub const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -94,13 +94,6 @@ fn is_marked(text: &str) -> bool {
     text.len() >= SENTINEL.0.len() + SENTINEL.1.len()
         && text.starts_with(SENTINEL.0)
         && text.ends_with(SENTINEL.1)
-}
-
-/// Returns the headers that mirror a request of a modern link: the method, and what it is about.
-pub fn mirrored(method: Method, params: Raw<'_>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let name = method.name_member().and_then(|member| params.member(member)?.as_str());
-    let method = (METHOD, HeaderValue::from_static(method.as_str()));
-    [Some(method), name.map(|name| (NAME, encode_value(&name)))].into_iter().flatten()
 }
 
 /// The arguments of one tool that are mirrored into headers.
@@ -347,20 +340,6 @@ mod tests {
         ] {
             assert!(!check(argument, header), "{argument} is not {header}");
         }
-    }
-
-    #[test]
-    fn a_request_is_mirrored_into_headers_by_its_method() {
-        let of = |method, params| mirrored(method, Raw::parse(params).expect("JSON")).collect::<HeaderMap>();
-
-        let read = of(Method::ResourcesRead, r#"{"uri":"a:ü"}"#);
-        let list = of(Method::ToolsList, "{}");
-
-        assert_eq!(
-            (&read["mcp-method"], &read["mcp-name"]),
-            (&HeaderValue::from_static("resources/read"), &encode_value("a:ü"))
-        );
-        assert_eq!(list.len(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The methods of both eras: their names, the revisions that know them, and what `Mcp-Name` mirrors.
 
-use crate::mcp::{ListKind, Revision, capabilities::extensions};
+use crate::mcp::{ListKind, Revision};
 
 macro_rules! methods {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $first:ident ..= $last:ident;)*) => {
@@ -56,8 +56,6 @@ methods! {
     TemplatesList = "resources/templates/list", V2024_11_05..=V2026_07_28;
     /// Reads a resource.
     ResourcesRead = "resources/read", V2024_11_05..=V2026_07_28;
-    /// Lists what a resource that is a directory holds (skills extension, SEP-2640).
-    DirectoryRead = "resources/directory/read", V2026_07_28..=V2026_07_28;
     /// Asks for news of a resource in a legacy session.
     ResourcesSubscribe = "resources/subscribe", V2024_11_05..=V2025_11_25;
     /// Ends that.
@@ -83,10 +81,6 @@ methods! {
     TasksList = "tasks/list", V2025_11_25..=V2025_11_25;
     /// Waits for a task, in the experiment of 2025-11-25.
     TasksResult = "tasks/result", V2025_11_25..=V2025_11_25;
-    /// Lists skills (SEP-2640).
-    SkillsList = "skills/list", V2026_07_28..=V2026_07_28;
-    /// Describes one skill (SEP-2640).
-    SkillsGet = "skills/get", V2026_07_28..=V2026_07_28;
 }
 
 impl Method {
@@ -109,15 +103,6 @@ impl Method {
     /// Returns what is listed; `None` if this lists nothing that presets publish.
     pub fn list_kind(self) -> Option<ListKind> {
         ListKind::ALL.iter().copied().find(|kind| kind.method() == self)
-    }
-
-    /// Returns the extension that both sides must have declared; `None` for methods of the core.
-    pub fn extension(self) -> Option<&'static str> {
-        match self {
-            Self::TasksGet | Self::TasksUpdate | Self::TasksCancel => Some(extensions::TASKS),
-            Self::SkillsList | Self::SkillsGet | Self::DirectoryRead => Some(extensions::SKILLS),
-            _ => None,
-        }
     }
 
     /// Says whether its complete results carry `ttlMs` and `cacheScope` in revision 2026-07-28.

@@ -119,12 +119,14 @@ mod tests {
 
     #[test]
     fn what_a_server_can_do_reads_back() {
-        let text = r#"{"logging":{},"completions":{},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"tools":{"listChanged":true},"extensions":{"io.modelcontextprotocol/skills":{"directoryRead":true},"io.modelcontextprotocol/ui":{}}}"#;
+        let text = r#"{"logging":{},"completions":{},"prompts":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"tools":{"listChanged":true},"extensions":{"io.modelcontextprotocol/tasks":{"x":1.0},"io.modelcontextprotocol/ui":{}}}"#;
 
         let all = read(text);
 
         assert_eq!(all.write(Era::Modern), text);
-        assert_eq!(all.write(Era::Legacy).matches("skills").count(), 0);
+        assert_eq!(all.write(Era::Legacy).matches("tasks").count(), 0);
+        let skills = read(r#"{"tools":{},"extensions":{"io.modelcontextprotocol/skills":{}}}"#);
+        assert_eq!(skills.write(Era::Modern), r#"{"tools":{}}"#, "nobody relays them");
         assert_eq!(ServerCapabilities::default().write(Era::Modern), "{}");
     }
 

@@ -15,7 +15,6 @@ mod compose;
 mod edit;
 mod error;
 mod lists;
-mod mentions;
 mod missing;
 mod names;
 mod show;

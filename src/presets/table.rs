@@ -5,13 +5,16 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use bytes::Bytes;
 
 use crate::{
-    mcp::{self, ExposedTool, ListKind, Raw, ServerCapabilities, edit, write},
+    mcp::{
+        self, ExposedTool, ListKind, Raw, ServerCapabilities, edit,
+        uris::{app_uri, rewritten},
+        write,
+    },
     model::{Era, Handle, Preset, ResourceKind, Selection, SourceId, SourceName, SourceResource, Take},
     presets::{
         ArgumentCheck, ListPage, ResourceRoute,
         compose::{Chosen, ChosenPrompt, Composition, Stock, compose},
         lists::{Entry, List},
-        mentions,
         uris::{Brought, Uris},
     },
 };
@@ -92,9 +95,7 @@ impl RouteTable {
         let Composition { published, prompts, .. } = compose(selections, stocks);
         let apps: Vec<(SourceId, String)> = published
             .iter()
-            .filter_map(|chosen| {
-                Some((chosen.source.id, mentions::app_uri(Raw::of(&chosen.tool.definition))?))
-            })
+            .filter_map(|chosen| Some((chosen.source.id, app_uri(Raw::of(&chosen.tool.definition))?)))
             .collect();
         let uris =
             Uris::new(taken.iter().map(|(selection, stock)| brought(selection, stock, &apps)).collect());
@@ -167,7 +168,7 @@ impl RouteTable {
         if !self.uris.changes(source) {
             return None;
         }
-        mentions::rewritten(message, |uri| self.uris.exposed(source, uri))
+        rewritten(message, |uri| self.uris.exposed(source, uri))
     }
 
     /// Returns the page a cursor names, the first one without a cursor; `None` if the cursor is not
@@ -209,7 +210,7 @@ fn route(chosen: &Chosen<'_>, uris: &Uris) -> Option<Route> {
     let definition = Raw::of(&chosen.tool.definition);
     let source = chosen.source.id;
     let with_uris = match uris.changes(source) {
-        true => mentions::rewritten(definition, |uri| uris.exposed(source, uri)),
+        true => rewritten(definition, |uri| uris.exposed(source, uri)),
         false => None,
     };
     let shown = with_uris.as_deref().map_or(definition, Raw::checked);
@@ -305,6 +306,10 @@ fn capabilities(taken: &[(&Selection, &Stock)], has_apps: bool) -> ServerCapabil
             Some(offer) => ServerCapabilities::read(Raw::of(&offer.capabilities)),
             None => ServerCapabilities::default(),
         };
+        // A source that says more than its revision has is not taken at its word.
+        if let Some(verdict) = &stock.source.verdict {
+            one.extensions.keep_for(verdict.era);
+        }
         let (resources, prompts) = (selection.resources != Take::None, selection.prompts != Take::None);
         one.resources = resources && (one.resources || !stock.resources.is_empty());
         one.resources_subscribe &= one.resources;

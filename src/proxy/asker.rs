@@ -49,6 +49,10 @@ impl Asker {
                 };
                 is_wanted.then(|| notification(method, params.as_bytes()))
             }
+            // A modern caller has no name for the page, and asks again when it wants to know.
+            notifications::ELICITATION_COMPLETE if self.era() == Era::Legacy => {
+                Some(notification(method, params.as_bytes()))
+            }
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     clock::Ms,
     fault::Fault,
     mcp::{
-        CacheScope, Capabilities, ErrorObject, Method, Raw,
+        CacheScope, Capabilities, ErrorObject, Method, Raw, Revision,
         capabilities::extensions,
         codes,
         error::relay,
@@ -125,10 +125,7 @@ impl Call {
     pub(super) fn cannot_be_asked(&self, asked: &str, required: &str, page: Option<&str>) -> Ending {
         let reason = format!("the caller cannot be asked `{asked}`");
         if self.asker.era() == Era::Modern {
-            let text = "the request needs a capability that the client did not declare";
-            let mut error = ErrorObject::new(codes::MISSING_CAPABILITY, text);
-            error.data = Some(format!(r#"{{"requiredCapabilities":{required}}}"#));
-            let message = error.render(Some(self.asker.id()));
+            let message = ErrorObject::missing_capability(required).render(Some(self.asker.id()));
             return Ending { status: StatusCode::BAD_REQUEST, message, outcome: Outcome::Caller, reason };
         }
         let page = page.map_or_else(String::new, |page| {
@@ -158,7 +155,7 @@ impl Call {
         };
         match &reply.body {
             ReplyBody::Result(result) => self.result(&reply, result),
-            ReplyBody::Error(error) => self.refusal(raw(error)),
+            ReplyBody::Error(error) => self.refusal(reply.revision, raw(error)),
         }
     }
 
@@ -204,7 +201,7 @@ impl Call {
         }
     }
 
-    fn refusal(&self, error: Raw<'_>) -> Turn {
+    fn refusal(&self, source: Revision, error: Raw<'_>) -> Turn {
         let code: Option<i64> = error.member("code").and_then(|code| code.get().parse().ok());
         let reason =
             format!("the source answered with the error {}", error.member("code").map_or("?", Raw::get));
@@ -212,6 +209,19 @@ impl Call {
             Turn::Over(Ending::new(relay(self.asker.id(), Raw::checked(error)), outcome, reason.clone()))
         };
         match (code, self.asker.era()) {
+            // A legacy source is not told everything that a modern caller declares.
+            (Some(codes::MISSING_CAPABILITY), Era::Modern)
+                if source.era() == Era::Legacy && self.declares(error) =>
+            {
+                let text = format!(
+                    "The data source `{}` does this only for clients with `{}`, and speaks a revision of the \
+                     protocol ({source}) in which it cannot be told that this client has it. Nothing was \
+                     returned.",
+                    self.source_name,
+                    translate::required_capabilities(error).map_or("{}", Raw::get),
+                );
+                Turn::Over(self.failed(&text, Outcome::Upstream, reason))
+            }
             // What it misses is what the caller did not declare, which is all it was told.
             (Some(codes::MISSING_CAPABILITY), Era::Modern) => {
                 let message = relay(self.asker.id(), error);
@@ -219,10 +229,14 @@ impl Call {
                 Turn::Over(Ending { status, message, outcome: Outcome::Caller, reason })
             }
             (Some(codes::MISSING_CAPABILITY), Era::Legacy) => {
-                let required = error.member("data").and_then(|data| data.member("requiredCapabilities"));
-                Turn::Over(self.cannot_be_asked("more", required.map_or("{}", Raw::get), None))
+                let required = translate::required_capabilities(error).map_or("{}", Raw::get);
+                Turn::Over(self.cannot_be_asked("more", required, None))
             }
-            (Some(codes::URL_ELICITATION_REQUIRED), Era::Legacy) => relayed(error.get(), Outcome::ToolError),
+            (Some(codes::URL_ELICITATION_REQUIRED), Era::Legacy) => {
+                let pages = error.member("data").and_then(|data| data.member("elicitations"));
+                pages.into_iter().flat_map(Raw::elements).for_each(|page| self.sent_to_page(page));
+                relayed(error.get(), Outcome::ToolError)
+            }
             (Some(codes::URL_ELICITATION_REQUIRED), Era::Modern) if self.method.may_ask() => {
                 match translate::url_entries(error) {
                     Some(pages) => Turn::Pages(pages),
@@ -238,6 +252,24 @@ impl Call {
                 None => Turn::Over(self.not_understood(reason)),
             },
         }
+    }
+
+    /// Takes note of a page that a legacy source sends its legacy caller to, so that the caller hears
+    /// when it is done there.
+    pub(super) fn sent_to_page(&self, params: Raw<'_>) {
+        let id = params.member("elicitationId").and_then(Raw::as_str);
+        if let (Some(entry), Some(id)) = (&self.entry, id) {
+            entry.session.sent_to_page(self.source, &id);
+        }
+    }
+
+    /// Says whether the caller has declared an extension that a source says it misses.
+    fn declares(&self, error: Raw<'_>) -> bool {
+        let required = translate::required_capabilities(error).map(Capabilities::read);
+        required.is_some_and(|required| {
+            !required.extensions.is_empty()
+                && self.asker.capabilities.extensions.has_all(&required.extensions)
+        })
     }
 
     fn not_understood(&self, reason: String) -> Ending {

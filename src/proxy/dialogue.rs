@@ -4,7 +4,7 @@
 //! A legacy caller is asked on its own stream; its answers come as requests of their own. A modern
 //! caller gets all questions at once as the result of its request, and answers in the next one.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::mpsc, time::Instant};
@@ -37,15 +37,32 @@ pub(super) struct Question {
     pub(super) id: QuestionId,
     pub(super) ask: Ask,
     pub(super) params: Bytes,
+    /// The revision in which it is to be answered.
+    pub(super) revision: Revision,
     /// What a modern caller knows it by.
     pub(super) key: String,
+}
+
+impl Question {
+    /// Returns an answer as the source understands it.
+    fn answered(&self, answer: Bytes) -> ReplyBody {
+        for_source(self.ask, self.revision, answer)
+    }
+}
+
+fn for_source(ask: Ask, revision: Revision, answer: Bytes) -> ReplyBody {
+    let translated = match translate::answer_for_source(ask, revision, raw(&answer)) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text.into()),
+    };
+    ReplyBody::Result(translated.unwrap_or(answer))
 }
 
 /// Where a legacy caller's answer goes.
 #[derive(Debug)]
 enum To {
-    /// To a legacy source that waits for it.
-    Source(QuestionId),
+    /// To a legacy source of this revision that waits for it.
+    Source(QuestionId, Revision),
     /// Into the next request to a modern source, at this place among the answers.
     Entry(usize),
 }
@@ -108,13 +125,12 @@ struct Line {
 
 impl Dialogue {
     /// Adds a question for a modern caller; `false` if there are too many.
-    pub(super) fn gather(&mut self, id: QuestionId, ask: Ask, params: Bytes, now: Instant) -> bool {
+    pub(super) fn gather(&mut self, question: Question, now: Instant) -> bool {
         if self.pending.len() >= CALL_QUESTIONS_MAX {
             return false;
         }
         self.keys += 1;
-        let key = format!("q{}", self.keys);
-        self.pending.push(Question { id, ask, params, key });
+        self.pending.push(Question { key: format!("q{}", self.keys), ..question });
         self.gather_until.get_or_insert(now + GATHER);
         true
     }
@@ -125,7 +141,8 @@ impl Dialogue {
         if self.pending.is_empty() {
             self.gather_until = None;
         }
-        let Some(at) = self.asked.iter().position(|asked| matches!(&asked.to, To::Source(own) if own == id))
+        let Some(at) =
+            self.asked.iter().position(|asked| matches!(&asked.to, To::Source(own, _) if own == id))
         else {
             return;
         };
@@ -147,7 +164,10 @@ impl Dialogue {
         let mut open = Vec::new();
         for question in self.pending.drain(..) {
             match answer(&question.key) {
-                Some(bytes) => self.replies.push_back((question.id, ReplyBody::Result(bytes))),
+                Some(answer) => {
+                    let body = question.answered(answer);
+                    self.replies.push_back((question.id, body));
+                }
                 None => open.push(question),
             }
         }
@@ -155,16 +175,10 @@ impl Dialogue {
     }
 
     /// Relays a legacy source's question to a legacy caller; `false` if too many are open.
-    pub(super) fn ask(
-        &mut self,
-        session: &Arc<Session>,
-        id: QuestionId,
-        ask: Ask,
-        params: &Bytes,
-        until: Instant,
-    ) -> bool {
-        let params = translate::relayed_params(raw(params));
-        self.put(session, ask, |_| params, To::Source(id), until)
+    pub(super) fn ask(&mut self, session: &Arc<Session>, question: Question, until: Instant) -> bool {
+        let Question { id, ask, params, revision, .. } = question;
+        let params = translate::relayed_params(raw(&params));
+        self.put(session, ask, |_| params, To::Source(id, revision), until)
     }
 
     /// Asks a legacy caller what a modern source wants to know.
@@ -240,8 +254,12 @@ impl Dialogue {
         };
         let asked = self.asked.swap_remove(at);
         match asked.to {
-            To::Source(id) => {
-                self.replies.push_back((id, answered.body));
+            To::Source(id, revision) => {
+                let body = match answered.body {
+                    ReplyBody::Result(result) => for_source(asked.ask, revision, result),
+                    error => error,
+                };
+                self.replies.push_back((id, body));
                 Next::Wait
             }
             To::Entry(at) => match answered.body {
@@ -286,7 +304,7 @@ impl Dialogue {
             let asked = self.asked.swap_remove(at);
             self.take_back(asked.question);
             match asked.to {
-                To::Source(id) => self.replies.push_back((id, unanswered(asked.ask))),
+                To::Source(id, _) => self.replies.push_back((id, unanswered(asked.ask))),
                 To::Entry(at) if asked.ask == Ask::Elicitation => {
                     match self.fill(at, Bytes::from_static(CANCELLED)) {
                         Next::Wait => {}

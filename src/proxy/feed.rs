@@ -136,6 +136,8 @@ pub(super) struct Wish {
     pub(super) uris: Vec<Box<str>>,
     /// Tasks by the ids that callers see, with their sources and the sources' own ids.
     pub(super) tasks: Vec<(Box<str>, SourceId, String)>,
+    /// Pages that a session was sent to, by their sources' own ids.
+    pub(super) pages: Vec<(SourceId, Box<str>)>,
 }
 
 impl Wish {
@@ -149,6 +151,9 @@ impl Wish {
         for (_, source, own) in &self.tasks {
             let tasks: &mut BTreeSet<String> = &mut filters.entry(*source).or_default().tasks;
             tasks.insert(own.clone());
+        }
+        for (source, page) in self.pages.iter().filter(|(source, _)| table.sources().contains(source)) {
+            filters.entry(*source).or_default().pages.insert(page.to_string());
         }
         filters
     }
@@ -182,9 +187,9 @@ impl Feed {
         Self { proxy, table, wish, preset, notices, changed: Vec::new() }
     }
 
-    /// Watches other resources from here on.
-    pub(super) fn change_uris(&mut self, uris: Vec<Box<str>>) {
-        self.wish.uris = uris;
+    /// Tells of something else from here on.
+    pub(super) fn change(&mut self, wish: Wish) {
+        self.wish = wish;
         self.watch();
     }
 
@@ -238,6 +243,9 @@ impl Feed {
                     None => params.clone(),
                 };
                 Some(News { method: notifications::RESOURCE_UPDATED, params })
+            }
+            Notice::PageDone { params, .. } => {
+                Some(News { method: notifications::ELICITATION_COMPLETE, params: params.clone() })
             }
             Notice::TaskChanged { task_id, params } => {
                 let (name, _, _) =

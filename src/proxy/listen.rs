@@ -93,7 +93,7 @@ impl Proxy {
             let text = "too many streams are open; close one first";
             return body::error(StatusCode::TOO_MANY_REQUESTS, Some(id), text);
         };
-        let (honoured, wish) = self.honoured(guest, &wanted);
+        let (honoured, wish) = self.honoured(guest, wanted);
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         // The channel is new and has room.
         let _ = sender.try_send(sse::encode(&listen::acknowledged(id, &honoured)));
@@ -110,31 +110,20 @@ impl Proxy {
     }
 
     /// Returns the part of a wish that is fulfilled.
-    fn honoured(&self, guest: &Guest<'_>, wanted: &Filter) -> (Filter, Wish) {
-        let capabilities = guest.table.capabilities();
-        let uris = wanted.uris.iter().filter(|uri| guest.table.resource(uri).is_some()).cloned().collect();
-        let tasks: Vec<_> = wanted
-            .task_ids
-            .iter()
-            .filter_map(|name| {
-                let (source, own) = self.open_task(guest, name)?;
-                Some((name.clone(), source, own))
-            })
-            .collect();
-        let honoured = Filter {
-            tools: wanted.tools && capabilities.tools,
-            prompts: wanted.prompts && capabilities.prompts,
-            resources: wanted.resources && capabilities.resources,
-            uris,
-            task_ids: tasks.iter().map(|(name, ..)| name.clone()).collect(),
-        };
+    fn honoured(&self, guest: &Guest<'_>, wanted: Filter) -> (Filter, Wish) {
+        let mut honoured = wanted.honoured_by(guest.table.capabilities());
+        honoured.uris.retain(|uri| guest.table.resource(uri).is_some());
+        let named = honoured.task_ids.iter().map(|name| (name, self.open_task(guest, name)));
+        let tasks: Vec<_> =
+            named.filter_map(|(name, task)| task.map(|(source, own)| (name.clone(), source, own))).collect();
+        honoured.task_ids = tasks.iter().map(|(name, ..)| name.clone()).collect();
         let lists = [
             (honoured.tools, Changed::Tools),
             (honoured.prompts, Changed::Prompts),
             (honoured.resources, Changed::Resources),
         ];
         let lists = lists.into_iter().filter_map(|(is_told, list)| is_told.then_some(list)).collect();
-        let wish = Wish { lists, uris: honoured.uris.clone(), tasks };
+        let wish = Wish { lists, uris: honoured.uris.clone(), tasks, pages: Vec::new() };
         (honoured, wish)
     }
 }

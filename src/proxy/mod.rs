@@ -1,10 +1,10 @@
 //! The path of a call: from a request at `/mcp/<owner>/<slug>` to the source and back.
 //!
-//! `answer.rs` is the table of contents, one stage a line; `requests.rs` has what a source answers,
-//! `lists.rs` what is answered from memory, `streams.rs` and `listen.rs` what stays open. `work.rs`
-//! says what happens while a source works, the questions it asks included. Never checks `Host` (the
-//! server does, before anything is read), never speaks to a source itself (`upstream`), and never
-//! decides who may call (`policy`).
+//! `answer.rs` is the table of contents, one stage a line; `requests.rs` has what a source answers and
+//! `run.rs` the stages of that, `lists.rs` what is answered from memory, `streams.rs` and `listen.rs`
+//! what stays open. `work.rs` says what happens while a source works, the questions it asks included.
+//! Never checks `Host` (the server does, before anything is read), never speaks to a source itself
+//! (`upstream`), and never decides who may call (`policy`).
 //!
 //! One more method: an arm in `Proxy::modern` or `Proxy::legacy`.
 
@@ -24,6 +24,8 @@ mod origin;
 mod params;
 mod park;
 mod requests;
+mod run;
+mod running;
 mod seal;
 mod session;
 mod sessions;
@@ -65,7 +67,7 @@ pub use events::{ALL_EVENT_BYTES_MAX, EVENT_BYTES_MAX, EVENTS_MAX, KEPT_MAX};
 pub use exchange::SILENCE_MAX;
 pub use listen::LISTENS_PER_HOLDER_MAX;
 pub use park::{PARKED_BYTES_MAX, PARKED_FOR_MAX, PARKED_MAX, PARKED_PER_HOLDER_MAX};
-pub use session::{OPEN_CALLS_MAX, OPEN_QUESTIONS_MAX, WATCHED_MAX};
+pub use session::{OPEN_CALLS_MAX, OPEN_QUESTIONS_MAX, PAGES_MAX, WATCHED_MAX};
 pub use sessions::{IDLE_MAX, PER_PERSON_MAX, PER_PUBLIC_PRESET_MAX};
 pub use streams::STREAM_AGE_MAX;
 

@@ -20,8 +20,8 @@ use crate::{
         Proxy,
         dialogue::{CALL_QUESTIONS_MAX, Question, refused, unanswered},
         leave::Leave,
+        running::Running,
         sessions::Holder,
-        work::Running,
     },
     upstream::{Event, UpstreamError},
 };
@@ -164,10 +164,10 @@ async fn tend(
 async fn hear(parked: &mut Parked, event: Result<Event, UpstreamError>) {
     match event {
         Ok(Event::Notification { .. }) => {}
-        Ok(Event::Question { id, method, params }) => {
+        Ok(Event::Question { id, method, params, revision }) => {
             let is_full = parked.questions.len() + parked.later.len() >= CALL_QUESTIONS_MAX;
             match Ask::parse(&method).filter(|_| !is_full) {
-                Some(ask) => parked.later.push(Question { id, ask, params, key: String::new() }),
+                Some(ask) => parked.later.push(Question { id, ask, params, revision, key: String::new() }),
                 None => {
                     let refusal = refused(codes::METHOD_NOT_FOUND, "nobody is there to be asked");
                     let _ = parked.running.reply(&id, refusal).await;

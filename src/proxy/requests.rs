@@ -1,39 +1,23 @@
-//! Requests that a source answers: tools, resources, prompts, completions. Stage by stage.
+//! Requests that a source answers: tools, resources, prompts, completions. Each is found its place
+//! here; what is done there is the same for all of them, and in `run.rs`.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 
 use crate::{
-    fault::Fault,
-    mcp::{
-        Capabilities, ErrorObject, Message, Method, Params, Raw, Reference, Revision, codes, edit, sealed,
-        translate, write,
-    },
-    model::{Action, Era, Outcome, Principal, SourceId, SourceName},
-    presets::Route,
+    mcp::{ErrorObject, Message, Method, Params, Raw, Reference, Revision, codes, edit, write},
+    model::{Action, Era, Outcome},
     proxy::{
         Guest, Proxy, ProxyAnswer,
-        answer::unavailable,
-        asker::Asker,
+        answer::{Refusal, unavailable},
         body,
-        call::{Again, Call, outcome_of},
-        dialogue::{ANSWER_MAX, ROUNDS_MAX},
-        exchange::Exchange,
-        leave::Leave,
         ledger::{Facts, Ledger},
-        params::{self, Edits},
-        park::Parked,
-        seal::{Bound, SealError},
+        params::Edits,
+        run::Errand,
         session::Session,
-        state::State,
         words,
-        work::{Calling, Work},
     },
-    quota::{QuotaError, QuotaSubject, Reservation},
-    sources::SourceError,
-    upstream::{self, Partition},
 };
 
 /// Who asks, beyond what the request itself says.
@@ -43,28 +27,6 @@ pub(super) struct Client<'a> {
     pub(super) name: &'a str,
     /// The session of a legacy caller.
     pub(super) session: Option<&'a Arc<Session>>,
-}
-
-/// What a request is for.
-struct Errand<'a> {
-    method: Method,
-    source: SourceId,
-    source_name: &'a SourceName,
-    /// What `Mcp-Name` says at the source.
-    name: Option<String>,
-    edits: Edits<'a>,
-    param_headers: Vec<(HeaderName, HeaderValue)>,
-    wraps_output: bool,
-}
-
-/// What a caller's next round goes on with.
-enum Round {
-    /// With nothing: it is the first.
-    First,
-    /// With the source's own state.
-    Relayed(Option<String>),
-    /// With a call that waits.
-    Parked(Parked),
 }
 
 impl Proxy {
@@ -82,15 +44,15 @@ impl Proxy {
         let Some(tool) = params.and_then(|params| params.name).and_then(Raw::as_str) else {
             return invalid(id, "`params.name` is not the name of a tool");
         };
-        let mut ledger = match self.open(guest, client, Action::ToolCall, &tool, arguments) {
+        let mut ledger = match self.open(guest, client, id, Action::ToolCall, &tool, arguments) {
             Ok(ledger) => ledger,
-            Err(()) => return unavailable(Some(id)),
+            Err(refusal) => return *refusal,
         };
         let Some(route) = guest.table.route(&tool) else {
             ledger.close(Outcome::Caller, "there is no such tool in the preset");
             return invalid(id, format!("there is no tool `{}`", words::shown(&tool)));
         };
-        ledger.routed(route.source, &route.source_name);
+        let errand = Errand::to(&mut ledger, Method::ToolsCall, route.source, &route.source_name);
         if client.revision.era() == Era::Modern
             && let Err(error) = route.exposed.param_headers.check(guest.request.headers, arguments)
         {
@@ -99,15 +61,13 @@ impl Proxy {
             return body::protocol_error(StatusCode::BAD_REQUEST, Some(id), code, error.to_string());
         }
         let errand = Errand {
-            method: Method::ToolsCall,
-            source: route.source,
-            source_name: &route.source_name,
             name: Some(route.tool_name.to_string()),
             edits: Edits { name: Some(("name", &route.tool_name)), ..Edits::default() },
             param_headers: route.exposed.param_headers.for_arguments(arguments),
-            wraps_output: route.exposed.wraps_output,
+            tool: Some(route),
+            ..errand
         };
-        self.run(guest, message, id, client, ledger, errand, Some(route)).await
+        self.run(guest, message, id, client, ledger, errand).await
     }
 
     /// Reads one resource.
@@ -121,26 +81,21 @@ impl Proxy {
         let Some(uri) = message.params.as_ref().and_then(Params::uri) else {
             return invalid(id, "`params.uri` is not the address of a resource");
         };
-        let mut ledger = match self.open(guest, client, Action::ResourceRead, &uri, None) {
+        let mut ledger = match self.open(guest, client, id, Action::ResourceRead, &uri, None) {
             Ok(ledger) => ledger,
-            Err(()) => return unavailable(Some(id)),
+            Err(refusal) => return *refusal,
         };
         let Some(route) = guest.table.resource(&uri) else {
             ledger.close(Outcome::Caller, "there is no such resource in the preset");
             return no_resource(id, client.revision, &uri);
         };
-        ledger.routed(route.source, route.source_name);
         let own = route.uri.into_owned();
         let errand = Errand {
-            method: Method::ResourcesRead,
-            source: route.source,
-            source_name: route.source_name,
             name: Some(own.clone()),
             edits: Edits { name: Some(("uri", &own)), ..Edits::default() },
-            param_headers: Vec::new(),
-            wraps_output: false,
+            ..Errand::to(&mut ledger, Method::ResourcesRead, route.source, route.source_name)
         };
-        self.run(guest, message, id, client, ledger, errand, None).await
+        self.run(guest, message, id, client, ledger, errand).await
     }
 
     /// Fills in one prompt.
@@ -156,25 +111,20 @@ impl Proxy {
             return invalid(id, "`params.name` is not the name of a prompt");
         };
         let arguments = params.and_then(|params| params.arguments);
-        let mut ledger = match self.open(guest, client, Action::PromptGet, &name, arguments) {
+        let mut ledger = match self.open(guest, client, id, Action::PromptGet, &name, arguments) {
             Ok(ledger) => ledger,
-            Err(()) => return unavailable(Some(id)),
+            Err(refusal) => return *refusal,
         };
         let Some(route) = guest.table.prompt(&name) else {
             ledger.close(Outcome::Caller, "there is no such prompt in the preset");
             return invalid(id, format!("there is no prompt `{}`", words::shown(&name)));
         };
-        ledger.routed(route.source, &route.source_name);
         let errand = Errand {
-            method: Method::PromptsGet,
-            source: route.source,
-            source_name: &route.source_name,
             name: Some(route.prompt_name.to_string()),
             edits: Edits { name: Some(("name", &route.prompt_name)), ..Edits::default() },
-            param_headers: Vec::new(),
-            wraps_output: false,
+            ..Errand::to(&mut ledger, Method::PromptsGet, route.source, &route.source_name)
         };
-        self.run(guest, message, id, client, ledger, errand, None).await
+        self.run(guest, message, id, client, ledger, errand).await
     }
 
     /// Suggests values for an argument of a prompt or a resource template.
@@ -195,9 +145,9 @@ impl Proxy {
             Reference::Prompt(name) => name,
             Reference::Template(template) => template,
         };
-        let mut ledger = match self.open(guest, client, Action::Completion, subject, None) {
+        let mut ledger = match self.open(guest, client, id, Action::Completion, subject, None) {
             Ok(ledger) => ledger,
-            Err(()) => return unavailable(Some(id)),
+            Err(refusal) => return *refusal,
         };
         let found = match &reference {
             Reference::Prompt(name) => guest
@@ -213,195 +163,27 @@ impl Proxy {
             ledger.close(Outcome::Caller, "there is no such prompt or template in the preset");
             return invalid(id, format!("there is no prompt or template `{}`", words::shown(subject)));
         };
-        ledger.routed(source, source_name);
         let is_same = **subject == *own;
         let reference = (!is_same).then(|| edit::set_member(raw, member, &write::quoted(&own)));
         let errand = Errand {
-            method: Method::Complete,
-            source,
-            source_name,
-            name: None,
             edits: Edits { reference: reference.as_deref(), ..Edits::default() },
-            param_headers: Vec::new(),
-            wraps_output: false,
+            ..Errand::to(&mut ledger, Method::Complete, source, source_name)
         };
-        self.run(guest, message, id, client, ledger, errand, None).await
+        self.run(guest, message, id, client, ledger, errand).await
     }
 
-    /// Charges what is to be charged, finds the way to the source, and brings back what it answers.
-    #[expect(clippy::too_many_arguments, reason = "they are what the stages before have found out")]
-    async fn run(
-        &self,
-        guest: &Guest<'_>,
-        message: &Message<'_>,
-        id: Raw<'_>,
-        client: &Client<'_>,
-        ledger: Ledger,
-        errand: Errand<'_>,
-        tool: Option<&Route>,
-    ) -> ProxyAnswer {
-        let told = |mut ledger: Ledger, outcome: Outcome, reason: String, text: &str| {
-            let message = words::failure(errand.method, client.revision, id, text);
-            ledger.sent(message.len());
-            ledger.close(outcome, reason);
-            body::message(guest.accepts, message)
-        };
-        let params = message.params.as_ref();
-        let state = params.and_then(|params| params.request_state).filter(|_| errand.method.may_ask());
-        let round = match state {
-            None => Ok(Round::First),
-            Some(state) => Box::pin(self.round(guest, params, state, &ledger, &errand)).await,
-        };
-        let round = match round {
-            Ok(round) => round,
-            Err(text) => {
-                ledger.close(Outcome::Caller, text.clone());
-                return invalid(id, format!("`requestState` cannot be used: {text}"));
-            }
-        };
-        let is_charged = tool.is_some() && !matches!(round, Round::Parked(_));
-        let reservation = match self.charge(guest, is_charged).await {
-            Ok(reservation) => reservation,
-            Err(error) => {
-                return told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(&error));
-            }
-        };
-        if let Some(check) = tool.and_then(|route| route.check.as_deref())
-            && let Err(error) = check.check(params.and_then(|params| params.arguments))
-        {
-            // The reasons quote the arguments, which belong in no log.
-            let reason = "the arguments do not fit the input schema".to_owned();
-            return told(ledger, Outcome::Caller, reason, &error.to_string());
-        }
-        let entry = match client.session.map(|session| session.begin_call(id.get())) {
-            None => None,
-            Some(Some(entry)) => Some(entry),
-            Some(None) => {
-                refund(reservation);
-                let reason = "too many calls of one session run at once".to_owned();
-                let text = "Too many calls of this session run at once. Wait for one to end.";
-                return told(ledger, Outcome::Refused, reason, text);
-            }
-        };
-        let asker = asker(guest, message, id, client);
-        let call = |ledger, asker, reservation, again| Call {
-            proxy: self.clone(),
-            asker,
-            method: errand.method,
-            source: errand.source,
-            source_name: errand.source_name.clone(),
-            wraps_output: errand.wraps_output,
-            ledger,
-            entry,
-            timeout: self.call_timeout(),
-            reservation,
-            again,
-            leave: Leave::new(guest.request.headers, &guest.permit, &guest.table),
-        };
-        let state = match round {
-            Round::First => None,
-            Round::Relayed(state) => state,
-            Round::Parked(parked) => {
-                let answers = params.and_then(|params| params.input_responses);
-                let call = call(ledger, asker, reservation, None);
-                let work = Work::resume(call, parked, |key| {
-                    Some(guest.request.body.slice_ref(answers?.member(key)?.as_bytes()))
-                });
-                return Box::pin(Exchange::of(work).answer()).await;
-            }
-        };
-        let link = match self.0.sources.link(guest.table.preset.tenant, errand.source).await {
-            Ok(link) => link,
-            Err(error) => {
-                if error.fault() == Fault::Gateway {
-                    let chain = &error as &dyn std::error::Error;
-                    tracing::error!(source.id = %errand.source, error = chain, "a source has no link");
-                    refund(reservation);
-                }
-                let text = words::source(errand.source_name, &error);
-                return told(ledger, source_outcome(&error), error.to_string(), &text);
-            }
-        };
-        let can_be_asked = asker.capabilities.can_be_asked();
-        let request = upstream::Call {
-            method: errand.method.as_str(),
-            params: params.map_or_else(Bytes::new, |params| {
-                let edits = Edits { state: state.as_deref(), ..errand.edits };
-                params::for_source(&guest.request.body, params, edits)
-            }),
-            name: errand.name,
-            param_headers: errand.param_headers,
-            progress: asker.progress_token.is_some(),
-            log_level: asker.log_level,
-            // Callers may take their time to answer, which is not the source's.
-            timeout: self.call_timeout()
-                + if can_be_asked { ANSWER_MAX * ROUNDS_MAX } else { Duration::ZERO },
-            partition: can_be_asked.then(|| partition(guest)),
-            capabilities: asker.capabilities.clone(),
-        };
-        let is_asked_on_a_stream = client.session.is_some() && can_be_asked;
-        let again = is_asked_on_a_stream
-            .then(|| Box::new(Again { link: Arc::clone(&link), request: request.clone() }));
-        let calling: Calling = Box::pin(async move { link.call(request).await });
-        Exchange::of(Work::begin(call(ledger, asker, reservation, again), calling)).answer().await
-    }
-
-    /// Finds out what a request goes on with.
-    async fn round(
-        &self,
-        guest: &Guest<'_>,
-        params: Option<&Params<'_>>,
-        state: Raw<'_>,
-        ledger: &Ledger,
-        errand: &Errand<'_>,
-    ) -> Result<Round, String> {
-        let foreign = || SealError::Foreign.to_string();
-        let state = state.as_str().ok_or_else(foreign)?;
-        let bound = Bound {
-            purpose: sealed::Purpose::RequestState,
-            caller: guest.permit.caller(),
-            preset: guest.permit.preset(),
-            method: errand.method.as_str(),
-            subject: ledger.subject(),
-            digest: ledger.digest(),
-        };
-        let opened =
-            self.0.sealer.open(&bound, &state, self.0.clock.now()).map_err(|error| error.to_string())?;
-        if opened.source != errand.source {
-            return Err("the name leads to another data source by now".to_owned());
-        }
-        let answers = params.and_then(|params| params.input_responses);
-        if answers.is_some_and(|answers| translate::answers(answers).is_none()) {
-            return Err("`inputResponses` is not an object of answers".to_owned());
-        }
-        match State::read(&opened.fields).ok_or_else(foreign)? {
-            State::Relayed(state) => Ok(Round::Relayed(state)),
-            State::Parked(handle) => match self.0.park.take(handle).await {
-                Some(parked) => Ok(Round::Parked(parked)),
-                None => {
-                    Err("the call it belongs to is over: it was answered already, waited too long, or the \
-                             gateway was restarted. Make the request again without it."
-                        .to_owned())
-                }
-            },
-        }
-    }
-
-    pub(super) fn call_timeout(&self) -> Duration {
-        Duration::from_millis(self.0.settings.call_timeout_ms)
-    }
-
-    /// Opens the entry of a request in the audit log, if there is room for it.
+    /// Opens the entry of a request in the audit log; refuses the request if there is no room for it.
     fn open(
         &self,
         guest: &Guest<'_>,
         client: &Client<'_>,
+        id: Raw<'_>,
         action: Action,
         subject: &str,
         arguments: Option<Raw<'_>>,
-    ) -> Result<Ledger, ()> {
+    ) -> Result<Ledger, Refusal> {
         if self.0.audit.admit().is_err() {
-            return Err(());
+            return Err(Box::new(unavailable(Some(id))));
         }
         let facts = Facts {
             begun: guest.begun,
@@ -415,59 +197,6 @@ impl Proxy {
             arguments,
         };
         Ok(Ledger::open(&self.0.audit, &self.0.clock, &guest.permit, &guest.table, &facts))
-    }
-
-    /// Charges the caller, or, if nobody knows who that is, the preset's owner. Only calls of tools
-    /// are charged, and only once: going on with a call that waits is none.
-    async fn charge(&self, guest: &Guest<'_>, is_charged: bool) -> Result<Option<Reservation>, QuotaError> {
-        if !is_charged {
-            return Ok(None);
-        }
-        match guest.permit.caller() {
-            Principal::Member(member) => self.0.quota.reserve(&QuotaSubject::from(&**member)).await,
-            Principal::Anonymous => {
-                let owner = self.0.quota.owner_of(guest.permit.tenant()).await?;
-                self.0.quota.reserve(&owner).await
-            }
-        }
-        .map(Some)
-    }
-}
-
-fn refund(reservation: Option<Reservation>) {
-    if let Some(reservation) = reservation {
-        reservation.refund();
-    }
-}
-
-fn asker(guest: &Guest<'_>, message: &Message<'_>, id: Raw<'_>, client: &Client<'_>) -> Asker {
-    let meta = message.meta();
-    let token = meta.and_then(|meta| meta.progress_token);
-    let token = token.filter(|token| token.is_string() || token.is_integer());
-    let (log_level, capabilities) = match client.session {
-        Some(session) => (session.log_level(), session.terms.capabilities.clone()),
-        None => (
-            meta.and_then(|meta| meta.level()),
-            meta.map_or_else(Capabilities::default, |meta| meta.capabilities()),
-        ),
-    };
-    Asker {
-        id: id.get().into(),
-        revision: client.revision,
-        accepts: guest.accepts,
-        // Progress needs a stream, and only callers who take one can hear of it.
-        progress_token: token.filter(|_| guest.accepts.sse).map(|token| token.get().into()),
-        log_level,
-        capabilities,
-    }
-}
-
-/// Returns who may share what a legacy source remembers: one person at one preset.
-pub(super) fn partition(guest: &Guest<'_>) -> Partition {
-    let preset = guest.permit.preset();
-    match guest.permit.caller() {
-        Principal::Anonymous => Partition::new(format!("anonymous {preset}")),
-        Principal::Member(member) => Partition::new(format!("{} {preset}", member.user)),
     }
 }
 
@@ -484,11 +213,4 @@ pub(super) fn no_resource(id: Raw<'_>, revision: Revision, uri: &str) -> ProxyAn
     let mut error = ErrorObject::new(code, "there is no such resource");
     error.data = Some(format!(r#"{{"uri":{}}}"#, write::quoted(&words::shown(uri))));
     body::json(StatusCode::OK, error.render(Some(id)))
-}
-
-fn source_outcome(error: &SourceError) -> Outcome {
-    match error {
-        SourceError::Disabled { .. } | SourceError::NotFound => Outcome::Refused,
-        error => outcome_of(error.fault()),
-    }
 }

@@ -1,7 +1,7 @@
 //! One legacy caller's session: what was agreed on, what runs, what was asked, what was sent.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering},
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Ms,
     mcp::{Capabilities, LogLevel, Revision},
-    model::PresetId,
+    model::{PresetId, SourceId},
     proxy::{
         events::{Budget, EventStore},
         sessions::Holder,
@@ -29,6 +29,8 @@ pub const OPEN_CALLS_MAX: usize = 256;
 pub const OPEN_QUESTIONS_MAX: usize = 64;
 /// How many resources one session, or one listening caller, may watch.
 pub const WATCHED_MAX: usize = 256;
+/// How many pages that one session was sent to are remembered; the oldest are forgotten.
+pub const PAGES_MAX: usize = 64;
 
 /// How long a caller may take to take one piece of a stream.
 const TAKE_MAX: Duration = Duration::from_secs(30);
@@ -52,12 +54,14 @@ pub(super) struct Session {
     pub(super) terms: Terms,
     /// Cancelled when the session ends, however it ends.
     pub(super) ended: CancellationToken,
-    /// Told when the watched resources are others.
+    /// Told when what is watched is something else.
     pub(super) watched_changed: Notify,
     used_at: AtomicI64,
     /// The least level of log messages wanted, plus one; zero before the caller said one.
     level: AtomicU8,
     watched: Mutex<BTreeSet<Box<str>>>,
+    /// Pages the caller was sent to, by their sources' own ids, the oldest first.
+    pages: Mutex<VecDeque<(SourceId, Box<str>)>>,
     calls: Mutex<Vec<OpenCall>>,
     calls_begun: AtomicU64,
     questions: Mutex<HashMap<u64, mpsc::Sender<Answered>>>,
@@ -96,6 +100,7 @@ impl Session {
             used_at: AtomicI64::new(now.0),
             level: AtomicU8::new(0),
             watched: Mutex::default(),
+            pages: Mutex::default(),
             calls: Mutex::default(),
             calls_begun: AtomicU64::new(0),
             questions: Mutex::default(),
@@ -166,6 +171,21 @@ impl Session {
     /// Returns what is watched.
     pub(super) fn watched(&self) -> Vec<Box<str>> {
         lock(&self.watched).iter().cloned().collect()
+    }
+
+    /// Takes note of a page that a source sends the caller to.
+    pub(super) fn sent_to_page(&self, source: SourceId, id: &str) {
+        let mut pages = lock(&self.pages);
+        if pages.len() >= PAGES_MAX {
+            pages.pop_front();
+        }
+        pages.push_back((source, id.into()));
+        self.watched_changed.notify_one();
+    }
+
+    /// Returns the pages the caller was sent to.
+    pub(super) fn pages(&self) -> Vec<(SourceId, Box<str>)> {
+        lock(&self.pages).iter().cloned().collect()
     }
 
     /// Takes note of a call, so that it can be cancelled; `None` if too many run.
@@ -316,5 +336,10 @@ mod tests {
         session.unwatch("1");
         assert!(session.watch("x"));
         assert_eq!(session.watched().len(), WATCHED_MAX);
+        let source = SourceId::new();
+        for number in 0..=PAGES_MAX {
+            session.sent_to_page(source, &number.to_string());
+        }
+        assert_eq!(session.pages().first(), Some(&(source, "1".into())), "the oldest is forgotten");
     }
 }

@@ -85,7 +85,7 @@ impl Proxy {
 }
 
 fn wish(session: &Session) -> Wish {
-    Wish { lists: Changed::ALL.to_vec(), uris: session.watched(), tasks: Vec::new() }
+    Wish { lists: Changed::ALL.to_vec(), uris: session.watched(), tasks: Vec::new(), pages: session.pages() }
 }
 
 /// The open stream of a session.
@@ -114,7 +114,7 @@ impl Telling {
                 () = self.proxy.0.drained.cancelled() => break,
                 () = &mut withdrawn => break,
                 () = &mut over => break,
-                () = self.session.watched_changed.notified() => self.feed.change_uris(self.session.watched()),
+                () = self.session.watched_changed.notified() => self.feed.change(wish(&self.session)),
                 news = tokio::time::timeout(patience.silence, self.feed.next()) => match news {
                     Ok(news) => {
                         let params = Raw::checked(std::str::from_utf8(&news.params).unwrap_or(""));

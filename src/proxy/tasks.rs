@@ -22,7 +22,8 @@ use crate::{
         Guest, Proxy, ProxyAnswer, body,
         dialogue::raw,
         params::{self, Edits},
-        requests::{invalid, partition},
+        requests::invalid,
+        run::partition,
         seal::Bound,
         words,
     },
@@ -40,10 +41,7 @@ impl Proxy {
     ) -> ProxyAnswer {
         let capabilities = message.meta().map_or_else(Capabilities::default, |meta| meta.capabilities());
         if !capabilities.extensions.has(extensions::TASKS) {
-            let text = "the request needs a capability that the client did not declare";
-            let mut error = ErrorObject::new(codes::MISSING_CAPABILITY, text);
-            let required = Capabilities::requiring_extension(extensions::TASKS);
-            error.data = Some(format!(r#"{{"requiredCapabilities":{required}}}"#));
+            let error = ErrorObject::missing_capability(Capabilities::requiring_extension(extensions::TASKS));
             return body::json(StatusCode::BAD_REQUEST, error.render(Some(id)));
         }
         let Some(params) = &message.params else { return invalid(id, "`params.taskId` names no task") };
@@ -102,9 +100,7 @@ impl Proxy {
             }
         };
         if let Some(required) = not_declared(&capabilities, raw(result)) {
-            let text = "the task needs a capability that the client did not declare";
-            let mut error = ErrorObject::new(codes::MISSING_CAPABILITY, text);
-            error.data = Some(format!(r#"{{"requiredCapabilities":{required}}}"#));
+            let error = ErrorObject::missing_capability(required);
             return body::json(StatusCode::BAD_REQUEST, error.render(Some(id)));
         }
         let exposed = guest.table.exposed_message(source, raw(result));

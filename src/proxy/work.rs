@@ -1,72 +1,29 @@
 //! A call and what its source is doing about it, step by step: every step is something to be told to
 //! the caller.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
     mcp::{
-        Raw, codes,
+        Raw, Revision, codes,
         translate::{self, Ask, Entry, InputRequired},
     },
     model::{Era, Outcome},
     proxy::{
         Inner,
-        call::{Again, Call, Ending, Turn},
-        dialogue::{Dialogue, Next, raw, refused},
+        call::{Call, Ending, Turn},
+        dialogue::{Dialogue, Next, Question, raw, refused},
         park::Parked,
+        running::{Calling, Running, ask_again},
         seal::CannotSeal,
         session::Answered,
         state::State,
     },
-    upstream::{Answer, Event, EventStream, QuestionId, Reply, ReplyBody, UpstreamError},
+    upstream::{Event, QuestionId, Reply, UpstreamError},
 };
-
-pub(super) type Calling = Pin<Box<dyn Future<Output = Result<Answer, UpstreamError>> + Send>>;
-
-/// What a source is doing about a call.
-pub(super) enum Running {
-    Calling(Calling),
-    Streaming(EventStream),
-    /// It waits to be asked again.
-    Waiting,
-    /// It said its last word while nobody listened.
-    Ended(Option<Result<Reply, UpstreamError>>),
-}
-
-impl Running {
-    /// Returns what the source sends next. Cancel-safe. Nothing follows a reply or an error.
-    pub(super) async fn next(&mut self) -> Result<Event, UpstreamError> {
-        if let Self::Calling(calling) = self {
-            match calling.await? {
-                Answer::Complete(reply) => return Ok(Event::Reply(reply)),
-                Answer::Stream(events) => *self = Self::Streaming(events),
-            }
-        }
-        match self {
-            Self::Streaming(events) => events.next().await.unwrap_or_else(|| {
-                Err(UpstreamError::Died { detail: "its stream ended without an answer".to_owned() })
-            }),
-            Self::Ended(end) => match end.take() {
-                Some(end) => end.map(Event::Reply),
-                None => std::future::pending().await,
-            },
-            Self::Waiting => std::future::pending().await,
-            Self::Calling(_) => unreachable!("a call that is not answered at once streams"),
-        }
-    }
-
-    /// Answers a question of the source's.
-    pub(super) async fn reply(&mut self, id: &QuestionId, body: ReplyBody) -> Result<(), UpstreamError> {
-        match self {
-            Self::Streaming(events) => events.reply(id, body).await,
-            // A source that asks nothing any more needs no answer.
-            Self::Calling(_) | Self::Waiting | Self::Ended(_) => Ok(()),
-        }
-    }
-}
 
 /// A call and what its source is doing about it.
 pub(super) struct Work {
@@ -117,7 +74,7 @@ impl Work {
             dialogue.gather_until = Some(now);
         }
         for question in parked.later {
-            dialogue.gather(question.id, question.ask, question.params, now);
+            dialogue.gather(question, now);
         }
         work.dialogue = Some(dialogue);
         work
@@ -188,7 +145,9 @@ impl Work {
             Ok(Event::Notification { method, params }) => {
                 self.call.asker.notification(&method, &params).map(Out::Message)
             }
-            Ok(Event::Question { id, method, params }) => self.question(id, &method, params),
+            Ok(Event::Question { id, method, params, revision }) => {
+                self.question(id, &method, params, revision)
+            }
             Ok(Event::Withdrawn { id }) => {
                 self.dialogue().withdraw(&id);
                 None
@@ -214,7 +173,7 @@ impl Work {
     }
 
     /// Takes a question of a legacy source.
-    fn question(&mut self, id: QuestionId, method: &str, params: Bytes) -> Option<Out> {
+    fn question(&mut self, id: QuestionId, method: &str, params: Bytes, revision: Revision) -> Option<Out> {
         let Some(ask) = Ask::parse(method) else {
             let refusal = refused(codes::METHOD_NOT_FOUND, "this client does not know the method");
             self.dialogue().replies.push_back((id, refusal));
@@ -225,7 +184,8 @@ impl Work {
             if let Some(required) = missing {
                 return Some(Out::End(self.call.cannot_be_asked(method, &required, None)));
             }
-            if !self.dialogue().gather(id.clone(), ask, params, Instant::now()) {
+            let question = Question { id: id.clone(), ask, params, revision, key: String::new() };
+            if !self.dialogue().gather(question, Instant::now()) {
                 self.refuse(id);
             }
             return None;
@@ -233,8 +193,14 @@ impl Work {
         let may_ask = missing.is_none() && self.call.asker.accepts.sse;
         let until = Instant::now() + self.call.proxy.0.patience.answer;
         match self.call.entry.as_ref().map(|entry| Arc::clone(&entry.session)).filter(|_| may_ask) {
-            Some(session) if self.dialogue().ask(&session, id.clone(), ask, &params, until) => {}
-            _ => self.refuse(id),
+            Some(session) => {
+                self.call.sent_to_page(raw(&params));
+                let question = Question { id: id.clone(), ask, params, revision, key: String::new() };
+                if !self.dialogue().ask(&session, question, until) {
+                    self.refuse(id);
+                }
+            }
+            None => self.refuse(id),
         }
         None
     }
@@ -395,24 +361,4 @@ impl Work {
         };
         self.ask_back(&State::Parked(handle), |state| translate::input_required_result(&entries, Some(state)))
     }
-}
-
-/// Asks a modern source again, with the answers it wanted.
-fn ask_again(again: &Again, answers: &[(String, Bytes)], state: Option<&Bytes>, pause: Duration) -> Calling {
-    let text = |bytes: &Bytes| std::str::from_utf8(bytes).unwrap_or("{}").to_owned();
-    let answers: Vec<(&str, String)> =
-        answers.iter().map(|(key, answer)| (key.as_str(), text(answer))).collect();
-    let answers: Vec<(&str, &str)> = answers.iter().map(|(key, answer)| (*key, answer.as_str())).collect();
-    let params = Some(raw(&again.request.params)).filter(|params| params.is_object());
-    let params = params.unwrap_or(Raw::checked("{}"));
-    let state = state.map(text);
-    let mut request = again.request.clone();
-    request.params = translate::retry_params(params, &answers, state.as_deref()).into();
-    let link = Arc::clone(&again.link);
-    Box::pin(async move {
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        link.call(request).await
-    })
 }

@@ -147,7 +147,9 @@ impl Sources {
                         tracing::debug!(source.id = %source, %error, "a look at a source failed");
                     }
                 }
-                Some(Notice::ResourceUpdated { .. } | Notice::TaskChanged { .. }) => {}
+                Some(
+                    Notice::ResourceUpdated { .. } | Notice::TaskChanged { .. } | Notice::PageDone { .. },
+                ) => {}
             }
         }
     }

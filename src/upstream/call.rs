@@ -29,15 +29,16 @@ pub struct Call {
     /// Whether the caller wants to hear of progress.
     pub progress: bool,
     /// The least severe log message the caller wants to hear of. A legacy source is told the least
-    /// severe that anybody on the same session asked for, and sends messages to others as well.
+    /// severe that anybody on the same session asked for; where its messages name no call, they go to
+    /// the newest that wants any.
     pub log_level: Option<LogLevel>,
     /// How long the whole call may take, its stream included.
     pub timeout: Duration,
     /// What the caller can be asked in the middle of the call, and its extensions. A modern source is
     /// told with the call; a legacy one in a session or a process for these capabilities.
     pub capabilities: Capabilities,
-    /// Whose call it is; to be set when the caller can be asked anything, so that nothing that a legacy
-    /// source remembers of one principal reaches another.
+    /// Whose call it is; to be set when the caller can be asked anything, or wants log messages, so that
+    /// nothing that a legacy source remembers of one principal reaches another.
     pub partition: Option<Partition>,
 }
 
@@ -175,6 +176,8 @@ pub enum Event {
         method: String,
         /// The parameters, `{}` when there are none.
         params: Bytes,
+        /// The revision the source speaks, in which it is to be answered.
+        revision: Revision,
     },
     /// The source does not want the answer to a question any more.
     Withdrawn {

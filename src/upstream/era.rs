@@ -103,11 +103,18 @@ pub(super) fn denies_modern(error: &Bytes) -> bool {
     }
 }
 
-/// Says whether an error answer means that the session is unknown, so that nothing was done.
+/// Says whether an error answer to a legacy request, of the status 400, means that the session is
+/// unknown or that the source has become a modern one, so that nothing was done.
 pub(super) fn denies_session(error: &Bytes) -> bool {
     let (code, message) = wire::error_words(error);
-    let names_session = message.to_ascii_lowercase().contains("session");
-    names_session && (code == codes::INVALID_REQUEST || (-32019..=-32000).contains(&code))
+    let names = |word: &str| message.to_ascii_lowercase().contains(word);
+    match code {
+        codes::UNSUPPORTED_VERSION | codes::HEADER_MISMATCH => true,
+        // What a modern server says to a request without the members it needs.
+        codes::INVALID_PARAMS => names("_meta") || names("protocolversion"),
+        codes::INVALID_REQUEST | -32019..=-32000 => names("session"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +154,17 @@ mod tests {
         for answer in legacy {
             assert_eq!(discovered(&answer), None, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn a_request_in_the_wrong_era_is_told_from_one_that_is_wrong() {
+        let denied = |text: &'static str| denies_session(&Bytes::from_static(text.as_bytes()));
+
+        assert!(denied(r#"{"code":-32600,"message":"Session not found"}"#));
+        assert!(denied(r#"{"code":-32022,"message":"no"}"#));
+        assert!(denied(r#"{"code":-32602,"message":"missing io.modelcontextprotocol/protocolVersion"}"#));
+        assert!(!denied(r#"{"code":-32602,"message":"`n` is no number"}"#));
+        assert!(!denied(r#"{"code":-32603,"message":"the session broke"}"#));
     }
 
     #[test]

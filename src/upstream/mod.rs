@@ -79,7 +79,7 @@ pub struct UpstreamLimits {
     /// How long it then does so the first time; doubled each time, up to sixteen times as long.
     pub breaker_pause: Duration,
     /// How many sessions are kept at one legacy source for calls that must be kept apart: of callers
-    /// who can be asked something. The least recently used makes room.
+    /// who can be asked something, or want log messages. The least recently used makes room.
     pub sessions_max: usize,
     /// How long a session at a source may be unused before it is ended.
     pub session_idle: Duration,
@@ -88,6 +88,9 @@ pub struct UpstreamLimits {
     /// The first wait before the stream of a call is asked for again, where the source names none;
     /// doubled each time.
     pub resume_pause: Duration,
+    /// How long an answer waits for log messages that come beside it, over a connection of their own,
+    /// where the caller wants any and the source is known to send them so, or not yet known not to.
+    pub late_logs: Duration,
     /// How many processes of one legacy source may run for calls that must be kept apart.
     pub processes_per_source_max: usize,
     /// How many processes may run at once.
@@ -129,6 +132,7 @@ impl Default for UpstreamLimits {
             session_idle: Duration::from_secs(30 * 60),
             resumptions_max: 6,
             resume_pause: Duration::from_millis(200),
+            late_logs: Duration::from_millis(20),
             processes_per_source_max: 8,
             processes_max: 32,
             process_idle: Duration::from_secs(15 * 60),

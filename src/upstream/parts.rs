@@ -16,6 +16,13 @@ pub(super) struct Part {
     partition: Option<Partition>,
 }
 
+impl Part {
+    /// Says whether all its calls are of one principal.
+    pub(super) fn is_of_one(&self) -> bool {
+        self.partition.is_some()
+    }
+}
+
 impl Call {
     /// Says whether nothing is declared, so that a legacy source needs nothing of its own for it.
     pub(super) fn is_plain(&self) -> bool {
@@ -24,7 +31,16 @@ impl Call {
 
     /// Returns what a legacy source's memory of it is kept apart by; `None` if by nothing.
     pub(super) fn part(&self) -> Option<Part> {
-        let part = Part { capabilities: self.capabilities.legacy_key(), partition: self.partition.clone() };
+        self.part_of(self.partition.clone())
+    }
+
+    /// Returns the same for a process, which is too dear to have one of for log messages alone.
+    pub(super) fn part_of_process(&self) -> Option<Part> {
+        self.part_of(self.partition.clone().filter(|_| self.capabilities.can_be_asked()))
+    }
+
+    fn part_of(&self, partition: Option<Partition>) -> Option<Part> {
+        let part = Part { capabilities: self.capabilities.legacy_key(), partition };
         (part != Part::default()).then_some(part)
     }
 }

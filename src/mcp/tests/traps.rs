@@ -121,10 +121,10 @@ fn a_mapped_uri_keeps_its_tool_its_page_and_its_links_together() {
     let tool = raw(r#"{"name":"a","_meta":{"ui":{"resourceUri":"ui://page","csp":{}}}}"#);
     let link = r#"{"content":[{"type":"resource_link","uri":"ui://page","name":"n"}]}"#;
 
-    let tool = uris::map_entry(Method::ToolsList, tool, &rename).into_owned();
-    let link = uris::map_result(Method::ToolsCall, raw(link), &rename).into_owned();
+    let tool = uris::rewritten(tool, rename).expect("a page");
+    let link = uris::rewritten(raw(link), rename).expect("a link");
 
-    let page = uris::ui_resources(raw(&tool)).next().expect("a page").into_owned();
+    let page = uris::app_uri(raw(&tool)).expect("a page");
     assert_eq!(page, "ui://files/page");
     assert_eq!(value(&link)["content"][0]["uri"], page);
 }

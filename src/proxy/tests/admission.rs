@@ -142,6 +142,9 @@ async fn a_legacy_session_lives_from_initialize_to_delete() {
     let stolen = Ask::legacy(Some(&session), "ping", json!({})).key(&stranger).at("ada", "public");
     assert_eq!(door.ask(&stolen).await.status, StatusCode::NOT_FOUND);
 
+    let elsewhere = Ask::legacy(Some(&session), "ping", json!({})).key(&key).at("ada", "public");
+    assert_eq!(door.ask(&elsewhere).await.status, StatusCode::NOT_FOUND, "its own preset only");
+
     let delete = Ask::raw("").header("mcp-session-id", &session).key(&key).by(Method::DELETE);
     assert_eq!(door.ask(&delete).await.status, StatusCode::NO_CONTENT);
     assert_eq!(door.ask(&delete).await.status, StatusCode::NOT_FOUND);
@@ -160,7 +163,7 @@ async fn tools_are_listed_as_each_era_expects_them() {
 
     assert_eq!(modern.answer()["result"]["cacheScope"], "private");
     assert!(modern.text.contains(r#""x-kept":1.0"#), "{}", modern.text);
-    assert_eq!(modern.answer()["result"]["tools"].as_array().map(Vec::len), Some(15));
+    assert_eq!(modern.answer()["result"]["tools"].as_array().map(Vec::len), Some(17));
     let list = |got: &super::door::Got| {
         let tools = got.answer()["result"]["tools"].as_array().cloned().unwrap_or_default();
         tools.into_iter().find(|tool| tool["name"] == "list").expect("it is listed")

@@ -13,6 +13,64 @@ use crate::{
 };
 
 #[tokio::test]
+async fn a_source_that_changes_its_era_on_a_restart_goes_on_answering() {
+    for (before, after) in [(Era::Modern, Era::Legacy), (Era::Legacy, Era::Modern)] {
+        let (door, source) = Door::with_source(before).await;
+        let key = door.key(KeyScope::Everything).await;
+        let session = door.session(&key, "2025-11-25").await;
+        let arguments = json!({"n":1});
+        let asks = [
+            Ask::modern_call("echo", arguments.clone()),
+            Ask::modern_call("echo", arguments.clone()).declaring(json!({"roots":{}})),
+            Ask::legacy(Some(&session), "tools/call", json!({"name":"echo","arguments":arguments})),
+        ];
+        for ask in asks.clone() {
+            assert_eq!(door.ask(&ask.key(&key)).await.content_text(), r#"{"n":1}"#);
+        }
+
+        let source = source.restart(after).await;
+
+        for ask in asks {
+            let got = door.ask(&ask.key(&key)).await;
+            assert_eq!(got.content_text(), r#"{"n":1}"#, "{before:?}: {}", got.text);
+        }
+        assert_eq!(source.script.bodies().len(), 3, "nothing was done twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_callers_who_use_the_same_ids_get_their_own_answers() {
+    /// How many of them are under way at the same time in one session, and with each id.
+    const CALLS: usize = 100;
+    for era in [Era::Modern, Era::Legacy] {
+        let (door, source) = Door::with_source(era).await;
+        let key = door.key(KeyScope::Everything).await;
+        let mut sessions = Vec::new();
+        for _ in 0..5 {
+            sessions.push(door.session(&key, "2025-11-25").await);
+        }
+        let calls = (0..1000_usize).map(|n| {
+            let (id, caller) = (n % CALLS, n / CALLS);
+            let arguments = json!({"n":n});
+            let ask = match sessions.get(caller) {
+                Some(session) => {
+                    Ask::legacy(Some(session), "tools/call", json!({"name":"echo","arguments":arguments}))
+                }
+                None => Ask::modern_call("echo", arguments),
+            };
+            let (door, ask) = (&door, ask.numbered(id).key(&key));
+            async move { (n, id, door.ask(&ask).await) }
+        });
+
+        for (n, id, got) in futures::future::join_all(calls).await {
+            assert_eq!(got.answer()["id"], id, "{}", got.text);
+            assert_eq!(got.content_text(), json!({"n":n}).to_string(), "{}", got.text);
+        }
+        assert_eq!(source.script.bodies().len(), 1000);
+    }
+}
+
+#[tokio::test]
 async fn every_pair_of_eras_understands_each_other() {
     for source_era in [Era::Modern, Era::Legacy] {
         let (door, source) = Door::with_source(source_era).await;

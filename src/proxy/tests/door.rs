@@ -95,6 +95,14 @@ impl Ask {
         self
     }
 
+    /// The same under another id.
+    pub fn numbered(mut self, id: usize) -> Self {
+        let mut body: Value = serde_json::from_str(&self.body).expect("JSON");
+        body["id"] = json!(id);
+        self.body = body.to_string();
+        self
+    }
+
     /// The same with these members of `params`.
     pub fn with(mut self, members: Value) -> Self {
         let mut body: Value = serde_json::from_str(&self.body).expect("JSON");
@@ -178,7 +186,11 @@ impl Door {
             vault_key: KeySource::File(folder.path().join("vault.key")),
             egress: EgressPolicy { allow: vec!["127.0.0.0/8".parse().expect("a range")] },
             egress_limits: EgressLimits::default(),
-            upstream: UpstreamLimits { guard: GuardProgram::None, ..UpstreamLimits::default() },
+            upstream: UpstreamLimits {
+                guard: GuardProgram::None,
+                late_logs: Duration::from_millis(500),
+                ..UpstreamLimits::default()
+            },
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
             proxy: ProxySettings::default(),

@@ -77,6 +77,7 @@ async fn a_state_is_good_for_its_caller_and_its_request_only() {
         let door = Door::open().await;
         let source = Scripted::start(era).await;
         let selection = door.add_source("scripted", &source).await;
+        door.add_preset("other", Visibility::Public, false, vec![selection.clone()]).await;
         door.add_preset("tools", Visibility::Public, false, vec![selection]).await;
         let key = door.key(KeyScope::Everything).await;
         let eve = door.stranger().await;
@@ -91,6 +92,7 @@ async fn a_state_is_good_for_its_caller_and_its_request_only() {
         let altered = format!("{}{}", if text.starts_with('A') { 'B' } else { 'A' }, &text[1..]);
         let wrong = [
             retry(call(&stranger, "asks_form"), &sealed, answers.clone()),
+            retry(call(&key, "asks_form"), &sealed, answers.clone()).at("ada", "other"),
             retry(call(&key, "asks_two"), &sealed, answers.clone()),
             retry(
                 Ask::modern_call("asks_form", json!({"n":2})).declaring(can()).key(&key),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -161,4 +162,36 @@ async fn nobody_answers_for_another_session() {
 
     let last = events.message().await.expect("the answer");
     assert!(content_text(&last).contains("decline"), "{last}");
+}
+
+#[tokio::test]
+async fn a_legacy_caller_hears_when_the_page_it_was_sent_to_is_done() {
+    let (door, source) = Door::with_source(Era::Legacy).await;
+    let key = door.key(KeyScope::Everything).await;
+    let session = door.session_with(&key, "2025-11-25", json!({"elicitation":{"url":{}}})).await;
+    let other = door.session_with(&key, "2025-11-25", json!({"elicitation":{"url":{}}})).await;
+    let get = |session: &str| Ask::get(Some(session)).key(&key);
+    let mut own = Events::of(door.send(&get(&session)).await);
+    let mut others = Events::of(door.send(&get(&other)).await);
+
+    let got = door.ask(&call(&session, &key, "asks_pages")).await;
+    assert_eq!(got.answer()["error"]["data"]["elicitations"][0]["elicitationId"], "e1", "{}", got.text);
+    let done = |id: &str| json!({"elicitationId":id,"x":1.5});
+    // The watch at the source follows the answer: what was told too early is told again.
+    let mut heard = None;
+    for _ in 0..200 {
+        for id in ["e2", "e1"] {
+            let method = "notifications/elicitation/complete".to_owned();
+            let _ = source.script.news.send((method, done(id)));
+        }
+        heard = tokio::time::timeout(Duration::from_millis(50), own.message()).await.ok().flatten();
+        if heard.is_some() {
+            break;
+        }
+    }
+    let news = heard.expect("it is told");
+
+    assert_eq!(news["method"], "notifications/elicitation/complete");
+    assert_eq!(news["params"], done("e1"), "and not of one it was never sent to");
+    assert!(others.message().now_or_never().is_none(), "another session was not sent there");
 }

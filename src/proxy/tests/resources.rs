@@ -1,5 +1,7 @@
 //! Resources, prompts and completions, in all four pairs of eras, and news of them.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -144,8 +146,7 @@ async fn what_a_preset_does_not_publish_reaches_no_source() {
         assert_eq!(got.answer()["error"]["code"], -32602, "{}", got.text);
     }
     let wanted = json!({"notifications":{"resourceSubscriptions":["test://a"],"resourcesListChanged":true}});
-    let mut listening =
-        Events::of(door.send(&Ask::modern("subscriptions/listen", wanted).key(&key)).await);
+    let mut listening = Events::of(door.send(&Ask::modern("subscriptions/listen", wanted).key(&key)).await);
     let first = listening.message().await.expect("the acknowledgement");
     assert_eq!(first["params"]["notifications"], json!({}));
     for method in ["resources/read", "resources/subscribe"] {
@@ -174,6 +175,19 @@ async fn a_resource_may_ask_before_it_is_read() {
     assert_eq!(legacy.answer()["error"]["code"], -32603, "{}", legacy.text);
 }
 
+/// Tells of the resource until it is heard of: when a stream begins to hear is nothing to wait for.
+async fn told_until(source: &Scripted, events: &mut Events) -> Value {
+    for _ in 0..200 {
+        let told = json!({"uri":"test://a","x":1.5});
+        // Nobody may listen yet.
+        let _ = source.script.news.send(("notifications/resources/updated".into(), told));
+        if let Ok(news) = tokio::time::timeout(Duration::from_millis(50), events.message()).await {
+            return news.expect("news");
+        }
+    }
+    panic!("it was never heard of");
+}
+
 #[tokio::test]
 async fn a_watched_resource_is_told_of_on_either_kind_of_stream() {
     for era in [Era::Modern, Era::Legacy] {
@@ -189,18 +203,12 @@ async fn a_watched_resource_is_told_of_on_either_kind_of_stream() {
         let mut legacy = Events::of(scene.door.send(&get).await);
         let mut watched = scene.source.script.watched.subscribe();
         watched.wait_for(|uris| uris.iter().any(|uri| uri == "test://a")).await.expect("the script lives");
-        while scene.source.script.news.receiver_count() == 0 {
-            tokio::task::yield_now().await;
-        }
 
-        let told = json!({"uri":"test://a","x":1.5});
-        scene.source.script.news.send(("notifications/resources/updated".into(), told)).expect("a listener");
-
-        let news = modern.message().await.expect("news");
+        let news = told_until(&scene.source, &mut modern).await;
         assert_eq!(news["method"], "notifications/resources/updated");
         assert_eq!((&news["params"]["uri"], &news["params"]["x"]), (&json!("test://a"), &json!(1.5)));
         assert_eq!(news["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
-        let news = legacy.message().await.expect("news");
+        let news = told_until(&scene.source, &mut legacy).await;
         assert_eq!(news["method"], "notifications/resources/updated");
         assert_eq!(news["params"], json!({"uri":"test://a","x":1.5}), "no sign of another stream");
 

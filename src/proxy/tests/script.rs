@@ -11,7 +11,11 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::{
+    sync::{Notify, Semaphore, broadcast, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{asking, stock};
 use crate::model::Era;
@@ -29,6 +33,8 @@ const TOOLS: &str = r#"[
     {"name":"asks_twice","inputSchema":{"type":"object"}},
     {"name":"asks_pages","inputSchema":{"type":"object"}},
     {"name":"begins_task","inputSchema":{"type":"object"}},
+    {"name":"wants_tasks","inputSchema":{"type":"object"}},
+    {"name":"logs_beside","inputSchema":{"type":"object"}},
     {"name":"streams","inputSchema":{"type":"object"}},
     {"name":"waits","inputSchema":{"type":"object"}},
     {"name":"unauthorized","inputSchema":{"type":"object"}},
@@ -58,16 +64,30 @@ pub struct Script {
     pub grown: Mutex<bool>,
     /// Every request for tasks: its headers and its body.
     pub tasks: Mutex<Vec<(HeaderMap, String)>>,
+    /// Ends it, and every stream of news with it.
+    pub stop: CancellationToken,
 }
 
 /// A scripted source and where it is.
 pub struct Scripted {
     pub script: Arc<Script>,
     pub address: SocketAddr,
+    served: JoinHandle<std::io::Result<()>>,
 }
 
 impl Scripted {
     pub async fn start(era: Era) -> Self {
+        Self::start_at("127.0.0.1:0", era).await
+    }
+
+    /// Ends it and puts one of another era in its place.
+    pub async fn restart(self, era: Era) -> Self {
+        self.script.stop.cancel();
+        self.served.await.expect("no panics").expect("it was served");
+        Self::start_at(&self.address.to_string(), era).await
+    }
+
+    async fn start_at(address: &str, era: Era) -> Self {
         let script = Arc::new(Script {
             era,
             calls: Mutex::default(),
@@ -80,12 +100,15 @@ impl Scripted {
             watched: watch::Sender::new(Vec::new()),
             grown: Mutex::default(),
             tasks: Mutex::default(),
+            stop: CancellationToken::new(),
         });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let router = Router::new().fallback(answer).with_state(Arc::clone(&script));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { script, address }
+        let stopped = script.stop.clone().cancelled_owned();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        let served = tokio::spawn(async move { serving.await });
+        Self { script, address, served }
     }
 }
 
@@ -114,6 +137,9 @@ async fn answer(
         return plain(StatusCode::BAD_REQUEST, "no JSON");
     };
     let method = message["method"].as_str().unwrap_or_default().to_owned();
+    if let Some(refusal) = in_the_wrong_era(script.era, &headers, &message, &method) {
+        return refusal;
+    }
     match (method.as_str(), script.era) {
         ("server/discover", Era::Modern) => result(
             &message,
@@ -167,6 +193,20 @@ async fn answer(
     }
 }
 
+/// Refuses what a server of this era would not take, in the words of some.
+fn in_the_wrong_era(era: Era, headers: &HeaderMap, message: &Value, method: &str) -> Option<Response> {
+    let mut refusal = match era {
+        Era::Legacy if method == "initialize" || headers.contains_key("mcp-session-id") => return None,
+        Era::Legacy => return Some(plain(StatusCode::BAD_REQUEST, "no session")),
+        Era::Modern => match &message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] {
+            Value::String(_) => return None,
+            _ => error(message, -32602, "io.modelcontextprotocol/protocolVersion is missing"),
+        },
+    };
+    *refusal.status_mut() = StatusCode::BAD_REQUEST;
+    Some(refusal)
+}
+
 async fn call(script: Arc<Script>, message: &Value) -> Response {
     let name = message["params"]["name"].as_str().unwrap_or_default().to_owned();
     let complete = |mut value: Value| {
@@ -187,6 +227,17 @@ async fn call(script: Arc<Script>, message: &Value) -> Response {
             json!({"resultType":"task","taskId":"t 1","status":"working","createdAt":"2026-11-21T00:00:00Z",
                 "lastUpdatedAt":"2026-11-21T00:00:00Z","ttlMs":null}),
         ),
+        "wants_tasks" => error_with(
+            message,
+            -32021,
+            json!({"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}),
+        ),
+        // What a legacy source logs may come on the stream of the session.
+        "logs_beside" => {
+            let said = ("notifications/message".to_owned(), json!({"level":"info","data":"beside"}));
+            let heard = script.news.send(said).unwrap_or_default();
+            result(message, complete(json!({"content":[{"type":"text","text":heard.to_string()}]})))
+        }
         "list" => result(message, complete(json!({"content":[],"structuredContent":[1,2]}))),
         "unauthorized" => {
             let mut response = plain(StatusCode::UNAUTHORIZED, "who?");
@@ -256,6 +307,11 @@ pub fn result(message: &Value, result: Value) -> Response {
 
 pub fn error(message: &Value, code: i64, text: &str) -> Response {
     json_body(&json!({"jsonrpc":"2.0","id":message["id"],"error":{"code":code,"message":text}}))
+}
+
+fn error_with(message: &Value, code: i64, data: Value) -> Response {
+    let error = json!({"code":code,"message":"no","data":data});
+    json_body(&json!({"jsonrpc":"2.0","id":message["id"],"error":error}))
 }
 
 fn json_body(message: &Value) -> Response {

@@ -17,7 +17,8 @@ use crate::model::Era;
 /// What a source says it can do.
 pub fn capabilities() -> Value {
     json!({"tools":{"listChanged":true},"prompts":{"listChanged":true},"completions":{},"logging":{},
-        "resources":{"subscribe":true,"listChanged":true}})
+        "resources":{"subscribe":true,"listChanged":true},
+        "extensions":{"io.modelcontextprotocol/tasks":{},"io.modelcontextprotocol/skills":{}}})
 }
 
 /// Answers what has to do with resources, prompts and completions; `None` if the method is another.
@@ -86,7 +87,8 @@ pub fn answer(script: &Arc<Script>, message: &Value, method: &str) -> Option<Res
                 std::future::ready(Some(event(&json!({"jsonrpc":"2.0","method":method,"params":params}))))
             });
             let first = stream::once(std::future::ready(event(&acknowledged)));
-            sse(Body::from_stream(first.chain(news).map(Ok::<Bytes, std::io::Error>)))
+            let news = first.chain(news).take_until(script.stop.clone().cancelled_owned());
+            sse(Body::from_stream(news.map(Ok::<Bytes, std::io::Error>)))
         }
         _ => return None,
     };
@@ -99,5 +101,5 @@ pub fn stream_of(script: &Arc<Script>) -> Response {
         let (method, params) = news.expect("few");
         Ok::<_, std::io::Error>(event(&json!({"jsonrpc":"2.0","method":method,"params":params})))
     });
-    sse(Body::from_stream(news))
+    sse(Body::from_stream(news.take_until(script.stop.clone().cancelled_owned())))
 }

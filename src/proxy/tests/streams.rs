@@ -1,11 +1,13 @@
 //! Calls that take their time: progress, cancellation, callers who leave.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use http::StatusCode;
 use serde_json::json;
 
 use super::{
-    door::{Ask, Door, read},
+    door::{Ask, Door, Got, read},
     script::Script,
 };
 use crate::{
@@ -57,6 +59,49 @@ async fn log_messages_arrive_only_where_they_were_asked_for() {
 
     assert_eq!(info.messages[0]["method"], "notifications/message");
     assert_eq!(error.messages.len(), 1, "{}", error.text);
+}
+
+#[tokio::test]
+async fn a_log_message_beside_the_call_reaches_the_caller_who_asked_and_nobody_else() {
+    let (door, source) = Door::with_source(Era::Legacy).await;
+    let key = door.key(KeyScope::Everything).await;
+    let call = |level: &str| {
+        let meta = json!({"io.modelcontextprotocol/logLevel":level});
+        Ask::modern("tools/call", json!({"name":"logs_beside","_meta":meta})).key(&key)
+    };
+    let said = |got: &Got| {
+        let logs = got.messages.iter().filter(|said| said["method"] == "notifications/message");
+        logs.map(|said| said["params"]["data"].clone()).collect::<Vec<_>>()
+    };
+
+    let info = door.ask(&call("info")).await;
+    assert_eq!(said(&info), ["beside"], "also the first one: {}", info.text);
+    assert_eq!(info.content_text(), "1", "one stream is open at the source");
+    let error = door.ask(&call("error")).await;
+    assert!(said(&error).is_empty(), "{}", error.text);
+    let silent = door.ask(&Ask::modern_call("logs_beside", json!({})).key(&key)).await;
+    assert!(said(&silent).is_empty(), "{}", silent.text);
+
+    let session = door.session(&key, "2025-11-25").await;
+    let legacy = |method: &str, params| Ask::legacy(Some(&session), method, params).key(&key);
+    door.ask(&legacy("logging/setLevel", json!({"level":"debug"}))).await;
+    let got = door.ask(&legacy("tools/call", json!({"name":"logs_beside"}))).await;
+    assert_eq!(said(&got), ["beside"], "{}", got.text);
+
+    let door = Arc::new(door);
+    let (waiting, asked) =
+        (Arc::clone(&door), Ask::legacy(Some(&session), "tools/call", json!({"name":"waits"})));
+    let other = door.session(&key, "2025-11-25").await;
+    let waits = tokio::spawn({
+        let asked = asked.key(&key).header("mcp-session-id", &other);
+        async move { waiting.ask(&asked).await }
+    });
+    Script::wait(&source.script.waiting).await;
+    let got = door.ask(&call("info")).await;
+    assert_eq!(said(&got), ["beside"], "{}", got.text);
+    source.script.go_on.notify_one();
+    let got = waits.await.expect("no panics");
+    assert!(said(&got).is_empty(), "it asked for none: {}", got.text);
 }
 
 #[tokio::test]

@@ -77,3 +77,34 @@ async fn a_task_begun_for_somebody_who_cannot_follow_it_is_refused() {
     assert_eq!(legacy.answer()["result"]["isError"], true, "{}", legacy.text);
     assert!(source.script.bodies().iter().all(|body| !body.contains("modelcontextprotocol/tasks")));
 }
+
+#[tokio::test]
+async fn tasks_are_offered_only_where_a_modern_source_has_them() {
+    for era in [Era::Modern, Era::Legacy] {
+        let (door, _source) = Door::with_source(era).await;
+        let key = door.key(KeyScope::Everything).await;
+
+        let offer = door.ask(&Ask::modern("server/discover", json!({})).key(&key)).await;
+
+        let extensions = &offer.answer()["result"]["capabilities"]["extensions"];
+        match era {
+            Era::Modern => assert_eq!(extensions, &json!({"io.modelcontextprotocol/tasks":{}})),
+            Era::Legacy => assert_eq!(extensions, &Value::Null, "{}", offer.text),
+        }
+        assert!(!offer.text.contains("skills"), "nobody relays them");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_must_be_a_task_is_refused_where_it_cannot_be_one() {
+    let (door, _source) = Door::with_source(Era::Legacy).await;
+    let key = door.key(KeyScope::Everything).await;
+    let call = Ask::modern_call("wants_tasks", json!({})).key(&key);
+
+    let able = door.ask(&call.clone().declaring(with_tasks())).await;
+    let unable = door.ask(&call).await;
+
+    assert_eq!(able.answer()["result"]["isError"], true, "it has what is missed: {}", able.text);
+    assert!(able.content_text().contains("2025-11-25"), "{}", able.text);
+    assert_eq!(unable.answer()["error"]["code"], -32021, "{}", unable.text);
+}

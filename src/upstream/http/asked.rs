@@ -1,5 +1,5 @@
-//! Calls of legacy sources that may ask: a question may come in the stream of the call, in the stream
-//! of the session, and even before the call's stream has begun.
+//! Calls of legacy sources that may ask, or log for their caller: a question or a log message may come
+//! in the stream of the call, in the stream of the session, and even before the call's stream has begun.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use super::{
     Answer, Call, Event, HttpLink, QuestionId, ReplyBody, Session, UpstreamError, slot::Slot,
     stream::TELL_TIMEOUT, wire,
 };
-use crate::upstream::{EventStream, call::not_waiting};
+use crate::upstream::{EventStream, Reply, call::not_waiting};
 
 /// How many questions wait for a call that does not take them.
 const QUESTIONS_MAX: usize = 32;
@@ -22,9 +22,13 @@ const QUESTIONS_MAX: usize = 32;
 /// How many questions that came before the call they belong to are kept for it.
 const EARLY_MAX: usize = 8;
 
+/// After how many calls in a row without a log message beside them none is waited for any more.
+const SILENT_MAX: u32 = 3;
+
 /// What a source says beside the streams of calls.
 #[derive(Clone)]
 pub(super) enum Aside {
+    Logged { method: String, params: Bytes },
     Question { id: QuestionId, method: String, params: Bytes, session: Arc<Session> },
     Withdrawn { id: QuestionId },
 }
@@ -36,32 +40,57 @@ pub(super) struct Desk(Mutex<Seats>);
 
 #[derive(Default)]
 struct Seats {
-    taken: Vec<(u64, mpsc::Sender<Aside>)>,
+    taken: Vec<Place>,
     counted: u64,
     /// Questions that came while no call was there.
     early: VecDeque<Aside>,
+    /// How many answers in a row waited in vain for log messages beside them.
+    silent: u32,
+}
+
+struct Place {
+    number: u64,
+    wants_logs: bool,
+    inbox: mpsc::Sender<Aside>,
 }
 
 impl Desk {
     /// Passes on what a source says. Returns whether anybody will see it.
     pub(super) fn put(&self, said: Aside) -> bool {
         let mut seats = self.lock();
-        if let Aside::Withdrawn { id } = &said {
-            seats.early.retain(|early| !matches!(early, Aside::Question { id: other, .. } if other == id));
-            // Whoever was not asked that question passes over it.
-            for (_, seat) in &seats.taken {
-                let _ = seat.try_send(said.clone());
+        match &said {
+            Aside::Question { .. } => {}
+            Aside::Logged { .. } => {
+                seats.silent = 0;
+                let newest = seats.taken.iter().rfind(|place| place.wants_logs);
+                return newest.is_some_and(|place| place.inbox.try_send(said).is_ok());
             }
-            return true;
+            Aside::Withdrawn { id } => {
+                seats
+                    .early
+                    .retain(|early| !matches!(early, Aside::Question { id: other, .. } if other == id));
+                // Whoever was not asked that question passes over it.
+                for place in &seats.taken {
+                    let _ = place.inbox.try_send(said.clone());
+                }
+                return true;
+            }
         }
         match seats.taken.last() {
-            Some((_, seat)) => seat.try_send(said).is_ok(),
+            Some(place) => place.inbox.try_send(said).is_ok(),
             None if seats.early.len() < EARLY_MAX => {
                 seats.early.push_back(said);
                 true
             }
             None => false,
         }
+    }
+
+    /// Says whether an answer is to wait for log messages that may come beside it, and counts it.
+    fn may_log_late(&self) -> bool {
+        let mut seats = self.lock();
+        seats.silent = (seats.silent + 1).min(SILENT_MAX + 1);
+        seats.silent <= SILENT_MAX
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
@@ -73,11 +102,12 @@ impl Desk {
 struct Seat {
     slot: Arc<Slot>,
     number: u64,
+    wants_logs: bool,
     inbox: mpsc::Receiver<Aside>,
 }
 
 impl Seat {
-    fn take(slot: Arc<Slot>) -> Self {
+    fn take(slot: Arc<Slot>, wants_logs: bool) -> Self {
         let (sender, inbox) = mpsc::channel(QUESTIONS_MAX);
         let mut seats = slot.desk.lock();
         let number = seats.counted;
@@ -85,9 +115,9 @@ impl Seat {
         for early in seats.early.drain(..) {
             let _ = sender.try_send(early);
         }
-        seats.taken.push((number, sender));
+        seats.taken.push(Place { number, wants_logs, inbox: sender });
         drop(seats);
-        Self { slot, number, inbox }
+        Self { slot, number, wants_logs, inbox }
     }
 
     /// Returns what comes next; waits for ever if nothing can come.
@@ -101,7 +131,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.slot.desk.lock().taken.retain(|(number, _)| *number != self.number);
+        self.slot.desk.lock().taken.retain(|place| place.number != self.number);
     }
 }
 
@@ -114,6 +144,8 @@ pub(in crate::upstream) struct AskedStream {
     asked: Vec<(QuestionId, Arc<Session>)>,
     /// A piece that was read early.
     waiting: Option<Event>,
+    /// The answer, and until when log messages that belong before it are waited for.
+    last: Option<(Reply, Instant)>,
 }
 
 enum State {
@@ -156,7 +188,7 @@ impl HttpLink {
         deadline: Instant,
     ) -> Result<Answer, UpstreamError> {
         let link = Arc::clone(self);
-        let seat = Seat::take(Arc::clone(&slot));
+        let seat = Seat::take(Arc::clone(&slot), call.log_level.is_some());
         let posting = async move { link.call_on(&slot, session, &call, deadline).await };
         let mut stream = AskedStream {
             link: Arc::clone(self),
@@ -164,6 +196,7 @@ impl HttpLink {
             state: State::Posting(Box::pin(posting)),
             asked: Vec::new(),
             waiting: None,
+            last: None,
         };
         match stream.next().await {
             Some(Ok(Event::Reply(reply))) => Ok(Answer::Complete(reply)),
@@ -184,16 +217,40 @@ impl AskedStream {
             return Some(Ok(event));
         }
         loop {
-            let Self { seat, state, .. } = self;
+            let Self { seat, state, last, .. } = self;
+            let late = self.link.limits.late_logs;
+            let pieces = async {
+                match last {
+                    None => state.next().await,
+                    Some((reply, until)) => {
+                        tokio::time::sleep_until(*until).await;
+                        Some(Ok(Event::Reply(reply.clone())))
+                    }
+                }
+            };
             let said = tokio::select! {
                 biased;
-                piece = state.next() => return piece,
+                // What came beside the call came before what is still to come in it.
                 said = seat.next() => said,
+                piece = pieces => match piece {
+                    Some(Ok(Event::Reply(reply)))
+                        if last.is_none() && seat.wants_logs && seat.slot.desk.may_log_late() =>
+                    {
+                        *last = Some((reply, Instant::now() + late));
+                        continue;
+                    }
+                    piece => {
+                        *last = None;
+                        return piece;
+                    }
+                },
             };
             match said {
+                Aside::Logged { method, params } => return Some(Ok(Event::Notification { method, params })),
                 Aside::Question { id, method, params, session } => {
+                    let revision = session.revision;
                     self.asked.push((id.clone(), session));
-                    return Some(Ok(Event::Question { id, method, params }));
+                    return Some(Ok(Event::Question { id, method, params, revision }));
                 }
                 Aside::Withdrawn { id } => {
                     if self.take_asked(&id).is_some() {

@@ -1,29 +1,36 @@
-//! Listening beside the calls of a session that may ask: some servers put their questions into the
-//! stream of the session and not into that of the call.
+//! Listening beside the calls of a session that is one principal's: some servers put their questions
+//! and their log messages into the stream of the session and not into that of the call.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{HttpLink, QuestionId, Session, UpstreamError, aside::Heard, asked::Aside, slot::Slot, wire};
 
 /// How often in a row a session's stream is asked for in vain.
 const ATTEMPTS_MAX: u32 = 6;
 
+/// How long the first call waits for the stream to be open; a source may say nothing in it for long.
+const OPENING_MAX: Duration = Duration::from_millis(250);
+
 impl HttpLink {
     /// Listens to a session for as long as it is in use.
-    pub(super) fn attend(self: &Arc<Self>, slot: &Arc<Slot>, session: &Arc<Session>) {
+    pub(super) async fn attend(self: &Arc<Self>, slot: &Arc<Slot>, session: &Arc<Session>) {
+        let (ready, opening) = oneshot::channel();
         let (link, slot_of) = (Arc::downgrade(self), Arc::downgrade(slot));
         let (session, over) = (Arc::clone(session), session.over.clone());
         let pause = self.limits.watch_pause;
         tokio::spawn(over.run_until_cancelled_owned(async move {
             let mut place: Option<String> = None;
             let mut failures = 0;
+            let mut ready = Some(ready);
             while failures < ATTEMPTS_MAX {
                 let Some(strong) = link.upgrade() else { return };
                 let deadline = Instant::now() + strong.limits.handshake_timeout;
                 let opened = strong.open_aside(&session, place.as_deref(), deadline).await;
                 drop(strong);
+                // Nobody may wait for it any more.
+                let _ = ready.take().map(|ready| ready.send(()));
                 let mut aside = match opened {
                     Ok(Ok(aside)) => aside,
                     // It has no such stream.
@@ -44,6 +51,8 @@ impl HttpLink {
                 tokio::time::sleep(aside.retry().unwrap_or(Duration::ZERO).max(pause)).await;
             }
         }));
+        // What the first call makes the source say there is not to be missed.
+        let _ = tokio::time::timeout(OPENING_MAX, opening).await;
     }
 
     fn hear(self: &Arc<Self>, slot: &Slot, session: &Arc<Session>, heard: Heard) {
@@ -53,6 +62,9 @@ impl HttpLink {
                 if let Some(id) = wire::withdrawn(&params) {
                     slot.desk.put(Aside::Withdrawn { id });
                 }
+            }
+            Heard::Notification { method, params } if method == "notifications/message" => {
+                slot.desk.put(Aside::Logged { method, params });
             }
             Heard::Notification { method, params } => self.hub.publish_message(&method, &params),
             Heard::Request { id, method, params } => {

@@ -93,7 +93,7 @@ impl HttpLink {
             headers,
             setting: target.era,
             known: Mutex::new(target.verdict.clone()),
-            plain: Slot::new(Capabilities::default(), clock.now()),
+            plain: Slot::new(Capabilities::default(), false, clock.now()),
             others: Parts::new(limits.sessions_max),
             speaks_old: AtomicBool::new(false),
             breaker: Breaker::new(limits.breaker_failures, limits.breaker_pause),

@@ -119,8 +119,8 @@ impl HttpLink {
         }
         self.hub.ring();
         self.tell_level(slot, &session, deadline).await;
-        if session.era() == Era::Legacy && session.old.is_none() && slot.capabilities.can_be_asked() {
-            self.attend(slot, &session);
+        if session.era() == Era::Legacy && session.old.is_none() && slot.is_of_one {
+            self.attend(slot, &session).await;
         }
         Ok(session)
     }

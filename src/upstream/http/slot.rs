@@ -14,13 +14,15 @@ use super::{Call, Era, HttpLink, Session, UpstreamError, asked::Desk};
 use crate::{
     clock::Ms,
     mcp::{Capabilities, LogLevel},
-    upstream::in_background,
+    upstream::{in_background, parts::Part},
 };
 
 /// The place of one session.
 pub(super) struct Slot {
     /// What the source is told that it may ask.
     pub(super) capabilities: Capabilities,
+    /// Whether all its calls are of one principal, so that what names no call can be for it only.
+    pub(super) is_of_one: bool,
     /// The terms that requests are sent on; `None` before the first contact.
     pub(super) terms: ArcSwapOption<Session>,
     /// Held by the one who shakes hands.
@@ -39,9 +41,10 @@ pub(super) struct Slot {
 pub(super) const NO_LEVEL: u8 = u8::MAX;
 
 impl Slot {
-    pub(super) fn new(capabilities: Capabilities, now: Ms) -> Arc<Self> {
+    pub(super) fn new(capabilities: Capabilities, is_of_one: bool, now: Ms) -> Arc<Self> {
         Arc::new(Self {
             capabilities,
+            is_of_one,
             terms: ArcSwapOption::empty(),
             handshake: tokio::sync::Mutex::default(),
             level: AtomicU8::new(NO_LEVEL),
@@ -78,7 +81,7 @@ impl HttpLink {
             return Ok(Arc::clone(&self.plain));
         };
         let now = self.clock.now();
-        let make = |part: &crate::upstream::parts::Part| Slot::new(part.capabilities.clone(), now);
+        let make = |part: &Part| Slot::new(part.capabilities.clone(), part.is_of_one(), now);
         let (slot, evicted) = self.others.take(part, now, |_| true, make)?;
         if let Some(evicted) = evicted {
             self.end_soon(evicted);

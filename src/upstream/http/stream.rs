@@ -182,6 +182,7 @@ impl HttpStream {
                     "notifications/progress" => self.progress && wire::progress_token(&params) == Some(id),
                     "notifications/message" => true,
                     "notifications/cancelled" => return Ok(self.withdraw(&params)),
+                    "notifications/elicitation/complete" if self.asks.is_some() => true,
                     _ => {
                         self.cancel.link.hub.publish_message(&method, &params);
                         false
@@ -204,7 +205,8 @@ impl HttpStream {
         }
         let id = QuestionId(id);
         self.asked.add(id.clone());
-        Some(Event::Question { id, method, params })
+        let revision = self.cancel.session.revision;
+        Some(Event::Question { id, method, params, revision })
     }
 
     fn withdraw(&mut self, params: &Bytes) -> Option<Event> {

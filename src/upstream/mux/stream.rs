@@ -175,7 +175,7 @@ impl MuxStream {
             Note::Notification { method, params } => Event::Notification { method, params },
             Note::Question { id, method, params } => {
                 self.asked.add(id.clone());
-                Event::Question { id, method, params }
+                Event::Question { id, method, params, revision: self.revision }
             }
             Note::Withdrawn { id } => self.asked.withdraw(id)?,
         })

@@ -40,7 +40,7 @@ impl StdioSource {
         if call.is_plain() || self.is_modern() {
             return self.plain.call(call).await;
         }
-        let Some(part) = call.part() else {
+        let Some(part) = call.part_of_process() else {
             return self.plain.call(call).await;
         };
         let now = self.plain.clock.now();

@@ -58,7 +58,7 @@ fn stream(answer: Result<Answer, UpstreamError>) -> EventStream {
 /// Returns the question that comes next.
 async fn question(stream: &mut EventStream) -> (QuestionId, String, Value) {
     match stream.next().await {
-        Some(Ok(Event::Question { id, method, params })) => {
+        Some(Ok(Event::Question { id, method, params, .. })) => {
             (id, method, serde_json::from_slice(&params).unwrap())
         }
         other => panic!("no question: {other:?}"),

@@ -164,6 +164,9 @@ fn notice(method: &str, params: &Bytes) -> Option<Notice> {
         "notifications/resources/updated" => {
             Some(Notice::ResourceUpdated { uri: text("uri")?, params: params.clone() })
         }
+        "notifications/elicitation/complete" => {
+            Some(Notice::PageDone { id: text("elicitationId")?, params: params.clone() })
+        }
         "notifications/tasks" => {
             Some(Notice::TaskChanged { task_id: text("taskId")?, params: params.clone() })
         }

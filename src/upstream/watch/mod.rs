@@ -33,10 +33,12 @@ pub struct WatchFilter {
     pub uris: BTreeSet<String>,
     /// The tasks whose progress is watched, by the source's own ids; modern sources only.
     pub tasks: BTreeSet<String>,
+    /// The pages whose being done is watched, by the source's own ids; legacy sources only.
+    pub pages: BTreeSet<String>,
 }
 
 impl WatchFilter {
-    /// How many resources, and how many tasks, are watched at one source; more are left out.
+    /// How many resources, tasks and pages each are watched at one source; more are left out.
     pub const NAMES_MAX: usize = 4096;
 
     /// Says whether nothing is watched.
@@ -70,7 +72,9 @@ impl WatchFilter {
         self.tools |= other.tools;
         self.prompts |= other.prompts;
         self.resources |= other.resources;
-        for (own, others) in [(&mut self.uris, &other.uris), (&mut self.tasks, &other.tasks)] {
+        for (own, others) in
+            [(&mut self.uris, &other.uris), (&mut self.tasks, &other.tasks), (&mut self.pages, &other.pages)]
+        {
             for name in others {
                 if own.len() >= Self::NAMES_MAX && !own.contains(name) {
                     tracing::warn!(max = Self::NAMES_MAX, "too much is watched at one source");
@@ -94,6 +98,7 @@ impl WatchFilter {
             Notice::ResourcesChanged => self.resources,
             Notice::ResourceUpdated { uri, .. } => self.uris.contains(uri) || self.wants_part(uri),
             Notice::TaskChanged { task_id, .. } => self.tasks.contains(task_id),
+            Notice::PageDone { id, .. } => self.pages.contains(id),
         }
     }
 }
@@ -115,6 +120,13 @@ pub enum Notice {
         /// up itself when changes may have been missed are `uri` alone.
         params: Bytes,
     },
+    /// What somebody was sent to a page for is done.
+    PageDone {
+        /// The page, by the source's own id.
+        id: String,
+        /// The notification's parameters as the source sent them.
+        params: Bytes,
+    },
     /// A task.
     TaskChanged {
         /// The task, by the source's own id.
@@ -127,7 +139,7 @@ pub enum Notice {
 /// Tells of changes at a source until it is dropped.
 ///
 /// Where the connection to the source was lost and changes may have been missed, everything that is
-/// watched is told as changed, except tasks.
+/// watched is told as changed, except tasks and pages.
 pub struct Watch {
     hub: Arc<Hub>,
     number: u64,

@@ -1,0 +1,302 @@
+//! What is done for every request that a source answers, stage by stage: charging it, finding out
+//! whether it goes on with an earlier one, the way to the source, and the call.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    fault::Fault,
+    mcp::{Capabilities, Message, Method, Params, Raw, sealed, translate},
+    model::{Outcome, Principal, SourceId, SourceName},
+    presets::Route,
+    proxy::{
+        Guest, Proxy, ProxyAnswer,
+        asker::Asker,
+        body,
+        call::{Again, Call, outcome_of},
+        dialogue::{ANSWER_MAX, ROUNDS_MAX},
+        exchange::Exchange,
+        leave::Leave,
+        ledger::Ledger,
+        params::{self, Edits},
+        park::Parked,
+        requests::{Client, invalid},
+        running::Calling,
+        seal::{Bound, SealError},
+        state::State,
+        words,
+        work::Work,
+    },
+    quota::{QuotaError, QuotaSubject, Reservation},
+    sources::SourceError,
+    upstream::{self, Partition},
+};
+
+/// What a request is for.
+pub(super) struct Errand<'a> {
+    pub(super) method: Method,
+    pub(super) source: SourceId,
+    pub(super) source_name: &'a SourceName,
+    /// What `Mcp-Name` says at the source.
+    pub(super) name: Option<String>,
+    pub(super) edits: Edits<'a>,
+    pub(super) param_headers: Vec<(HeaderName, HeaderValue)>,
+    /// The tool, if one is called.
+    pub(super) tool: Option<&'a Route>,
+}
+
+impl<'a> Errand<'a> {
+    /// Begins one to this source, and writes down that it goes there.
+    pub(super) fn to(
+        ledger: &mut Ledger,
+        method: Method,
+        source: SourceId,
+        source_name: &'a SourceName,
+    ) -> Self {
+        ledger.routed(source, source_name);
+        Self {
+            method,
+            source,
+            source_name,
+            name: None,
+            edits: Edits::default(),
+            param_headers: Vec::new(),
+            tool: None,
+        }
+    }
+}
+
+/// What a caller's next round goes on with.
+enum Round {
+    /// With nothing: it is the first.
+    First,
+    /// With the source's own state.
+    Relayed(Option<String>),
+    /// With a call that waits.
+    Parked(Parked),
+}
+
+impl Proxy {
+    /// Charges what is to be charged, finds the way to the source, and brings back what it answers.
+    pub(super) async fn run(
+        &self,
+        guest: &Guest<'_>,
+        message: &Message<'_>,
+        id: Raw<'_>,
+        client: &Client<'_>,
+        ledger: Ledger,
+        errand: Errand<'_>,
+    ) -> ProxyAnswer {
+        let told = |mut ledger: Ledger, outcome: Outcome, reason: String, text: &str| {
+            let message = words::failure(errand.method, client.revision, id, text);
+            ledger.sent(message.len());
+            ledger.close(outcome, reason);
+            body::message(guest.accepts, message)
+        };
+        let params = message.params.as_ref();
+        let state = params.and_then(|params| params.request_state).filter(|_| errand.method.may_ask());
+        let round = match state {
+            None => Ok(Round::First),
+            Some(state) => Box::pin(self.round(guest, params, state, &ledger, &errand)).await,
+        };
+        let round = match round {
+            Ok(round) => round,
+            Err(text) => {
+                ledger.close(Outcome::Caller, text.clone());
+                return invalid(id, format!("`requestState` cannot be used: {text}"));
+            }
+        };
+        let is_charged = errand.tool.is_some() && !matches!(round, Round::Parked(_));
+        let reservation = match self.charge(guest, is_charged).await {
+            Ok(reservation) => reservation,
+            Err(error) => {
+                return told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(&error));
+            }
+        };
+        if let Some(check) = errand.tool.and_then(|route| route.check.as_deref())
+            && let Err(error) = check.check(params.and_then(|params| params.arguments))
+        {
+            // The reasons quote the arguments, which belong in no log.
+            let reason = "the arguments do not fit the input schema".to_owned();
+            return told(ledger, Outcome::Caller, reason, &error.to_string());
+        }
+        let entry = match client.session.map(|session| session.begin_call(id.get())) {
+            None => None,
+            Some(Some(entry)) => Some(entry),
+            Some(None) => {
+                refund(reservation);
+                let reason = "too many calls of one session run at once".to_owned();
+                let text = "Too many calls of this session run at once. Wait for one to end.";
+                return told(ledger, Outcome::Refused, reason, text);
+            }
+        };
+        let asker = asker(guest, message, id, client);
+        let call = |ledger, asker, reservation, again| Call {
+            proxy: self.clone(),
+            asker,
+            method: errand.method,
+            source: errand.source,
+            source_name: errand.source_name.clone(),
+            wraps_output: errand.tool.is_some_and(|route| route.exposed.wraps_output),
+            ledger,
+            entry,
+            timeout: self.call_timeout(),
+            reservation,
+            again,
+            leave: Leave::new(guest.request.headers, &guest.permit, &guest.table),
+        };
+        let state = match round {
+            Round::First => None,
+            Round::Relayed(state) => state,
+            Round::Parked(parked) => {
+                let answers = params.and_then(|params| params.input_responses);
+                let call = call(ledger, asker, reservation, None);
+                let work = Work::resume(call, parked, |key| {
+                    Some(guest.request.body.slice_ref(answers?.member(key)?.as_bytes()))
+                });
+                return Box::pin(Exchange::of(work).answer()).await;
+            }
+        };
+        let link = match self.0.sources.link(guest.table.preset.tenant, errand.source).await {
+            Ok(link) => link,
+            Err(error) => {
+                if error.fault() == Fault::Gateway {
+                    let chain = &error as &dyn std::error::Error;
+                    tracing::error!(source.id = %errand.source, error = chain, "a source has no link");
+                    refund(reservation);
+                }
+                let text = words::source(errand.source_name, &error);
+                return told(ledger, source_outcome(&error), error.to_string(), &text);
+            }
+        };
+        let can_be_asked = asker.capabilities.can_be_asked();
+        let request = upstream::Call {
+            method: errand.method.as_str(),
+            params: params.map_or_else(Bytes::new, |params| {
+                let edits = Edits { state: state.as_deref(), ..errand.edits };
+                params::for_source(&guest.request.body, params, edits)
+            }),
+            name: errand.name,
+            param_headers: errand.param_headers,
+            progress: asker.progress_token.is_some(),
+            log_level: asker.log_level,
+            // Callers may take their time to answer, which is not the source's.
+            timeout: self.call_timeout()
+                + if can_be_asked { ANSWER_MAX * ROUNDS_MAX } else { Duration::ZERO },
+            partition: (can_be_asked || asker.log_level.is_some()).then(|| partition(guest)),
+            capabilities: asker.capabilities.clone(),
+        };
+        let is_asked_on_a_stream = client.session.is_some() && can_be_asked;
+        let again = is_asked_on_a_stream
+            .then(|| Box::new(Again { link: Arc::clone(&link), request: request.clone() }));
+        let calling: Calling = Box::pin(async move { link.call(request).await });
+        Exchange::of(Work::begin(call(ledger, asker, reservation, again), calling)).answer().await
+    }
+
+    /// Finds out what a request goes on with.
+    async fn round(
+        &self,
+        guest: &Guest<'_>,
+        params: Option<&Params<'_>>,
+        state: Raw<'_>,
+        ledger: &Ledger,
+        errand: &Errand<'_>,
+    ) -> Result<Round, String> {
+        let foreign = || SealError::Foreign.to_string();
+        let state = state.as_str().ok_or_else(foreign)?;
+        let bound = Bound {
+            purpose: sealed::Purpose::RequestState,
+            caller: guest.permit.caller(),
+            preset: guest.permit.preset(),
+            method: errand.method.as_str(),
+            subject: ledger.subject(),
+            digest: ledger.digest(),
+        };
+        let opened =
+            self.0.sealer.open(&bound, &state, self.0.clock.now()).map_err(|error| error.to_string())?;
+        if opened.source != errand.source {
+            return Err("the name leads to another data source by now".to_owned());
+        }
+        let answers = params.and_then(|params| params.input_responses);
+        if answers.is_some_and(|answers| translate::answers(answers).is_none()) {
+            return Err("`inputResponses` is not an object of answers".to_owned());
+        }
+        match State::read(&opened.fields).ok_or_else(foreign)? {
+            State::Relayed(state) => Ok(Round::Relayed(state)),
+            State::Parked(handle) => match self.0.park.take(handle).await {
+                Some(parked) => Ok(Round::Parked(parked)),
+                None => {
+                    Err("the call it belongs to is over: it was answered already, waited too long, or the \
+                             gateway was restarted. Make the request again without it."
+                        .to_owned())
+                }
+            },
+        }
+    }
+
+    pub(super) fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.0.settings.call_timeout_ms)
+    }
+
+    /// Charges the caller, or, if nobody knows who that is, the preset's owner. Only calls of tools
+    /// are charged, and only once: going on with a call that waits is none.
+    async fn charge(&self, guest: &Guest<'_>, is_charged: bool) -> Result<Option<Reservation>, QuotaError> {
+        if !is_charged {
+            return Ok(None);
+        }
+        match guest.permit.caller() {
+            Principal::Member(member) => self.0.quota.reserve(&QuotaSubject::from(&**member)).await,
+            Principal::Anonymous => {
+                let owner = self.0.quota.owner_of(guest.permit.tenant()).await?;
+                self.0.quota.reserve(&owner).await
+            }
+        }
+        .map(Some)
+    }
+}
+
+fn refund(reservation: Option<Reservation>) {
+    if let Some(reservation) = reservation {
+        reservation.refund();
+    }
+}
+
+fn asker(guest: &Guest<'_>, message: &Message<'_>, id: Raw<'_>, client: &Client<'_>) -> Asker {
+    let meta = message.meta();
+    let token = meta.and_then(|meta| meta.progress_token);
+    let token = token.filter(|token| token.is_string() || token.is_integer());
+    let (log_level, capabilities) = match client.session {
+        Some(session) => (session.log_level(), session.terms.capabilities.clone()),
+        None => (
+            meta.and_then(|meta| meta.level()),
+            meta.map_or_else(Capabilities::default, |meta| meta.capabilities()),
+        ),
+    };
+    Asker {
+        id: id.get().into(),
+        revision: client.revision,
+        accepts: guest.accepts,
+        // Progress needs a stream, and only callers who take one can hear of it.
+        progress_token: token.filter(|_| guest.accepts.sse).map(|token| token.get().into()),
+        log_level,
+        capabilities,
+    }
+}
+
+/// Returns who may share what a legacy source remembers: one person at one preset.
+pub(super) fn partition(guest: &Guest<'_>) -> Partition {
+    let preset = guest.permit.preset();
+    match guest.permit.caller() {
+        Principal::Anonymous => Partition::new(format!("anonymous {preset}")),
+        Principal::Member(member) => Partition::new(format!("{} {preset}", member.user)),
+    }
+}
+
+fn source_outcome(error: &SourceError) -> Outcome {
+    match error {
+        SourceError::Disabled { .. } | SourceError::NotFound => Outcome::Refused,
+        error => outcome_of(error.fault()),
+    }
+}
