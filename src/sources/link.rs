@@ -34,6 +34,8 @@ pub(super) struct Targets {
     edit: Mutex<()>,
     /// Counts the changes heard of.
     generation: AtomicU64,
+    /// Held by whoever reads a source, so that many calls at once cost the database one look.
+    reading: tokio::sync::Mutex<()>,
 }
 
 struct Known {
@@ -133,20 +135,28 @@ impl Sources {
     }
 
     async fn known(&self, tenant: TenantId, source: SourceId) -> Result<Arc<Known>> {
-        if let Some(known) = self.0.targets.get(source) {
-            // Another organisation's source and none at all are the same.
-            if known.tenant != tenant {
-                return Err(SourceError::NotFound);
-            }
-            if known.until.is_none_or(|until| self.0.clock.now() < until) {
-                return Ok(known);
-            }
+        match self.remembered(tenant, source)? {
+            Some(known) => Ok(known),
+            // Boxed, as what is rarely needed would otherwise take its room in every call.
+            None => Box::pin(self.read_known(tenant, source)).await,
         }
-        // Boxed, as what is rarely needed would otherwise take its room in every call.
-        Box::pin(self.read_known(tenant, source)).await
+    }
+
+    fn remembered(&self, tenant: TenantId, source: SourceId) -> Result<Option<Arc<Known>>> {
+        let Some(known) = self.0.targets.get(source) else { return Ok(None) };
+        // Another organisation's source and none at all are the same.
+        if known.tenant != tenant {
+            return Err(SourceError::NotFound);
+        }
+        let is_good = known.until.is_none_or(|until| self.0.clock.now() < until);
+        Ok(is_good.then_some(known))
     }
 
     async fn read_known(&self, tenant: TenantId, source: SourceId) -> Result<Arc<Known>> {
+        let _turn = self.0.targets.reading.lock().await;
+        if let Some(known) = self.remembered(tenant, source)? {
+            return Ok(known);
+        }
         let generation = self.0.targets.generation.load(Ordering::SeqCst);
         let mut tx = self.0.store.read(tenant).await?;
         let found = tx.find_source(source).await?.ok_or(SourceError::NotFound)?;
