@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 
-import { FILES, USERS, signIn } from '../lib/account.mjs'
-import { changingSource, tool } from '../lib/changing.mjs'
+import { signIn } from '../lib/account.mjs'
+import { tool } from '../lib/changing.mjs'
 import { callTool, withSession } from '../lib/clients.mjs'
+import { declaredGateway } from '../lib/declared.mjs'
 import { flow } from '../lib/flow.mjs'
-import { startGateway } from '../lib/gateway.mjs'
 import { until } from '../lib/process.mjs'
 
 const CALLS = 60
@@ -14,31 +14,13 @@ const CALLS = 60
 async function prepare() {
   const call = ({ name }) =>
     name === 'fail' ? { isError: true, content: [{ type: 'text', text: 'no' }] } : { content: [] }
-  const source = await changingSource({ tools: [tool('work', 'Works.'), tool('fail', 'Fails.')], call })
-  const declared = `version: 1
-${USERS}
-sources:
-  - { owner: ada, name: tools, kind: mcp_http, url: "${source.url}" }
-presets:
-  - { owner: ada, slug: first, visibility: private, tools: [{ source: tools, allow: all }] }
-  - { owner: ada, slug: second, visibility: private, tools: [{ source: tools, allow: all }] }
-keys:
-  - { owner: ada, name: agent, secret_file: agent.key }
-`
-  const gateway = await startGateway({ declared, files: FILES })
-  const to = (slug) => ({ address: `${gateway.url}/mcp/ada/${slug}`, key: world.key })
-  const world = { ...gateway, to, key: await gateway.read('agent.key') }
-  await withSession(to('first'), async (session) => {
+  const source = { tools: [tool('work', 'Works.'), tool('fail', 'Fails.')], call }
+  const world = await declaredGateway({ name: 'tools', slugs: ['first', 'second'], source })
+  await withSession(world.to('first'), async (session) => {
     for (let count = 0; count < CALLS; count++) await session.call('work', {})
   })
-  await callTool(to('second'), 'fail')
-  return {
-    ...world,
-    async stop() {
-      assert.equal(await gateway.stop(), 0, gateway.server.output)
-      await source.stop()
-    },
-  }
+  await callTool(world.to('second'), 'fail')
+  return world
 }
 
 const rows = (page) => page.getByRole('table', { name: 'Events' }).locator('tbody tr')

@@ -2,39 +2,21 @@
 
 import assert from 'node:assert/strict'
 
-import { FILES, USERS, signIn } from '../lib/account.mjs'
-import { changingSource, tool } from '../lib/changing.mjs'
+import { signIn } from '../lib/account.mjs'
+import { tool } from '../lib/changing.mjs'
 import { callTool } from '../lib/clients.mjs'
+import { declaredGateway } from '../lib/declared.mjs'
 import { flow } from '../lib/flow.mjs'
-import { startGateway } from '../lib/gateway.mjs'
 import { until } from '../lib/process.mjs'
 
 async function prepare() {
   const call = ({ name }) => ({ isError: name === 'fail', content: [] })
-  const source = await changingSource({ tools: [tool('work', 'Works.'), tool('fail', 'Fails.')], call })
-  const declared = `version: 1
-${USERS}
-sources:
-  - { owner: ada, name: tools, kind: mcp_http, url: "${source.url}" }
-presets:
-  - { owner: ada, slug: first, visibility: private, tools: [{ source: tools, allow: all }] }
-  - { owner: ada, slug: second, visibility: private, tools: [{ source: tools, allow: all }] }
-keys:
-  - { owner: ada, name: agent, secret_file: agent.key }
-`
-  const gateway = await startGateway({ declared, files: FILES })
-  const key = await gateway.read('agent.key')
-  const to = (slug) => ({ address: `${gateway.url}/mcp/ada/${slug}`, key })
-  for (let count = 0; count < 3; count++) await callTool(to('first'), 'work')
-  await callTool(to('second'), 'work')
-  await callTool(to('second'), 'fail')
-  return {
-    ...gateway,
-    async stop() {
-      assert.equal(await gateway.stop(), 0, gateway.server.output)
-      await source.stop()
-    },
-  }
+  const source = { tools: [tool('work', 'Works.'), tool('fail', 'Fails.')], call }
+  const world = await declaredGateway({ name: 'tools', slugs: ['first', 'second'], source })
+  for (let count = 0; count < 3; count++) await callTool(world.to('first'), 'work')
+  await callTool(world.to('second'), 'work')
+  await callTool(world.to('second'), 'fail')
+  return world
 }
 
 const figure = (page, term) => page.locator('.panel').filter({ has: page.getByText(term, { exact: true }) }).first()

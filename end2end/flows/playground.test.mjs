@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict'
 
-import { FILES, USERS, signIn } from '../lib/account.mjs'
-import { changingSource, tool } from '../lib/changing.mjs'
+import { signIn } from '../lib/account.mjs'
+import { tool } from '../lib/changing.mjs'
+import { declaredGateway } from '../lib/declared.mjs'
 import { flow } from '../lib/flow.mjs'
-import { startGateway } from '../lib/gateway.mjs'
 
 // Four red pixels.
 const PICTURE =
@@ -47,28 +47,42 @@ function call({ name, arguments: args }) {
   }
 }
 
-async function prepare() {
-  const source = await changingSource({ tools: TOOLS, call })
-  const declared = `version: 1
-${USERS}
-sources:
-  - { owner: ada, name: toys, kind: mcp_http, url: "${source.url}" }
-presets:
-  - { owner: ada, slug: toys, visibility: private, tools: [{ source: toys, allow: all }] }
-`
-  const gateway = await startGateway({ declared, files: FILES })
-  return {
-    ...gateway,
-    source,
-    async stop() {
-      assert.equal(await gateway.stop(), 0, gateway.server.output)
-      await source.stop()
-    },
-  }
+const RESOURCES = [
+  { uri: 'notes://today', name: 'today', title: 'Notes of today', description: 'What is to be done.', mimeType: 'text/markdown' },
+  { uri: 'notes://sketch', name: 'sketch', mimeType: 'image/png' },
+]
+const TEMPLATES = [{ uriTemplate: 'notes://{year}/{+path}{?version}', name: 'a note', description: 'Any note.' }]
+const PROMPTS = [
+  {
+    name: 'review',
+    description: 'Asks for a review.',
+    arguments: [
+      { name: 'file', description: 'What to look at.', required: true },
+      { name: 'tone', description: 'How to say it.' },
+    ],
+  },
+  { name: 'plain', description: 'Takes nothing.' },
+]
+
+function read({ uri }) {
+  if (uri === 'notes://sketch') return { contents: [{ uri, mimeType: 'image/png', blob: PICTURE }] }
+  if (uri.endsWith('gone')) throw new Error('there is no such note')
+  return { contents: [{ uri, mimeType: 'text/markdown', text: `# ${uri}\n<b>not bold</b>` }] }
 }
 
-const pick = (page, name) => page.getByRole('navigation', { name: 'Tools' }).getByRole('link', { name }).click()
-const send = (page) => page.getByRole('button', { name: 'Call the tool' }).click()
+function get({ name, arguments: args }) {
+  const says = (role, text) => ({ role, content: { type: 'text', text } })
+  return { description: `The prompt ${name}.`, messages: [says('user', JSON.stringify(args ?? {})), says('assistant', 'Gladly.')] }
+}
+
+async function prepare() {
+  const offer = { tools: TOOLS, resources: RESOURCES, templates: TEMPLATES, prompts: PROMPTS }
+  return declaredGateway({ name: 'toys', source: { ...offer, call, read, get } })
+}
+
+const pick = (page, name, shelf = 'Tools') =>
+  page.getByRole('navigation', { name: shelf, exact: true }).getByRole('link', { name }).click()
+const send = (page, button = 'Call the tool') => page.getByRole('button', { name: button }).click()
 const answer = (page) => page.locator('section.panel').filter({ has: page.getByRole('heading', { name: 'Answer' }) })
 
 flow('Playground', prepare, {
@@ -145,6 +159,85 @@ flow('Playground', prepare, {
     await answer(page).getByText('file:///notes.txt').first().waitFor()
     await answer(page).getByText('what is inside', { exact: true }).first().waitFor()
     await look('resources')
+  },
+
+  'a resource is read as it is, and a picture drawn': async ({ page, look }) => {
+    await pick(page, 'Notes of today', 'Resources')
+    await page.getByText('nothing to fill in').waitFor()
+    await send(page, 'Read the resource')
+    await answer(page).getByText('# notes://today').first().waitFor()
+    await answer(page).getByText('<b>not bold</b>').first().waitFor()
+    await look('resource')
+    await pick(page, 'sketch', 'Resources')
+    await send(page, 'Read the resource')
+    assert.equal(
+      await answer(page)
+        .getByRole('img')
+        .evaluate((image) => image.decode().then(() => image.naturalWidth)),
+      2,
+    )
+  },
+
+  'a template says which variable is missing, and its address is made of them': async ({ page, look }) => {
+    await pick(page, 'a note', 'Resource templates')
+    await page.getByLabel('path').fill('work/plan b')
+    await send(page, 'Read the resource')
+    await page.locator('[aria-invalid=true]').waitFor()
+    assert.equal(await page.getByLabel('year').getAttribute('aria-invalid'), 'true')
+    assert.equal(await page.getByLabel('path').inputValue(), 'work/plan b')
+    await look('template-mistake')
+    await page.getByLabel('year').fill('2026')
+    await send(page, 'Read the resource')
+    await answer(page).getByText('# notes://2026/work/plan%20b').first().waitFor()
+    assert.equal(await page.getByLabel('year').inputValue(), '2026')
+    await look('template')
+  },
+
+  'what a source says of a resource that is not there is told': async ({ page, look }) => {
+    await page.getByLabel('path').fill('gone')
+    await send(page, 'Read the resource')
+    await answer(page).getByText('failed', { exact: true }).waitFor()
+    await answer(page).getByText('there is no such note').first().waitFor()
+    await look('resource-failed')
+  },
+
+  'a resource that a result names can be read from there': async ({ page, look }) => {
+    await pick(page, 'links')
+    await send(page)
+    await answer(page).getByRole('link', { name: 'file:///notes.txt' }).click()
+    await page.getByRole('heading', { name: 'file:///notes.txt' }).waitFor()
+    await send(page, 'Read the resource')
+    await answer(page).getByText('# file:///notes.txt').first().waitFor()
+    await look('named-resource')
+  },
+
+  'a prompt wants what it cannot be made without, and comes back as its messages': async ({ page, look }) => {
+    await pick(page, 'review', 'Prompts')
+    await page.getByLabel('tone').fill('kind')
+    await send(page, 'Get the prompt')
+    await page.locator('[aria-invalid=true]').waitFor()
+    assert.equal(await page.getByLabel('file').getAttribute('aria-invalid'), 'true')
+    assert.equal(await page.getByLabel('tone').inputValue(), 'kind')
+    await page.getByLabel('file').fill('main.rs')
+    await send(page, 'Get the prompt')
+    const shown = await answer(page).locator('pre').first().innerText()
+    assert.deepEqual(JSON.parse(shown), { file: 'main.rs', tone: 'kind' })
+    await answer(page).getByRole('heading', { name: 'assistant' }).waitFor()
+    await answer(page).getByText('Gladly.', { exact: true }).first().waitFor()
+    await look('prompt')
+    await pick(page, 'plain', 'Prompts')
+    await page.getByText('This prompt takes no arguments').waitFor()
+  },
+
+  'all of it is in the audit log': async ({ page }) => {
+    await page.goto('/audit')
+    const events = page.getByRole('table', { name: 'Events' })
+    for (const what of ['read notes://today', 'read notes://2026/work/plan%20b', 'used the prompt review', 'called picture']) {
+      await events.getByText(what).first().waitFor()
+    }
+    await page.goto('/presets')
+    await page.getByRole('link', { name: 'toys' }).first().click()
+    await page.getByRole('link', { name: 'Playground' }).click()
   },
 
   'an error of the tool is one, with its words': async ({ page, look }) => {

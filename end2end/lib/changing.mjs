@@ -4,20 +4,36 @@ import { createServer } from 'node:http'
 
 const REVISION = '2025-11-25'
 
-/** Starts it. `tools` is listed as it stands; with `token` set it wants that one; `call` answers a tool's call. */
-export async function changingSource({ tools, token, call = () => ({ content: [] }) }) {
-  const source = { tools, token, call, failing: false }
+/**
+ * Starts it. `tools`, `resources`, `templates` and `prompts` are listed as they stand; with `token` set it wants that
+ * one; `call` answers a tool's call, `read` the reading of a resource, `get` the getting of a prompt.
+ */
+export async function changingSource({ token, call = () => ({ content: [] }), ...offer }) {
+  const source = { tools: [], resources: [], templates: [], prompts: [], ...offer, token, call, failing: false }
 
   const answer = async ({ method, params }) => {
     if (method === 'initialize') {
-      const serverInfo = { name: 'changing', version: '1' }
-      return { result: { protocolVersion: REVISION, capabilities: { tools: {} }, serverInfo } }
+      const capabilities = { tools: {} }
+      if (source.prompts.length > 0) capabilities.prompts = {}
+      if (source.resources.length + source.templates.length > 0) capabilities.resources = {}
+      return { protocolVersion: REVISION, capabilities, serverInfo: { name: 'changing', version: '1' } }
     }
-    if (method === 'tools/list') return { result: { tools: source.tools } }
-    if (method === 'tools/call') return { result: await source.call(params) }
-    if (method === 'ping') return { result: {} }
-    return { error: { code: -32601, message: 'Method not found' } }
+    if (method === 'tools/list') return { tools: source.tools }
+    if (method === 'resources/list') return { resources: source.resources }
+    if (method === 'resources/templates/list') return { resourceTemplates: source.templates }
+    if (method === 'prompts/list') return { prompts: source.prompts }
+    if (method === 'tools/call') return source.call(params)
+    if (method === 'resources/read') return source.read(params)
+    if (method === 'prompts/get') return source.get(params)
+    if (method === 'ping') return {}
+    throw Object.assign(new Error('Method not found'), { code: -32601 })
   }
+
+  const outcome = (message) =>
+    answer(message).then(
+      (result) => ({ result }),
+      ({ code = -32602, message }) => ({ error: { code, message } }),
+    )
 
   const server = createServer(async (request, response) => {
     const chunks = []
@@ -29,7 +45,7 @@ export async function changingSource({ tools, token, call = () => ({ content: []
     if (request.method !== 'POST') return response.writeHead(405).end()
     const message = JSON.parse(Buffer.concat(chunks))
     if (message.id === undefined) return response.writeHead(202).end()
-    const body = JSON.stringify({ jsonrpc: '2.0', id: message.id, ...(await answer(message)) })
+    const body = JSON.stringify({ jsonrpc: '2.0', id: message.id, ...(await outcome(message)) })
     response.writeHead(200, { 'content-type': 'application/json' }).end(body)
   })
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening))

@@ -1,7 +1,10 @@
-//! From a tool's input schema to fields, and from fields to arguments. Pure.
+//! From a tool's input schema, a prompt's arguments or a template's variables to fields, and from fields to
+//! arguments. Pure.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use super::template;
 
 /// How many fields a form has at most; the rest is written as JSON.
 const FIELDS_MAX: usize = 60;
@@ -22,9 +25,9 @@ pub enum Kind {
     Json,
 }
 
-/// A field of a tool's form.
+/// A field of a form.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct ToolInput {
+pub(super) struct Input {
     pub name: String,
     pub kind: Kind,
     pub description: String,
@@ -35,7 +38,7 @@ pub(super) struct ToolInput {
 
 /// Reads the schema of a tool's definition: a field for each property of the top level, the
 /// required ones first.
-pub(super) fn inputs(definition: &Value) -> Vec<ToolInput> {
+pub(super) fn inputs(definition: &Value) -> Vec<Input> {
     let schema = &definition["inputSchema"];
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -48,7 +51,7 @@ pub(super) fn inputs(definition: &Value) -> Vec<ToolInput> {
     inputs
 }
 
-fn input(name: &str, property: &Value, required: bool) -> ToolInput {
+fn input(name: &str, property: &Value, required: bool) -> Input {
     let choices: Vec<_> = property["enum"]
         .as_array()
         .into_iter()
@@ -69,7 +72,38 @@ fn input(name: &str, property: &Value, required: bool) -> ToolInput {
         other => other.to_string(),
     };
     let description = property["description"].as_str().unwrap_or_default().to_owned();
-    ToolInput { name: name.to_owned(), kind, description, required, choices, default }
+    Input { name: name.to_owned(), kind, description, required, choices, default }
+}
+
+/// Reads the arguments of a prompt's definition, which are texts.
+pub(super) fn prompt_inputs(definition: &Value) -> Vec<Input> {
+    let arguments = definition["arguments"].as_array().into_iter().flatten().take(FIELDS_MAX);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    arguments
+        .map(|argument| Input {
+            description: text(&argument["description"]),
+            ..Input::text(text(&argument["name"]), argument["required"] == Value::Bool(true))
+        })
+        .collect()
+}
+
+/// Reads the variables of a URI template.
+pub(super) fn template_inputs(template: &str) -> Vec<Input> {
+    let variables = template::variables(template).into_iter().take(FIELDS_MAX);
+    variables.map(|variable| Input::text(variable.name, !variable.optional)).collect()
+}
+
+impl Input {
+    fn text(name: String, required: bool) -> Self {
+        Self {
+            name,
+            kind: Kind::Text,
+            description: String::new(),
+            required,
+            choices: Vec::new(),
+            default: String::new(),
+        }
+    }
 }
 
 /// A field as the form sends it.
@@ -94,7 +128,7 @@ pub(super) struct WrongArgument {
 }
 
 /// Puts the arguments together, or says of one what is wrong with it.
-pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Value, WrongArgument> {
+pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Map<String, Value>, WrongArgument> {
     let mut arguments = Map::new();
     for ArgumentField { name, kind, value } in fields {
         if value.is_empty() {
@@ -115,7 +149,7 @@ pub(super) fn arguments(fields: &[ArgumentField]) -> Result<Value, WrongArgument
         };
         arguments.insert(name.clone(), value);
     }
-    Ok(Value::Object(arguments))
+    Ok(arguments)
 }
 
 #[cfg(test)]
@@ -158,7 +192,7 @@ mod tests {
         let bad = arguments(&[field("n", Kind::Number, "many")]);
 
         assert_eq!(
-            good.map(|value| value.to_string()),
+            good.map(|arguments| Value::Object(arguments).to_string()),
             Ok(r#"{"a":12345678901234567890,"c":[1]}"#.to_owned())
         );
         assert_eq!(bad.map_err(|wrong| wrong.name), Err("n".to_owned()));

@@ -10,10 +10,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
-    api::{EDIT_FORM, EDIT_HTTP, EDIT_PROCESS, ENABLE, REMOVE, REMOVE_FORM, TEST, source_id},
-    command,
-    credential::CredentialChoice,
-    new::{ProcessFields, ProcessFirst},
+    api::{EDIT_FORM, ENABLE, REMOVE, REMOVE_FORM, TEST, source_id},
+    command, edit,
     report::TestReport,
     resources, tools,
     view::{auth_words, era_words, health_badge, held_badge, kind_words},
@@ -24,8 +22,7 @@ use crate::{
     page::{Page, Place, Visit, page as framed},
     trouble::{Trouble, sentence},
     ui::{
-        Ago, ConfirmByName, Copyable, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Pick, PostButton,
-        Select, Tab, Tabs, Tone, prose,
+        Ago, ConfirmByName, Copyable, Fact, Facts, Icon, Notice, Panel, PostButton, Tab, Tabs, Tone, prose,
     },
 };
 
@@ -54,7 +51,7 @@ pub(crate) fn resources_page() -> AnyView {
 
 /// Draws the form to edit it.
 pub(crate) fn edit_page() -> AnyView {
-    tab("/edit", |visit, detail| edit(visit.form(EDIT_FORM), detail.source))
+    tab("/edit", |visit, detail| edit::draw(visit.form(EDIT_FORM), detail.source))
 }
 
 /// Draws what its process says.
@@ -256,65 +253,6 @@ fn used_by(presets: Vec<Impact>) -> AnyView {
 
 fn tools_words(tools: usize) -> String {
     if tools == 1 { "1 tool".to_owned() } else { format!("{tools} tools") }
-}
-
-fn edit(form: Form, source: Source) -> AnyView {
-    let hidden = view! {
-        <input type="hidden" name="id" value=source.id.to_string()/>
-        <input type="hidden" name="version" value=source.version/>
-    };
-    let save = view! {
-        <div class="flex flex-wrap gap-2">
-            <button class="button button-primary" type="submit">"Save"</button>
-            <a class="button button-quiet" href=format!("/sources/{}", source.id)>"Cancel"</a>
-        </div>
-    };
-    match source.reach {
-        Reach::McpHttp { url } => {
-            let picks = vec![
-                Pick::new("auto", "Found out, and looked at again every day"),
-                Pick::new("modern", "2026-07-28 and later, always"),
-                Pick::new("legacy", "2025-11-25 and earlier, always"),
-                Pick::new("sse", "2024-11-05 over HTTP with server-sent events, always"),
-            ];
-            view! {
-                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_HTTP>
-                    {hidden}
-                    <FormMistake form=form.clone()/>
-                    <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
-                    <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
-                    <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
-                    {credential_choice(form, &source.auth_kind)}
-                    {save}
-                </form>
-            }
-            .into_any()
-        }
-        Reach::McpStdio { command, working_dir } => {
-            let first = ProcessFirst {
-                name: source.name.to_string(),
-                command: command::join(&command),
-                working_dir: working_dir.map(|dir| dir.display().to_string()).unwrap_or_default(),
-                env: source.env_names.join("\n"),
-            };
-            view! {
-                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_PROCESS>
-                    {hidden}
-                    <FormMistake form=form.clone()/>
-                    <ProcessFields form=form first=first/>
-                    {save}
-                </form>
-            }
-            .into_any()
-        }
-    }
-}
-
-fn credential_choice(form: Form, kind: &str) -> impl IntoView + use<> {
-    match kind {
-        "none" => view! { <CredentialChoice form=form first="none" kept=None/> },
-        kind => view! { <CredentialChoice form=form first="keep" kept=Some(auth_words(kind))/> },
-    }
 }
 
 /// What somebody may wonder who tested the source a moment ago.

@@ -5,6 +5,7 @@ mod command;
 mod credential;
 mod detail;
 mod draft;
+mod edit;
 mod list;
 mod new;
 mod report;

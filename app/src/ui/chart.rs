@@ -244,13 +244,14 @@ impl Across {
     }
 }
 
-/// Returns the next number at or above that reads well on an axis.
+/// Returns the next number at or above that reads well on an axis, and whose half does: of calls there are
+/// no halves.
 fn round_up(highest: f64) -> f64 {
-    if highest <= 0.0 {
-        return 1.0;
+    if highest <= 2.0 {
+        return 2.0;
     }
     let power = 10_f64.powf(highest.log10().floor());
-    let steps = [1.0, 2.0, 4.0, 5.0, 10.0];
+    let steps = [1.0, 2.0, 4.0, 6.0, 10.0];
     steps.into_iter().map(|step| step * power).find(|top| *top >= highest * 0.999).unwrap_or(10.0 * power)
 }
 
@@ -285,7 +286,8 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_number_that_reads_well() {
-        assert_eq!(round_up(0.0), 1.0);
+        assert_eq!(round_up(0.0), 2.0);
+        assert_eq!(round_up(5.0), 6.0);
         assert_eq!(round_up(3.0), 4.0);
         assert_eq!(round_up(87.0), 100.0);
         assert_eq!(round_up(1200.0), 2000.0);

@@ -121,8 +121,15 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ),
     ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
     ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
-    // A call of a tool that is not there leaves nothing but an event.
-    ("/do/playground-call", "id={preset}&tool=none", [false; 4]),
+    // Asking for what is not there leaves nothing but an event.
+    ("/do/playground-call", "id={preset}&what=tool&name=none", [false; 4]),
+    ("/do/playground-call", "id={preset}&what=prompt&name=none", [false; 4]),
+    ("/do/playground-call", "id={preset}&what=resource&name=none%3A%2Fx", [false; 4]),
+    (
+        "/do/playground-call",
+        "id={preset}&what=template&name=none%3A%2F{x}&fields[0][name]=x&fields[0][kind]=text&fields[0][value]=y",
+        [false; 4],
+    ),
     // Looks, and keeps nothing.
     ("/do/sources/look", "url=http%3A%2F%2F127.0.0.1%3A9%2F", [false; 4]),
     ("/do/sources/draft", "kind=address&forget=true", [false; 4]),
@@ -220,21 +227,23 @@ async fn every_form_changes_what_the_table_says_and_nothing_else() {
     let forms: Vec<_> = leptos::server_fn::axum::server_fn_paths().collect();
     assert!(forms.iter().any(|(path, _)| *path == "/do/preset-delete"));
     for (path, method) in forms {
-        let Some((_, fields, expected)) = FORMS.iter().find(|(listed, ..)| *listed == path) else {
+        let rows: Vec<_> = FORMS.iter().filter(|(listed, ..)| *listed == path).collect();
+        if rows.is_empty() {
             wrong.push(format!("{path} is missing from the table"));
-            continue;
-        };
+        }
         // Some forms end a person's session, so each has people of its own.
         let stage = Stage::open().await;
-        for (who, expected) in WHO.into_iter().zip(expected) {
-            let scene = stage.scene().await;
-            let before = stage.snapshot(&scene).await;
-            let answer = stage.browse(&scene, who, method.clone(), path, &scene.fill(fields)).await;
-            let changed = stage.snapshot(&scene).await != before;
-            if changed != *expected {
-                let did = if changed { "changed something" } else { "changed nothing" };
-                let flash = answer.headers.get_all(header::SET_COOKIE).iter().next();
-                wrong.push(format!("{path} by {who} {did}; {} {flash:?}", answer.status.as_u16()));
+        for (_, fields, expected) in rows {
+            for (who, expected) in WHO.into_iter().zip(expected) {
+                let scene = stage.scene().await;
+                let before = stage.snapshot(&scene).await;
+                let answer = stage.browse(&scene, who, method.clone(), path, &scene.fill(fields)).await;
+                let changed = stage.snapshot(&scene).await != before;
+                if changed != *expected {
+                    let did = if changed { "changed something" } else { "changed nothing" };
+                    let flash = answer.headers.get_all(header::SET_COOKIE).iter().next();
+                    wrong.push(format!("{path} by {who} {did}; {} {flash:?}", answer.status.as_u16()));
+                }
             }
         }
     }
@@ -347,6 +356,16 @@ impl Stage {
             None => request,
         };
         self.world.send(request.body(Body::from(fields.to_owned())).unwrap()).await
+    }
+
+    /// Says whether the people who stay the same are still signed in.
+    pub(crate) async fn is_signed_in(&self, scene: &Scene) -> bool {
+        let mut all = true;
+        for who in ["stranger", "admin"] {
+            let page = self.browse(scene, who, Method::GET, "/account", "").await;
+            all &= page.status == StatusCode::OK;
+        }
+        all
     }
 
     /// Returns what can be seen of the installation that a form could change.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use server::config::{ENTRIES, MetricsListen, Settings, effective, sample, table};
 
+use crate::running::Place;
+
 #[test]
 fn a_variable_wins_over_the_file_and_the_file_over_the_default() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,6 +126,27 @@ fn the_sample_holds_every_setting_and_loads_with_its_marks_taken_away() {
 
 fn settings(pairs: &[(&str, &str)]) -> Settings {
     Settings::load(None, variables(pairs)).unwrap().settings
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_do_not_exist_or_do_not_fit_are_refused_by_name() {
+    for (name, value, words) in [
+        ("DOORWARD_LISSTEN", "127.0.0.1:0", "DOORWARD_LISSTEN"),
+        ("DOORWARD_LISTEN", "0.0.0.0:0", "public_url"),
+        ("DOORWARD_DRAIN_SECS", "-1", "drain_secs"),
+        ("DOORWARD_PUBLIC_URL", "https://a.example/path", "public_url"),
+        ("DOORWARD_EGRESS_ALLOW", "everything", "egress_allow"),
+        ("DOORWARD_DATABASE_URL", "mysql://secret-pw@x/", "database_url"),
+    ] {
+        let place = Place::new().with(name, value);
+        let said = place.try_serve().await.err().expect("a refusal");
+        assert!(said.contains(words) && !said.contains("secret-pw"), "{name}: {said}");
+        assert!(!place.database().exists(), "{name}: nothing is made before the settings hold");
+    }
+    let open =
+        Place::new().with("DOORWARD_LISTEN", "0.0.0.0:0").with("DOORWARD_PUBLIC_URL", "http://a.example");
+    let said = open.try_serve().await.err().expect("a refusal");
+    assert!(said.contains("owner account"), "{said}");
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -18,7 +18,7 @@ use server::{config::ENTRIES, state::engine_settings};
 
 use crate::{
     call::Call,
-    running::{Place, lives, until},
+    running::Place,
     scripted::{Scripted, give_tools},
     world::{Person, World, request},
 };
@@ -27,8 +27,11 @@ use crate::{
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("database_url", include_str!("readme.rs"), README),
     ("database_owner_url", include_str!("readme.rs"), README),
+    ("stdio_processes_max", PROCESSES, "stdio_processes_max_bounds_the_processes_of_sources"),
+    ("stdio_idle_secs", PROCESSES, "stdio_idle_secs_ends_a_process_nobody_uses"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
+const PROCESSES: &str = include_str!("settings_processes.rs");
 const README: &str = "the_statements_of_the_readme_prepare_postgres_and_its_line_serves";
 
 #[test]
@@ -283,64 +286,6 @@ async fn response_bytes_max_bounds_the_answer_of_a_source() {
     }
 }
 
-/// An MCP server in the shell that writes down its process.
-const PROCESS: &str = r#"
-echo $$ >> "$1"
-while read -r line; do
-  id=$(echo "$line" | sed -n 's/.*"id": *\([0-9]*\).*/\1/p')
-  case "$line" in
-    *server/discover*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"no"}}' ;;
-    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}}' ;;
-    *tools/list*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}}' ;;
-    *tools/call*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"content":[{"type":"text","text":"from the shell"}]}}' ;;
-  esac
-done
-"#;
-
-#[tokio::test]
-async fn stdio_processes_max_bounds_the_processes_of_sources() {
-    let world = World::with(&[("DOORWARD_STDIO_PROCESSES_MAX", "1")]).await;
-    let root = world.person("root-of-all", InstanceRole::Admin).await;
-
-    let (first, second) = (process(&world, &root, "first").await, process(&world, &root, "second").await);
-    let sources = [&first, &second].map(|made| made["source"]["id"].clone());
-    for (slug, source) in ["one", "two"].into_iter().zip(&sources) {
-        let new = json!({"slug": slug, "sources": [{"source": source, "all": true}]});
-        let made = world.api(&root, Method::POST, "/api/v1/presets", Some(new)).await;
-        assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
-    }
-    let call = async |path: &str| {
-        let call = Call::tool("echo", json!({})).at(path).key(&root.key);
-        world.send(call.request()).await.tool_text()
-    };
-
-    let one = call("/mcp/root-of-all/one").await;
-    let (said, two_fails) = call("/mcp/root-of-all/two").await;
-
-    assert_eq!(one, ("from the shell".to_owned(), false));
-    assert!(two_fails && said.contains("too much to do"), "{said}");
-}
-
-#[tokio::test]
-async fn stdio_idle_secs_ends_a_process_nobody_uses() {
-    let world = World::with(&[("DOORWARD_STDIO_IDLE_SECS", "1")]).await;
-    let root = world.person("root-of-all", InstanceRole::Admin).await;
-    let made = process(&world, &root, "first").await;
-    let new = json!({"slug": "one", "sources": [{"source": made["source"]["id"], "all": true}]});
-    world.api(&root, Method::POST, "/api/v1/presets", Some(new)).await;
-    let call = Call::tool("echo", json!({})).at("/mcp/root-of-all/one").key(&root.key);
-    assert!(!world.send(call.request()).await.tool_text().1);
-    let pids = std::fs::read_to_string(world.folder.path().join("pids")).unwrap();
-
-    assert!(pids.lines().any(|pid| lives(pid.parse().unwrap())), "it is kept for the next call");
-
-    until("no process is left", async || {
-        world.engine.upstreams.end_idle();
-        pids.lines().all(|pid| !lives(pid.parse().unwrap()))
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_max_lets_the_next_one_wait() {
     let source = Scripted::start().await;
@@ -433,20 +378,6 @@ keys: [{{owner: ada, name: ada, secret_file: ada.key}}]
 
 fn echo(key: &str) -> http::Request<Body> {
     Call::tool("echo", json!({})).key(key).request()
-}
-
-/// Adds a source that is a process, and returns what the API says of it.
-async fn process(world: &World, root: &Person, name: &str) -> Value {
-    let script = world.folder.path().join("source.sh");
-    std::fs::write(&script, PROCESS).unwrap();
-    let pids = world.folder.path().join("pids");
-    let new = json!({
-        "name": name, "kind": "mcp_stdio", "command": ["/bin/sh", script, pids],
-        "env": {"PATH": "/usr/bin:/bin"},
-    });
-    let made = world.api(root, Method::POST, "/api/v1/datasources", Some(new)).await;
-    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
-    made.json()
 }
 
 /// Returns an address nobody listens on.

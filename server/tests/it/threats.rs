@@ -1,5 +1,5 @@
 //! Attacks that worked on others, tried against the running routes. Those that have a room of their
-//! own are tried there: addresses inside and broken messages in `bad_input.rs`, other people's things
+//! own are tried there: addresses inside in `bad_addresses.rs`, broken messages in `bad_input.rs`, other people's things
 //! in `access.rs`, processes in `sources` and `upstream`.
 
 use axum::body::Body;

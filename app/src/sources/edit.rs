@@ -1,0 +1,76 @@
+//! The form to edit a source.
+
+use doorward::model::{Reach, Source};
+use leptos::prelude::*;
+
+use super::{
+    api::{EDIT_HTTP, EDIT_PROCESS},
+    command,
+    credential::CredentialChoice,
+    new::{ProcessFields, ProcessFirst},
+    view::auth_words,
+};
+use crate::{
+    form::Form,
+    ui::{Field, FormMistake, Pick, Select},
+};
+
+/// Draws the form with what is kept; a credential is kept or replaced, and never shown.
+pub(super) fn draw(form: Form, source: Source) -> AnyView {
+    let hidden = view! {
+        <input type="hidden" name="id" value=source.id.to_string()/>
+        <input type="hidden" name="version" value=source.version/>
+    };
+    let save = view! {
+        <div class="flex flex-wrap gap-2">
+            <button class="button button-primary" type="submit">"Save"</button>
+            <a class="button button-quiet" href=format!("/sources/{}", source.id)>"Cancel"</a>
+        </div>
+    };
+    match source.reach {
+        Reach::McpHttp { url } => {
+            let picks = vec![
+                Pick::new("auto", "Found out, and looked at again every day"),
+                Pick::new("modern", "2026-07-28 and later, always"),
+                Pick::new("legacy", "2025-11-25 and earlier, always"),
+                Pick::new("sse", "2024-11-05 over HTTP with server-sent events, always"),
+            ];
+            view! {
+                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_HTTP>
+                    {hidden}
+                    <FormMistake form=form.clone()/>
+                    <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
+                    <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
+                    <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
+                    {credential_choice(form, &source.auth_kind)}
+                    {save}
+                </form>
+            }
+            .into_any()
+        }
+        Reach::McpStdio { command, working_dir } => {
+            let first = ProcessFirst {
+                name: source.name.to_string(),
+                command: command::join(&command),
+                working_dir: working_dir.map(|dir| dir.display().to_string()).unwrap_or_default(),
+                env: source.env_names.join("\n"),
+            };
+            view! {
+                <form class="grid max-w-3xl gap-5" method="post" action=EDIT_PROCESS>
+                    {hidden}
+                    <FormMistake form=form.clone()/>
+                    <ProcessFields form=form first=first/>
+                    {save}
+                </form>
+            }
+            .into_any()
+        }
+    }
+}
+
+fn credential_choice(form: Form, kind: &str) -> impl IntoView + use<> {
+    match kind {
+        "none" => view! { <CredentialChoice form=form first="none" kept=None/> },
+        kind => view! { <CredentialChoice form=form first="keep" kept=Some(auth_words(kind))/> },
+    }
+}
