@@ -24,17 +24,27 @@ const SCENARIOS = {
   'json-schema-2020-12-preservation': ['2025-11-25', '2026-07-28'],
 }
 
-/** Runs them against a gateway; the row has what the suites for servers have. */
-export async function clientSuite(gateway) {
+/** The way of this suite: from the gateway to the suite's own servers. */
+export const AS_CLIENT = 'as a client'
+
+/** Runs them, or only one, against a gateway; returns a row for each revision, as the suites for servers have them. */
+export async function clientSuite(gateway, only) {
   const env = { DOORWARD_URL: gateway.url, DOORWARD_KEY: await gateway.read('driver.key') }
-  const row = { way: 'as a client', suite: '0.2.0', passed: 0, failures: 0, failing: {} }
+  const rows = {}
   for (const [scenario, revisions] of Object.entries(SCENARIOS)) {
+    if (only !== undefined && only !== scenario) continue
     for (const revision of revisions) {
+      const begun = Date.now()
       const found = await runClientScenario(scenario, revision, `${process.execPath} ${DRIVER}`, env)
+      const empty = { way: AS_CLIENT, suite: `client ${revision}`, ms: 0, passed: 0, failures: 0, held: {}, failing: {}, output: '' }
+      const row = (rows[revision] ??= empty)
+      row.ms += Date.now() - begun
       row.passed += found.passed
       row.failures += found.failures
+      row.output += found.output
+      Object.assign(row.held, found.held)
       Object.assign(row.failing, found.failing)
     }
   }
-  return row
+  return Object.values(rows)
 }

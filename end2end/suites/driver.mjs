@@ -9,19 +9,20 @@ const { DOORWARD_URL, DOORWARD_KEY, MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFOR
 const server = process.argv.at(-1)
 const name = `suite-${randomBytes(4).toString('hex')}`
 
-async function api(path, body) {
+async function api(method, path, body) {
   const answer = await fetch(`${DOORWARD_URL}/api/v1/${path}`, {
-    method: 'POST',
+    method,
     headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${DOORWARD_KEY}` },
     body: JSON.stringify(body),
   })
-  if (!answer.ok) throw new Error(`${path} was answered with ${answer.status}: ${await answer.text()}`)
-  return answer.json()
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(`${method} ${path} was answered with ${answer.status}: ${text}`)
+  return text && JSON.parse(text)
 }
 
-const { source, report } = await api('datasources', { name, kind: 'mcp_http', url: server })
+const { source, report } = await api('POST', 'datasources', { name, kind: 'mcp_http', url: server })
 console.error(JSON.stringify(report))
-await api('presets', { slug: name, visibility: 'public', anonymous: true, sources: [{ source: source.id, all: true }] })
+const preset = await api('POST', 'presets', { slug: name, visibility: 'public', anonymous: true, sources: [{ source: source.id, all: true }] })
 
 // A user who keeps every default that a form proposes.
 const defaults = ({ requestedSchema }) => {
@@ -32,22 +33,36 @@ const defaults = ({ requestedSchema }) => {
 const open = MCP_CONFORMANCE_PROTOCOL_VERSION === MODERN ? modernCaller : legacyCaller
 const caller = await open(`${DOORWARD_URL}/mcp/ada/${name}`, ABLE, { ...ANSWERS, 'elicitation/create': defaults })
 
-const { result, error } = await caller.ask('tools/list')
-if (error) throw new Error(`tools/list: ${error.message}`)
-const wanted = JSON.parse(MCP_CONFORMANCE_CONTEXT || '{}').toolCalls
-const calls = wanted?.length > 0 ? wanted : result.tools.map((tool) => ({ name: tool.name, arguments: samples(tool.inputSchema) }))
-for (const call of calls) {
-  const tool = result.tools.find(({ name }) => name === call.name)
-  const headers = caller.era === 'modern' ? mirrored(tool?.inputSchema, call.arguments ?? {}) : {}
-  const answer = await caller.ask('tools/call', call, { headers })
-  console.error(call.name, JSON.stringify(answer.result ?? answer.error))
+try {
+  const { result, error } = await caller.ask('tools/list')
+  if (error) throw new Error(`tools/list: ${error.message}`)
+  for (const call of calls(result.tools)) {
+    const tool = result.tools.find(({ name }) => name === call.name)
+    const headers = caller.era === 'modern' ? mirrored(tool?.inputSchema, call.arguments ?? {}) : {}
+    const answer = await caller.ask('tools/call', call, { headers })
+    console.error(call.name, JSON.stringify(answer.result ?? answer.error))
+  }
+  await caller.close()
+} finally {
+  // The suite's server ends when nobody is connected any more.
+  await api('DELETE', `presets/${preset.id}`)
+  await api('DELETE', `datasources/${source.id}`)
 }
-await caller.close()
+
+/** The calls that the suite names, or else one of each tool. */
+function calls(tools) {
+  const wanted = JSON.parse(MCP_CONFORMANCE_CONTEXT || '{}').toolCalls
+  if (wanted?.length > 0) return wanted
+  // A tool that wants to be told a schema is told the one of another, as it arrived.
+  const schema = (name) => tools.find((tool) => tool.name !== name)?.inputSchema
+  return tools.map(({ name, inputSchema }) => ({ name, arguments: samples(inputSchema, schema(name)) }))
+}
 
 /** An argument of the right type for everything a schema requires. */
-function samples({ properties = {}, required = [] }) {
+function samples({ properties = {}, required = [] }, schema) {
   const sample = { number: 1.5, integer: 1, string: 'test', boolean: true, object: {}, array: [] }
-  return Object.fromEntries(required.map((field) => [field, sample[properties[field]?.type] ?? null]))
+  const value = (field) => (field === 'schema' ? schema : (sample[properties[field]?.type] ?? null))
+  return Object.fromEntries(required.map((field) => [field, value(field)]))
 }
 
 /** The headers that mirror arguments, as the schema asks for. */

@@ -20,10 +20,12 @@ export const SUITES = {
   '0.1.16': { program: program('conformance-2025'), asked: ['--suite', 'all'] },
 }
 
-/** Runs a suite for servers against an address. */
-export function runSuite(name, url) {
+/** Runs a suite for servers against an address, or one scenario of it. */
+export function runSuite(name, url, scenario) {
   const { program, asked } = SUITES[name]
-  return found((folder) => [program, 'server', '--url', url, ...asked, '-o', folder])
+  const revision = asked[0] === '--requirements' ? ['--spec-version', asked[1]] : []
+  const what = scenario ? ['--scenario', scenario, ...revision] : asked
+  return found((folder) => [program, 'server', '--url', url, ...what, '-o', folder])
 }
 
 /** Runs one scenario for clients with a command that gets the address of the suite's server. */
@@ -33,8 +35,8 @@ export function runClientScenario(scenario, revision, command, env) {
 }
 
 /**
- * Runs a suite to its end. Returns how many checks passed, how many did not, and by name (`scenario:check`) what was
- * said about those.
+ * Runs a suite to its end. Returns how many checks passed, how many did not, and by name (`scenario:check`) how often
+ * one held and what was said about those that did not.
  */
 async function found(commandLine, env = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'doorward-suite-'))
@@ -45,7 +47,7 @@ async function found(commandLine, env = {}) {
     clearTimeout(late)
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('checks.json'))
     if (files.length === 0) throw new Error(`the suite ended with ${code} and no result:\n${suite.output}`)
-    const result = { passed: 0, failures: 0, failing: {} }
+    const result = { passed: 0, failures: 0, held: {}, failing: {}, output: suite.output }
     if (code === 'SIGKILL') {
       result.failures += 1
       result.failing['the suite:end'] = `it took longer than ${SUITE_MS_MAX / 1000} s`
@@ -53,10 +55,14 @@ async function found(commandLine, env = {}) {
     for (const file of files.sort()) {
       const checks = JSON.parse(await readFile(join(folder, file), 'utf8'))
       for (const { id, status, errorMessage } of checks) {
-        if (status === 'SUCCESS') result.passed += 1
+        const check = `${scenario(file)}:${id}`
+        if (status === 'SUCCESS') {
+          result.passed += 1
+          result.held[check] = (result.held[check] ?? 0) + 1
+        }
         if (status !== 'FAILURE') continue
         result.failures += 1
-        result.failing[`${scenario(file)}:${id}`] ??= String(errorMessage ?? 'no reason given').slice(0, 160)
+        result.failing[check] ??= String(errorMessage ?? 'no reason given').slice(0, 160)
       }
     }
     return result

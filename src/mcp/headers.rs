@@ -246,12 +246,14 @@ pub struct Accepts {
     pub json: bool,
     /// A stream of events.
     pub sse: bool,
+    /// A stream of events rather than one object: it is named first.
+    pub sse_first: bool,
 }
 
-/// Reads `Accept` generously: absent means everything, and a caller who names only one of the two
-/// forms is answered in it.
+/// Reads `Accept` generously: absent means everything, a caller who names only one of the two forms
+/// is answered in it, and one who names streams first prefers them.
 pub fn accepts(headers: &HeaderMap) -> Accepts {
-    let mut accepts = Accepts { json: false, sse: false };
+    let mut accepts = Accepts { json: false, sse: false, sse_first: false };
     let mut is_absent = true;
     for value in headers.get_all(header::ACCEPT) {
         is_absent = false;
@@ -260,9 +262,10 @@ pub fn accepts(headers: &HeaderMap) -> Accepts {
             let is = |name: &str| media.eq_ignore_ascii_case(name);
             accepts.json |= is("application/json") || is("application/*") || is("*/*");
             accepts.sse |= is("text/event-stream") || is("text/*") || is("*/*");
+            accepts.sse_first |= accepts.sse && !accepts.json;
         }
     }
-    if is_absent { Accepts { json: true, sse: true } } else { accepts }
+    if is_absent { Accepts { json: true, sse: true, sse_first: false } } else { accepts }
 }
 
 /// Says whether the body is declared as JSON, or not declared at all.
@@ -369,10 +372,13 @@ mod tests {
         let of = |text: &'static str| {
             accepts(&[(header::ACCEPT, HeaderValue::from_static(text))].into_iter().collect())
         };
-        assert_eq!(accepts(&HeaderMap::new()), Accepts { json: true, sse: true });
-        assert_eq!(of("*/*"), Accepts { json: true, sse: true });
-        assert_eq!(of("application/json;q=0.9, Text/Event-Stream"), Accepts { json: true, sse: true });
-        assert_eq!(of("text/event-stream"), Accepts { json: false, sse: true });
-        assert_eq!(of("text/html"), Accepts { json: false, sse: false });
+        let either = Accepts { json: true, sse: true, sse_first: false };
+        let stream = Accepts { json: false, sse: true, sse_first: true };
+        assert_eq!(accepts(&HeaderMap::new()), either);
+        assert_eq!(of("*/*"), either);
+        assert_eq!(of("application/json;q=0.9, Text/Event-Stream"), either);
+        assert_eq!(of("text/event-stream, application/json"), Accepts { sse_first: true, ..either });
+        assert_eq!(of("text/event-stream"), stream);
+        assert_eq!(of("text/html"), Accepts { json: false, sse: false, sse_first: false });
     }
 }

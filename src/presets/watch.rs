@@ -42,6 +42,7 @@ struct Hub {
     number: u64,
     watchers: usize,
     tables: watch::Receiver<Arc<RouteTable>>,
+    opened: watch::Receiver<bool>,
     stop: CancellationToken,
 }
 
@@ -82,9 +83,16 @@ pub struct PresetWatch {
     number: u64,
     seen: Arc<RouteTable>,
     tables: watch::Receiver<Arc<RouteTable>>,
+    opened: watch::Receiver<bool>,
 }
 
 impl PresetWatch {
+    /// Waits until the preset's sources are heard, each of them for a bounded time.
+    pub async fn opened(&mut self) {
+        // The other end goes with the preset.
+        let _ = self.opened.wait_for(|opened| *opened).await;
+    }
+
     /// Returns the next change; `None` when the preset is gone, or is at another address.
     pub async fn next(&mut self) -> Option<PresetNews> {
         loop {
@@ -139,11 +147,11 @@ impl Presets {
         let mut hubs = self.0.watches.lock();
         let hub = hubs.entry(preset).or_insert_with(|| self.begin(table));
         hub.watchers += 1;
-        let (number, mut tables) = (hub.number, hub.tables.clone());
+        let (number, mut tables, opened) = (hub.number, hub.tables.clone(), hub.opened.clone());
         drop(hubs);
         // The hub may know a newer table already.
         tables.mark_changed();
-        PresetWatch { presets: self.clone(), preset, number, seen: Arc::clone(table), tables }
+        PresetWatch { presets: self.clone(), preset, number, seen: Arc::clone(table), tables, opened }
     }
 
     /// Returns how many presets are watched.
@@ -155,20 +163,28 @@ impl Presets {
         let number = self.0.watches.number.fetch_add(1, Ordering::Relaxed);
         let stop = CancellationToken::new();
         let (sender, tables) = watch::channel(Arc::clone(table));
+        let (open, opened) = watch::channel(false);
         let (presets, stopped) = (self.clone(), stop.clone());
         let news = self.0.changes.subscribe();
         let preset = table.preset.id;
         tokio::spawn(async move {
-            stopped.run_until_cancelled(presets.tell(sender, news)).await;
+            stopped.run_until_cancelled(presets.tell(sender, open, news)).await;
             presets.0.watches.remove(preset, number);
         });
-        Hub { number, watchers: 0, tables, stop }
+        Hub { number, watchers: 0, tables, opened, stop }
     }
 
     /// Tells of changes until the preset is gone.
-    async fn tell(&self, tables: watch::Sender<Arc<RouteTable>>, mut news: Receiver<Change>) {
+    async fn tell(
+        &self,
+        tables: watch::Sender<Arc<RouteTable>>,
+        open: watch::Sender<bool>,
+        mut news: Receiver<Change>,
+    ) {
         let mut table = Arc::clone(&tables.borrow());
         let mut listening = self.listen(&table, HashMap::new());
+        futures::future::join_all(listening.values().map(Listening::opened)).await;
+        open.send_replace(true);
         loop {
             if !concerns(&news.recv().await, &table) {
                 continue;

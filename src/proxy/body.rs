@@ -56,9 +56,9 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// Methods that the address answers; modern callers have only the first.
 const ALLOW: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 
-/// Returns one JSON-RPC message, in a form the caller takes.
+/// Returns one JSON-RPC message, in the form the caller prefers.
 pub(super) fn message(accepts: Accepts, message: Bytes) -> ProxyAnswer {
-    if accepts.json {
+    if accepts.json && !accepts.sse_first {
         return json(StatusCode::OK, message);
     }
     let mut answer = ProxyAnswer::new(StatusCode::OK, ProxyBody::Full(sse::encode(&message)));

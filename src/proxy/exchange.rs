@@ -1,7 +1,8 @@
 //! Brings what comes of a call to its caller.
 //!
 //! Chooses the form of the answer as late as it can: one JSON object if the result comes first, a
-//! stream from the first message the caller wants, or after [`SILENCE_MAX`]. A modern caller who
+//! stream from the first message the caller wants, or after [`SILENCE_MAX`]. A legacy caller who
+//! prefers streams has one at once, and can come back to it from then on. A modern caller who
 //! goes away cancels the call. A legacy caller who goes away does not: the call is brought to its
 //! end by a task of its own, and counted; if it had a stream, what is sent there is kept for it.
 
@@ -42,6 +43,13 @@ impl Exchange {
 
     /// Waits for the source and answers in the form that fits.
     pub(super) async fn answer(mut self) -> ProxyAnswer {
+        if self
+            .0
+            .as_deref()
+            .is_some_and(|work| work.call.entry.is_some() && work.call.asker.accepts.sse_first)
+        {
+            return self.into_stream(None).await;
+        }
         loop {
             let Some(work) = self.0.as_deref_mut() else {
                 unreachable!("it is taken apart only where this function returns");

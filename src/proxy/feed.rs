@@ -187,6 +187,13 @@ impl Feed {
         Self { proxy, table, wish, preset, notices, changed: Vec::new() }
     }
 
+    /// Waits until changes of lists are heard from here on.
+    pub(super) async fn opened(&mut self) {
+        if let Some(preset) = &mut self.preset {
+            preset.opened().await;
+        }
+    }
+
     /// Tells of something else from here on.
     pub(super) fn change(&mut self, wish: Wish) {
         self.wish = wish;

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    broadcast::{Receiver, error::RecvError},
+    watch,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -29,6 +32,9 @@ const FRESH: Duration = Duration::from_secs(60);
 /// How long a source that has no link is left alone, unless it is edited.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// How long a source may take until it is listened to; whoever waits for that goes on then.
+const OPENING_MAX: Duration = Duration::from_secs(1);
+
 /// The sources that are listened to.
 #[derive(Default)]
 pub(super) struct Listeners(Mutex<HashMap<SourceId, Heard>>);
@@ -36,12 +42,25 @@ pub(super) struct Listeners(Mutex<HashMap<SourceId, Heard>>);
 struct Heard {
     listeners: usize,
     stop: CancellationToken,
+    opened: watch::Receiver<bool>,
 }
 
 /// Listens to a source until it is dropped.
 pub struct Listening {
     listeners: Arc<Listeners>,
     source: SourceId,
+    opened: watch::Receiver<bool>,
+}
+
+impl Listening {
+    /// Waits until the source is heard, or has been waited for long enough.
+    pub fn opened(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut opened = self.opened.clone();
+        async move {
+            // The other end goes when nobody listens any more.
+            let _ = opened.wait_for(|opened| *opened).await;
+        }
+    }
 }
 
 impl Listeners {
@@ -70,8 +89,11 @@ impl Sources {
         let listeners = Arc::clone(&self.0.listeners);
         let mut heard = listeners.lock();
         let number = heard.len();
-        match heard.get_mut(&source) {
-            Some(one) => one.listeners += 1,
+        let opened = match heard.get_mut(&source) {
+            Some(one) => {
+                one.listeners += 1;
+                one.opened.clone()
+            }
             None if number >= LISTENED_MAX => {
                 tracing::warn!(max = LISTENED_MAX, "no further source is listened to");
                 return None;
@@ -79,14 +101,16 @@ impl Sources {
             None => {
                 let stop = CancellationToken::new();
                 let (sources, stopped) = (self.clone(), stop.clone());
+                let (open, opened) = watch::channel(false);
                 tokio::spawn(async move {
-                    stopped.run_until_cancelled(sources.hear(tenant, source)).await;
+                    stopped.run_until_cancelled(sources.hear(tenant, source, open)).await;
                 });
-                heard.insert(source, Heard { listeners: 1, stop });
+                heard.insert(source, Heard { listeners: 1, stop, opened: opened.clone() });
+                opened
             }
-        }
+        };
         drop(heard);
-        Some(Listening { listeners, source })
+        Some(Listening { listeners, source, opened })
     }
 
     /// Returns how many sources are listened to.
@@ -94,7 +118,7 @@ impl Sources {
         self.0.listeners.lock().len()
     }
 
-    async fn hear(&self, tenant: TenantId, source: SourceId) {
+    async fn hear(&self, tenant: TenantId, source: SourceId, open: watch::Sender<bool>) {
         let mut news = self.0.changes.subscribe();
         loop {
             if let Ok(link) = self.link(tenant, source).await {
@@ -106,6 +130,8 @@ impl Sources {
                 });
                 let watched = Arc::downgrade(&link);
                 drop(link);
+                let _ = tokio::time::timeout(OPENING_MAX, watch.opened()).await;
+                open.send_replace(true);
                 // What changed while nobody listened is found now.
                 if let Err(error) = self.look_again(tenant, source, FRESH).await {
                     tracing::debug!(source.id = %source, %error, "a look at a source failed");
@@ -114,6 +140,7 @@ impl Sources {
                 continue;
             }
             // It is switched off, gone, or its credential cannot be opened.
+            open.send_replace(true);
             let edited = async { while !concerns(news.recv().await, source) {} };
             let _ = tokio::time::timeout(PAUSE, edited).await;
         }

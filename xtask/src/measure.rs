@@ -18,7 +18,7 @@ use crate::test::Found;
 pub(crate) enum Kept {
     /// The table of MATRIX.md.
     Matrix,
-    /// The checks of the suites that do not hold yet; the list only shrinks.
+    /// The checks of the suites that do not hold yet, a list that only shrinks, and the figures of SUITES.md.
     Suites,
 }
 

@@ -85,6 +85,25 @@ async fn whoever_opens_the_stream_again_takes_it_over() {
 }
 
 #[tokio::test]
+async fn a_session_that_prefers_streams_can_come_back_from_the_first_moment() {
+    let (door, _source) = Door::with_source(Era::Legacy).await;
+    let key = door.key(KeyScope::Everything).await;
+    let session = door.session(&key, "2025-11-25").await;
+    let ask = |accept| {
+        let call = json!({"name":"echo","arguments":{}});
+        Ask::legacy(Some(&session), "tools/call", call).header("accept", accept).key(&key)
+    };
+
+    let mut stream = Events::of(door.send(&ask("text/event-stream, application/json")).await);
+    let object = door.send(&ask("application/json, text/event-stream")).await;
+
+    let primed = stream.next().await.expect("an event to come back with");
+    assert!(primed.data.is_empty() && primed.id.is_some());
+    assert!(stream.message().await.expect("the answer")["result"].is_object());
+    assert_eq!(object.headers["content-type"], "application/json");
+}
+
+#[tokio::test]
 async fn an_answer_whose_stream_broke_is_fetched_by_its_last_event() {
     let (door, source) = Door::with_source(Era::Legacy).await;
     let door = door.impatient();

@@ -146,6 +146,7 @@ impl HttpEar {
         if std::mem::take(&mut self.gap) {
             hub.publish_all();
         }
+        hub.opened();
     }
 
     async fn legacy(

@@ -151,6 +151,7 @@ impl StdioEar {
         if std::mem::take(&mut self.gap) {
             hub.publish_all();
         }
+        hub.opened();
     }
 }
 

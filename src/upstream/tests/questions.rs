@@ -179,6 +179,22 @@ async fn a_question_beside_the_call_finds_the_call_before_its_answer_has_begun()
 }
 
 #[tokio::test]
+async fn the_stream_of_a_session_is_there_before_its_first_call() {
+    let pens = Pens::new();
+    let mut call = Underway::begin(roundabout(&pens).await, &pens, with_forms()).await;
+    call.pen.say(&elicitation(json!("early")));
+    let mut stream = stream(call.answer().await);
+    let (id, ..) = question(&mut stream).await;
+    stream.reply(&id, answer(json!({"action": "decline"}))).await.unwrap();
+
+    let seen = call.source.seen();
+    let listening = seen.iter().position(|seen| seen.http_method == Method::GET);
+    let calling = seen.iter().position(|seen| seen.method() == "tools/call");
+
+    assert!(listening.is_some() && listening < calling, "{listening:?} {calling:?}");
+}
+
+#[tokio::test]
 async fn a_plain_call_opens_no_stream_beside_it_and_is_never_asked() {
     let mut call = curious(echo("{}")).await;
     call.pen.say(&elicitation(json!(1)));

@@ -18,6 +18,8 @@ pub(in crate::upstream) struct Hub {
     state: Mutex<State>,
     /// Counts whatever should make the one who listens at the source look again.
     bell: watch::Sender<u64>,
+    /// Whether what the source says from here on is heard, or there is nothing to hear.
+    open: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,11 @@ pub(in crate::upstream) struct Turn {
 
 impl Hub {
     pub(in crate::upstream) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), bell: watch::Sender::new(0) })
+        Arc::new(Self {
+            state: Mutex::default(),
+            bell: watch::Sender::new(0),
+            open: watch::Sender::new(false),
+        })
     }
 
     /// Adds a watcher. The second part is there when somebody has to begin to listen at the source.
@@ -62,6 +68,7 @@ impl Hub {
                 None => {
                     let ended = CancellationToken::new();
                     state.listener = Some(ended.clone());
+                    self.open.send_replace(false);
                     Some(Turn { ended, bell: self.bell.subscribe() })
                 }
             }
@@ -94,6 +101,17 @@ impl Hub {
     /// terms.
     pub(in crate::upstream) fn ring(&self) {
         self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+    }
+
+    /// Lets those who wait for it know that the source is listened to, or cannot be.
+    pub(in crate::upstream) fn opened(&self) {
+        self.open.send_if_modified(|open| !std::mem::replace(open, true));
+    }
+
+    /// Waits until the source is listened to, or cannot be.
+    pub(super) async fn wait_opened(&self) {
+        // The other end is this hub's.
+        let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
 
     /// Returns what all watchers together ask for.
@@ -147,6 +165,7 @@ impl Hub {
         if let Some(listener) = state.listener.take() {
             listener.cancel();
         }
+        self.opened();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

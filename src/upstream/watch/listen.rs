@@ -54,6 +54,9 @@ pub(in crate::upstream) async fn listen(mut ear: impl Ear, hub: Arc<Hub>, turn: 
             () = ended.cancelled() => break,
             stretch = ear.listen(&hub, &mut bell) => stretch,
         };
+        if stretch != Stretch::Changed {
+            hub.opened();
+        }
         let pause = match stretch {
             Stretch::Changed => continue,
             Stretch::Deaf => pauses.longest,

@@ -152,6 +152,12 @@ impl Watch {
         self.mailbox.next().await
     }
 
+    /// Waits until the source is listened to, so that nothing it says is missed from here on, or is
+    /// known not to be reachable or to have nothing to say.
+    pub async fn opened(&self) {
+        self.hub.wait_opened().await;
+    }
+
     /// Watches something else from here on. Changes already waiting are told.
     pub fn change(&self, filter: WatchFilter) {
         self.hub.change(self.number, filter);
