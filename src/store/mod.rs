@@ -335,8 +335,7 @@ impl Inserts {
 
     /// Returns the text for a piece of this size.
     fn of<D: sqlx::Database>(&self, rows: usize) -> &str {
-        let texts =
-            if D::NAME == <sqlx::Sqlite as sqlx::Database>::NAME { &self.sqlite } else { &self.postgres };
+        let texts = if D::NAME == <Sqlite as sqlx::Database>::NAME { &self.sqlite } else { &self.postgres };
         let place = PIECES.iter().position(|size| *size == rows);
         &texts[place.expect("pieces are of these sizes only")]
     }
