@@ -109,6 +109,8 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
             }
         }
     }
+    // Its place is wanted by the next gateway.
+    drop(contenders);
     if only.is_none_or(|only| "memory".contains(only)) {
         held::measure(&gateway, &mut load, &mut kept)?;
     }
