@@ -1,6 +1,7 @@
 //! The program itself as a process, for tests that hurt it.
 
 use std::{
+    marker::PhantomData,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -108,7 +109,7 @@ impl Place {
     }
 
     /// Starts the server and waits until it listens. Whatever it says if it does not is the error.
-    pub(crate) async fn try_serve(&self) -> Result<Running, String> {
+    pub(crate) async fn try_serve(&self) -> Result<Running<'_>, String> {
         let mut child = self.command(&["serve"]).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (line, mut lines) = mpsc::unbounded_channel();
@@ -121,7 +122,7 @@ impl Place {
                 Some(said) => {
                     if let Some(address) = said.strip_prefix("Doorward listens on http://") {
                         let address = address.trim().to_owned();
-                        return Ok(Running { child, address, log });
+                        return Ok(Running { child, address, log, place: PhantomData });
                     }
                 }
                 None => {
@@ -134,7 +135,7 @@ impl Place {
         }
     }
 
-    pub(crate) async fn serve(&self) -> Running {
+    pub(crate) async fn serve(&self) -> Running<'_> {
         self.try_serve().await.unwrap()
     }
 }
@@ -154,14 +155,15 @@ async fn keep(
     }
 }
 
-/// A server that runs.
-pub(crate) struct Running {
+/// A server that runs. It borrows its place, whose folder is gone when the place is.
+pub(crate) struct Running<'place> {
     child: Child,
     address: String,
     log: Arc<Mutex<String>>,
+    place: PhantomData<&'place Place>,
 }
 
-impl Running {
+impl Running<'_> {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }

@@ -125,7 +125,8 @@ async fn the_listener_of_metrics_answers_to_names_of_ours_only() {
     let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let server = Place::new().with("DOORWARD_METRICS_LISTEN", &address).serve().await;
+    let place = Place::new().with("DOORWARD_METRICS_LISTEN", &address);
+    let server = place.serve().await;
     let door = Door::at(&address);
     let ask = async |host: &str| {
         let request = http::Request::builder().uri("/metrics").header(header::HOST, host);
@@ -160,7 +161,8 @@ async fn nobody_else_reaches_an_installation_without_an_owner() {
 #[tokio::test]
 async fn secrets_that_anybody_could_guess_are_refused() {
     let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    let refused = Place::new().with("DOORWARD_VAULT_KEY", zeros).try_serve().await;
+    let place = Place::new().with("DOORWARD_VAULT_KEY", zeros);
+    let refused = place.try_serve().await;
     assert!(refused.is_err_and(|said| said.contains("openssl rand")), "a key of zeros was taken");
 
     let place = Place::new();
