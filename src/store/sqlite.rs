@@ -34,6 +34,8 @@ pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
+        // What a statement may have to take back is kept in memory, not in a file made and removed for each.
+        .pragma("temp_store", "memory")
         .busy_timeout(busy_timeout);
 
     let writer = SqlitePoolOptions::new()

@@ -21,6 +21,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use doorward::{secret::Secret, upstream::stdio};
+use tokio::runtime;
 
 use crate::config::{ConfigErrors, Loaded, Settings, environment, variable};
 
@@ -95,9 +96,16 @@ fn run(arguments: Arguments) -> CommandResult {
     }
 }
 
-/// Runs what waits for others.
+/// Runs what waits for others. With one core there is nobody to share the work with, and being ready to share it costs
+/// every call.
 fn wait_for(command: impl Future<Output = CommandResult>) -> CommandResult {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut runtime = if cores == 1 {
+        runtime::Builder::new_current_thread()
+    } else {
+        runtime::Builder::new_multi_thread()
+    };
+    runtime.enable_all().build()?.block_on(command)
 }
 
 /// Reads a secret from a file, without the line end that editors leave there.
