@@ -52,6 +52,11 @@ impl Proxy {
         self.post(&request, Some(Principal::Member(Arc::clone(member)))).await
     }
 
+    /// Refuses by its head a request whose caller may not use the preset; `None` if its body is worth reading.
+    pub async fn turn_away(&self, head: &ProxyRequest<'_>) -> Option<ProxyAnswer> {
+        self.admit(head, None, None).await.err().map(|refusal| *refusal)
+    }
+
     async fn post(&self, request: &ProxyRequest<'_>, known: Option<Principal>) -> ProxyAnswer {
         let begun = Instant::now();
         let accepts = headers::accepts(request.headers);

@@ -29,6 +29,10 @@ const CORS_AGE_SECS: HeaderValue = HeaderValue::from_static("600");
 /// How many headers of a tool's own parameters a script may ask to send.
 const CORS_PARAMS_MAX: usize = 64;
 
+/// The largest body, in bytes, that is read before anybody has looked at who sends it. Most calls are smaller, and are
+/// looked at once.
+const READ_FOR_ANYBODY: u64 = 64 * 1024;
+
 /// A preset's address in a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
@@ -69,20 +73,25 @@ where
     }
     let proxy = &state.engine().proxy;
     let limit = as_usize(state.settings().request_bytes_max);
-    let answer = match read(body, limit, state.keeper().body_timeout).await {
-        Ok(body) => {
-            let mut id = Uuid::encode_buffer();
-            let request = ProxyRequest {
-                owner: &owner,
-                slug: &slug,
-                method: &parts.method,
-                headers: &parts.headers,
-                body,
-                address: state.address(peer, &parts.headers),
-                request_id: Uuid::now_v7().simple().encode_lower(&mut id),
-            };
-            proxy.answer(request).await
-        }
+    let mut id = Uuid::encode_buffer();
+    let head = ProxyRequest {
+        owner: &owner,
+        slug: &slug,
+        method: &parts.method,
+        headers: &parts.headers,
+        body: Bytes::new(),
+        address: state.address(peer, &parts.headers),
+        request_id: Uuid::now_v7().simple().encode_lower(&mut id),
+    };
+    let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= READ_FOR_ANYBODY);
+    let refused = if is_small { None } else { Box::pin(proxy.turn_away(&head)).await };
+    let read = match refused {
+        Some(refusal) => Err(Unread::Refused(refusal)),
+        None => read(body, limit, state.keeper().body_timeout).await,
+    };
+    let answer = match read {
+        Ok(body) => proxy.answer(ProxyRequest { body, ..head }).await,
+        Err(Unread::Refused(refusal)) => refusal,
         Err(Unread::TooLarge) => proxy.too_large(),
         // The caller went away in the middle.
         Err(Unread::Broken) => return problem(ProblemKind::BadRequest, "the body broke off"),
@@ -100,6 +109,7 @@ fn problem(kind: ProblemKind, detail: &str) -> Response<Reply> {
 }
 
 enum Unread {
+    Refused(ProxyAnswer),
     TooLarge,
     TooSlow,
     Broken,

@@ -211,8 +211,8 @@ async fn body_timeout_ms_bounds_every_body() {
             piece
         })
     };
-    let api = |person: Option<&Person>| {
-        let request = request(Method::POST, "/api/v1/presets")
+    let post = |path: &str, person: Option<&Person>| {
+        let request = request(Method::POST, path)
             .header(header::CONTENT_TYPE, "application/json")
             .header("sec-fetch-site", "same-origin");
         match person {
@@ -220,17 +220,20 @@ async fn body_timeout_ms_bounds_every_body() {
             None => request,
         }
     };
+    let api = |person| post("/api/v1/presets", person);
+    let preset = |person| post("/mcp/ada/tools", person);
     let form = || {
         request(Method::POST, "/do/sign-in")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", "same-origin")
     };
 
-    let preset = || request(Method::POST, "/mcp/ada/tools").header(header::CONTENT_TYPE, "application/json");
+    let made = world.api(&ada, Method::POST, "/api/v1/presets", Some(json!({"slug": "tools"}))).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
 
     for request in [
-        preset().body(Body::from_stream(silent())),
-        preset().body(Body::from_stream(Box::pin(dripping()))),
+        preset(Some(&ada)).body(Body::from_stream(silent())),
+        preset(Some(&ada)).body(Body::from_stream(Box::pin(dripping()))),
         api(Some(&ada)).body(Body::from_stream(silent())),
         api(Some(&ada)).body(Body::from_stream(Box::pin(dripping()))),
         form().body(Body::from_stream(silent())),
@@ -239,8 +242,10 @@ async fn body_timeout_ms_bounds_every_body() {
         let answer = world.send(request.unwrap()).await;
         assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT, "{}", answer.body);
     }
-    let unknown = world.send(api(None).body(Body::from_stream(silent())).unwrap()).await;
-    assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "whoever is unknown is not waited for");
+    for request in [api(None), preset(None)] {
+        let unknown = world.send(request.body(Body::from_stream(silent())).unwrap()).await;
+        assert_eq!(unknown.status, StatusCode::UNAUTHORIZED, "whoever is unknown is not waited for");
+    }
 }
 
 #[tokio::test]
