@@ -1,6 +1,6 @@
-//! `cargo xtask serve`: from a fresh clone to a running gateway.
+//! `cargo xtask serve` and `dist`: from a fresh clone to a running gateway, or to the program that is deployed.
 
-use std::os::unix::process::CommandExt;
+use std::{os::unix::process::CommandExt, path::PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -11,12 +11,24 @@ use crate::process::{cargo, command, run, target};
 pub(crate) fn start(arguments: &[String]) -> Result<()> {
     println!("==> islands");
     assets::build()?;
-    println!("==> program");
-    run(cargo().args(["build", "--release", "--package", "server", "--bin", "doorward"]))?;
-
-    let program = target().join("release/doorward");
+    let program = build("release")?;
     println!("==> {} serve {}", program.display(), arguments.join(" "));
     // Taking this process's place hands signals and the terminal to the server itself.
     let error = command(&program).arg("serve").args(arguments).exec();
     Err(error).with_context(|| format!("could not start {}", program.display()))
+}
+
+/// Builds islands and the program that is deployed, and says where it is.
+pub(crate) fn dist() -> Result<()> {
+    println!("==> islands");
+    assets::build()?;
+    println!("==> {}", build("dist")?.display());
+    Ok(())
+}
+
+/// Builds the program with a profile and returns where it is.
+pub(crate) fn build(profile: &str) -> Result<PathBuf> {
+    println!("==> program ({profile})");
+    run(cargo().args(["build", "--profile", profile, "--package", "server", "--bin", "doorward"]))?;
+    Ok(target().join(profile).join("doorward"))
 }

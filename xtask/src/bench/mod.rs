@@ -15,6 +15,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{cargo, exists, root, run};
+use crate::serve;
 use programs::{Contender, Gateway, Load, Running, nginx};
 
 const ROUNDS: usize = 3;
@@ -51,8 +52,7 @@ struct Figures {
 
 /// Measures, prints the table and compares with the figures kept in the repository; `keep` writes them anew.
 pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
-    println!("==> programs");
-    run(cargo().args(["build", "--release", "--package", "server", "--bin", "doorward"]))?;
+    serve::build("dist")?;
     run(cargo().args(["build", "--release", "--package", "xtask", "--features", "load", "--bin", "load"]))?;
 
     let folder = tempfile::tempdir()?;

@@ -219,7 +219,7 @@ keys:
     }
 
     fn command(&self, pins: bool) -> Command {
-        let mut command = pinned(pins, "1", &target().join("release/doorward"));
+        let mut command = pinned(pins, "1", &target().join("dist/doorward"));
         command.current_dir(&self.folder).env("DOORWARD_DATA_DIR", self.folder.join("data"));
         command
             .env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port))
