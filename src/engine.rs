@@ -146,10 +146,16 @@ impl Engine {
         let changes = Changes::new();
         let metrics = Metrics::new(store.clone());
         let audit = Audit::new(store.clone(), metrics.clone());
-        let identity =
-            Identity::new(store.clone(), audit.clone(), changes.clone(), clock.clone(), settings.identity);
-        let quota = Quota::new(store.clone(), &changes, clock.clone());
         let egress = Egress::new(settings.egress, settings.egress_limits);
+        let identity = Identity::new(
+            store.clone(),
+            audit.clone(),
+            changes.clone(),
+            clock.clone(),
+            egress.with_own_pool(),
+            settings.identity,
+        );
+        let quota = Quota::new(store.clone(), &changes, clock.clone());
         let upstreams = Upstreams::new(egress, clock.clone(), settings.upstream);
         let sources = Sources::new(
             store.clone(),
@@ -222,6 +228,7 @@ impl Engine {
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
+                log_failure("the ended logins", identity.remove_ended_logins().await);
             }
         });
     }

@@ -107,6 +107,12 @@ pub(crate) fn send_to(path: &str) {
     respond_with(http::header::LOCATION, &local_path(path));
 }
 
+/// Sends the browser to another site, which the engine has chosen and nobody else.
+pub(crate) fn send_away(address: &url::Url) {
+    respond_as(http::StatusCode::SEE_OTHER);
+    respond_with(http::header::LOCATION, address.as_str());
+}
+
 /// Returns the path if it stays on this host, `/` otherwise, so that no link can lead a signed-in
 /// person elsewhere.
 pub(crate) fn local_path(path: &str) -> String {

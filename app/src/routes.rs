@@ -21,6 +21,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=home::page ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=setup::page ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+                <Route path=path!("/sign-up") view=sign_in::sign_up_page ssr=SsrMode::Async/>
+                <Route path=path!("/login/:provider") view=sign_in::login_page ssr=SsrMode::Async/>
+                <Route path=path!("/login/:provider/callback") view=sign_in::callback_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources") view=sources::list_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/new") view=sources::new_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id") view=sources::overview_page ssr=SsrMode::Async/>
@@ -31,6 +34,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sources/:id/process") view=sources::process_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=account::page ssr=SsrMode::Async/>
+                <Route path=path!("/account/add-login") view=account::add_login_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin") view=admin::users_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/new") view=admin::new_user_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/:id") view=admin::user_page ssr=SsrMode::Async/>

@@ -46,6 +46,46 @@ pub(crate) fn end() {
     respond_with(http::header::SET_COOKIE, &format!("{}=; Max-Age=0; {}", cookie_name(), attributes()));
 }
 
+/// What a browser carries beside its session while a login with another provider is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum UnderWay {
+    /// It was sent to a provider.
+    Login,
+    /// A provider has recognised somebody, who has yet to say whose account that is.
+    Unclaimed,
+}
+
+/// How long a browser keeps such a cookie, in seconds; the engine forgets it sooner.
+const UNDER_WAY_SECS: u32 = 1800;
+
+impl UnderWay {
+    /// Returns the cookie as sent.
+    pub(crate) fn sent(self) -> Option<String> {
+        cookie(self.name())
+    }
+
+    /// Gives the browser the cookie.
+    pub(crate) fn begin(self, secret: &Secret) {
+        let (name, value) = (self.name(), secret.expose());
+        let cookie = format!("{name}={value}; Max-Age={UNDER_WAY_SECS}; {}", attributes());
+        respond_with(http::header::SET_COOKIE, &cookie);
+    }
+
+    /// Takes the cookie away.
+    pub(crate) fn end(self) {
+        respond_with(http::header::SET_COOKIE, &format!("{}=; Max-Age=0; {}", self.name(), attributes()));
+    }
+
+    fn name(self) -> &'static str {
+        match (self, console().settings.https) {
+            (Self::Login, true) => "__Host-doorward-login",
+            (Self::Login, false) => "doorward-login",
+            (Self::Unclaimed, true) => "__Host-doorward-unclaimed",
+            (Self::Unclaimed, false) => "doorward-unclaimed",
+        }
+    }
+}
+
 /// The cookie's name. Over TLS its prefix makes browsers refuse one that another host set.
 fn cookie_name() -> &'static str {
     if console().settings.https { "__Host-doorward" } else { "doorward" }

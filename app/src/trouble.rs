@@ -1,8 +1,15 @@
 //! Why a page or a form cannot be answered, in the terms of a person who looks at it.
 
 use doorward::{
-    audit::AuditError, fault::Fault, identity::IdentityError, metrics::MetricsError, policy::Denied,
-    presets::PresetError, quota::QuotaError, sources::SourceError, store::StoreError,
+    audit::AuditError,
+    fault::Fault,
+    identity::{IdentityError, LoginError},
+    metrics::MetricsError,
+    policy::Denied,
+    presets::PresetError,
+    quota::QuotaError,
+    sources::SourceError,
+    store::StoreError,
 };
 
 /// Says why there is no page to show.
@@ -53,6 +60,15 @@ impl From<IdentityError> for Trouble {
             IdentityError::Denied(denied) => denied.into(),
             IdentityError::Busy => Self::Busy,
             IdentityError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<LoginError> for Trouble {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Identity(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }
     }

@@ -157,7 +157,15 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             program_path: search_path().unwrap_or(upstream.program_path),
             ..upstream
         },
-        identity: IdentitySettings::default(),
+        identity: IdentitySettings {
+            login_providers: settings
+                .logins_file
+                .as_ref()
+                .map_or_else(Vec::new, |file| file.providers.clone()),
+            sign_up: settings.sign_up.clone(),
+            base_url: settings.base_url(),
+            ..IdentitySettings::default()
+        },
         sources: SourceSettings::default(),
         proxy: ProxySettings {
             base_url: settings.base_url(),

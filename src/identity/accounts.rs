@@ -184,7 +184,7 @@ async fn plan_exists(tx: &mut SystemTx, plan: &PlanName) -> Result<(), IdentityE
     }
 }
 
-fn taken(error: StoreError) -> IdentityError {
+pub(super) fn taken(error: StoreError) -> IdentityError {
     match &error {
         StoreError::Conflict { what } if what.ends_with("handle") => IdentityError::Taken { what: "handle" },
         StoreError::Conflict { what } if what.ends_with("email") => {

@@ -13,6 +13,9 @@ pub enum IdentityError {
     /// The password was right and the account is switched off.
     #[error("this account is switched off")]
     Disabled,
+    /// The account has no password to confirm by, and the sign-in is too long ago to do so.
+    #[error("this needs a fresh sign-in: sign out, sign in again and repeat it within ten minutes")]
+    SignInAgain,
     /// Too many failed attempts.
     #[error("too many attempts: try again in {} seconds", retry_after.as_secs().max(1))]
     Throttled {
@@ -84,6 +87,7 @@ impl IdentityError {
         match self {
             Self::WrongCredentials
             | Self::Disabled
+            | Self::SignInAgain
             | Self::Throttled { .. }
             | Self::WrongSetupToken
             | Self::LastAdmin

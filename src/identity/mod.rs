@@ -1,4 +1,5 @@
-//! Who is calling: accounts, passwords, browser sessions and API keys.
+//! Who is calling: accounts, passwords, logins with other identity providers, browser sessions and
+//! API keys.
 //!
 //! Passwords are hashed with Argon2id and rightly slow; API keys and cookies are random, so one
 //! SHA-256 recognises them, from memory when they were seen a moment ago.
@@ -8,9 +9,11 @@
 //! more variant of [`Via`](crate::model::Via), and a file here that ends in a `Member`.
 
 mod accounts;
+mod confirm;
 mod epochs;
 mod error;
 mod keys;
+mod logins;
 mod password;
 mod record;
 mod remembered;
@@ -30,6 +33,7 @@ use crate::{
     audit::Audit,
     changes::{Change, Changes},
     clock::{Clock, Ms},
+    egress::Egress,
     model::{
         ApiKeyId, BrowserSession, BrowserSessionId, Email, Handle, InstanceRole, KeyScope, Member, PlanName,
         RunEvent, Whence,
@@ -38,6 +42,7 @@ use crate::{
     store::Store,
 };
 use epochs::Epochs;
+use logins::Logins;
 use password::Passwords;
 use remembered::Remembered;
 use setup::Setup;
@@ -48,6 +53,7 @@ use uuid::Uuid;
 pub use accounts::{check_plan, default_plan};
 pub use error::{IdentityError, KeyError};
 pub use keys::KEYS_MAX;
+pub use logins::{BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider, ProviderKind, SignUp};
 pub use settings::{IdentitySettings, PasswordCost};
 
 /// Where a request comes from.
@@ -137,6 +143,7 @@ struct Inner {
     unrecorded: Mutex<Vec<RunEvent>>,
     setup: Setup,
     epochs: Arc<Epochs>,
+    logins: Logins,
     keys: Remembered<ApiKeyId>,
     sessions: Remembered<BrowserSessionId>,
 }
@@ -148,6 +155,7 @@ impl Identity {
         audit: Audit,
         changes: Changes,
         clock: Clock,
+        egress: Egress,
         settings: IdentitySettings,
     ) -> Self {
         let epochs = Arc::new(Epochs::new());
@@ -165,6 +173,12 @@ impl Identity {
             changes,
             clock,
             passwords: Passwords::new(&settings),
+            logins: Logins::new(
+                settings.login_providers.clone(),
+                settings.sign_up.clone(),
+                settings.base_url.clone(),
+                egress,
+            ),
             settings,
             throttle: Mutex::new(Throttle::new()),
             strangers: Mutex::new(Strangers::new()),

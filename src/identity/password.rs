@@ -23,6 +23,8 @@ const CHARACTERS_MIN: usize = 10;
 const CHARACTERS_DISTINCT_MIN: usize = 5;
 /// The longest password accepted, in bytes.
 pub(super) const BYTES_MAX: usize = 1024;
+/// What stands for the hash of an account that has no password, and that none opens.
+pub(super) const NO_PASSWORD: &str = "!";
 /// How many people may wait for their password to be checked.
 const WAITING_MAX: usize = 64;
 
@@ -113,8 +115,8 @@ impl Passwords {
         self.work(move || hash(cost, &password)).await
     }
 
-    /// Checks a password against its hash. Without a hash, because there is no such account, the
-    /// same work is done and the answer is no.
+    /// Checks a password against its hash. Without one, because there is no such account or it has no
+    /// password, the same work is done and the answer is no.
     pub(super) async fn check(
         &self,
         password: Secret,
@@ -122,8 +124,9 @@ impl Passwords {
     ) -> Result<Checked, IdentityError> {
         let cost = self.cost;
         self.work(move || match expected {
-            Some(expected) => verify(cost, &password, &expected),
-            None => hash(cost, &password).map(|_| Checked::Wrong),
+            Some(expected) if expected != NO_PASSWORD => verify(cost, &password, &expected),
+            // Takes as long, so that the time does not tell.
+            Some(_) | None => hash(cost, &password).map(|_| Checked::Wrong),
         })
         .await
     }
@@ -199,6 +202,9 @@ mod tests {
         assert_eq!(check_with(&passwords, "correct horse", &hash).await, Checked::Right);
         assert_eq!(check_with(&passwords, "wrong horse", &hash).await, Checked::Wrong);
         assert_eq!(passwords.check(Secret::new("x"), None).await.unwrap(), Checked::Wrong);
+        for guess in ["", "!", "x"] {
+            assert_eq!(check_with(&passwords, guess, NO_PASSWORD).await, Checked::Wrong);
+        }
     }
 
     #[tokio::test]

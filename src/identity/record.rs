@@ -74,7 +74,12 @@ impl Identity {
 
     /// Records a sign-in, or an attempt at one.
     pub(super) fn record_sign_in(&self, user: &User, origin: &Origin, deed: Deed<'_>) {
-        let mut event = self.event(user.tenant, origin.whence(), deed);
+        self.record_for(user.tenant, user, origin, deed);
+    }
+
+    /// Records what somebody did who is not signed in yet, in that organisation.
+    pub(super) fn record_for(&self, tenant: TenantId, user: &User, origin: &Origin, deed: Deed<'_>) {
+        let mut event = self.event(tenant, origin.whence(), deed);
         event.user = Some(user.id);
         user.handle.as_str().clone_into(&mut event.principal);
         self.0.audit.record(event);
@@ -108,8 +113,12 @@ impl Identity {
     }
 
     fn record_typed(&self, home: TenantId, login: &str, origin: &Origin, reason: String) {
-        let typed = clipped(login);
-        let deed = Deed { subject: &typed, ..Deed::refused(Action::SignIn, reason) };
+        self.record_by_nobody(home, &clipped(login), origin, reason);
+    }
+
+    /// Records an attempt to sign in by nobody who can be named.
+    pub(super) fn record_by_nobody(&self, home: TenantId, subject: &str, origin: &Origin, reason: String) {
+        let deed = Deed { subject, ..Deed::refused(Action::SignIn, reason) };
         let mut event = self.event(home, origin.whence(), deed);
         "anonymous".clone_into(&mut event.principal);
         self.0.audit.record(event);

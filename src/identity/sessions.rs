@@ -13,7 +13,6 @@ use super::{
     token,
 };
 use crate::{
-    changes::Change,
     clock::Ms,
     model::{Action, BrowserSession, BrowserSessionId, Member, User, Via},
     policy,
@@ -74,7 +73,7 @@ impl Identity {
             tx.commit().await?;
         }
 
-        self.open_session(&user, origin).await
+        self.open_session(&user, origin, "").await
     }
 
     /// Ends the browser session of a cookie, if there is one.
@@ -140,51 +139,6 @@ impl Identity {
         Ok(ended)
     }
 
-    /// Changes the person's password and ends their other browser sessions.
-    pub async fn change_password(
-        &self,
-        member: &Member,
-        old: Secret,
-        new: Secret,
-    ) -> Result<(), IdentityError> {
-        let permit = policy::may_use_account(member)?;
-        if old.expose().len() > password::BYTES_MAX {
-            return Err(IdentityError::WrongCredentials);
-        }
-        // A borrowed browser is no way around the throttle.
-        let throttled = format!("password of {}", permit.user());
-        if let Err(retry_after) = self.throttle(|throttle, now| throttle.admit(&throttled, None, now)) {
-            if let Some(reason) = self.worth_recording("too many attempts") {
-                self.record_of(member, Deed::refused(Action::PasswordChange, reason));
-            }
-            return Err(IdentityError::Throttled { retry_after });
-        }
-        let (user, hash) = {
-            let mut tx = self.0.store.system_read().await?;
-            (tx.find_user(permit.user()).await?, tx.find_password(permit.user()).await?)
-        };
-        if self.0.passwords.check(old, hash).await? == Checked::Wrong {
-            self.record_of(member, Deed::refused(Action::PasswordChange, "the old password is wrong"));
-            return Err(IdentityError::WrongCredentials);
-        }
-        self.throttle(|throttle, _| throttle.succeeded(&throttled, None));
-        let user = user.ok_or(IdentityError::WrongCredentials)?;
-        password::check(&new, &[user.handle.as_str(), user.email.as_str()])?;
-
-        let hash = self.0.passwords.hash(new).await?;
-        let keep = match &member.via {
-            Via::BrowserSession(id) => Some(*id),
-            Via::ApiKey { .. } | Via::Shell => None,
-        };
-        let mut tx = self.0.store.system().await?;
-        tx.set_password(user.id, &hash).await?;
-        tx.revoke_browser_sessions(user.id, keep).await?;
-        tx.commit().await?;
-        self.0.changes.announce(Change::User(user.id));
-        self.record_of(member, Deed::done(Action::PasswordChange, ""));
-        Ok(())
-    }
-
     /// Removes browser sessions that have ended, in small steps. To be called every hour or so.
     pub async fn remove_ended_sessions(&self) -> Result<(), IdentityError> {
         loop {
@@ -197,11 +151,13 @@ impl Identity {
         }
     }
 
-    /// Opens a session for somebody who has just proved who they are.
+    /// Opens a session for somebody who has just proved who they are, by the password or with the
+    /// identity provider of that name.
     pub(super) async fn open_session(
         &self,
         user: &User,
         origin: &Origin,
+        provider: &str,
     ) -> Result<NewSession, IdentityError> {
         let now = self.0.clock.now();
         let cookie = token::random_token()?;
@@ -231,7 +187,7 @@ impl Identity {
         for id in too_many {
             self.0.epochs.changed(id.0);
         }
-        self.record_sign_in(user, origin, Deed::done(Action::SignIn, ""));
+        self.record_sign_in(user, origin, Deed::done(Action::SignIn, provider));
         Ok(NewSession { cookie, session, member: Arc::new(member.asking_from(origin.whence())) })
     }
 
@@ -274,7 +230,7 @@ impl Identity {
         Some(Arc::clone(&known.member))
     }
 
-    fn throttle<T>(&self, ask: impl FnOnce(&mut super::throttle::Throttle, Ms) -> T) -> T {
+    pub(super) fn throttle<T>(&self, ask: impl FnOnce(&mut super::throttle::Throttle, Ms) -> T) -> T {
         let now = self.0.clock.now();
         ask(&mut self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner), now)
     }

@@ -1,5 +1,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
+use super::{LoginProvider, SignUp};
+
 /// How people are recognised.
 #[derive(Clone, Debug)]
 pub struct IdentitySettings {
@@ -11,6 +13,12 @@ pub struct IdentitySettings {
     pub session_idle: Duration,
     /// A browser session ends this long after the sign-in, used or not.
     pub session_age_max: Duration,
+    /// The identity providers people may sign in with, in the order of their buttons.
+    pub login_providers: Vec<LoginProvider>,
+    /// Who may make an account for themself.
+    pub sign_up: SignUp,
+    /// The address people use, without a slash at the end: providers send browsers back there.
+    pub base_url: String,
 }
 
 impl Default for IdentitySettings {
@@ -22,6 +30,9 @@ impl Default for IdentitySettings {
                 .map_or(NonZeroUsize::MIN, |cores| cores.min(MOST_AT_ONCE)),
             session_idle: Duration::from_secs(7 * 24 * 3600),
             session_age_max: Duration::from_secs(30 * 24 * 3600),
+            login_providers: Vec::new(),
+            sign_up: SignUp::default(),
+            base_url: "http://127.0.0.1:8080".to_owned(),
         }
     }
 }

@@ -92,6 +92,6 @@ impl Identity {
         self.0.changes.announce(Change::User(owner.id));
         self.record_what_waited(&owner);
         self.record_sign_in(&owner, origin, Deed::done(Action::UserChange, owner.handle.as_str()));
-        self.open_session(&owner, origin).await
+        self.open_session(&owner, origin, "").await
     }
 }

@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::*;
 use crate::{
+    egress::{EgressLimits, EgressPolicy},
     metrics::Metrics,
     model::{Action, ApiKey, OrgRole, Outcome, Plan, PresetId, RunEvent, User, Via},
     policy::{self, AdminPermit, Denied},
@@ -41,7 +42,8 @@ impl Scene {
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
         let events = audit.tail();
         let changes = Changes::new();
-        let identity = Identity::new(store.clone(), audit, changes.clone(), clock.clone(), cheap_settings());
+        let identity =
+            Identity::new(store.clone(), audit, changes.clone(), clock.clone(), egress(), cheap_settings());
         Self { _test: None, store: store.clone(), clock, changes, identity, events }
     }
 
@@ -61,7 +63,7 @@ impl Scene {
     /// Makes what another process would have that opened the database as this store.
     fn replica_on(&self, store: Store) -> Identity {
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
-        Identity::new(store, audit, Changes::new(), self.clock.clone(), cheap_settings())
+        Identity::new(store, audit, Changes::new(), self.clock.clone(), egress(), cheap_settings())
     }
 
     async fn create_owner(&self) -> Result<NewSession, IdentityError> {
@@ -104,6 +106,10 @@ impl Scene {
             .map(|event| (event.action, event.outcome, event.principal.clone()))
             .collect()
     }
+}
+
+fn egress() -> Egress {
+    Egress::new(EgressPolicy::default(), EgressLimits::default())
 }
 
 fn cheap_settings() -> IdentitySettings {

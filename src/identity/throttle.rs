@@ -19,6 +19,10 @@ const ACCOUNT_REFILL: Duration = Duration::from_secs(30);
 const ADDRESS_BURST: u32 = 20;
 /// An address gets one more attempt after this long.
 const ADDRESS_REFILL: Duration = Duration::from_secs(10);
+/// Logins with other providers begun from one address in a row; each is a row in the database.
+const LOGIN_BURST: u32 = 100;
+/// An address may begin one more after this long.
+const LOGIN_REFILL: Duration = Duration::from_secs(3);
 /// How many accounts and how many addresses are remembered.
 const SUBJECTS_MAX: usize = 10_000;
 
@@ -26,6 +30,7 @@ const SUBJECTS_MAX: usize = 10_000;
 pub(super) struct Throttle {
     accounts: Buckets<[u8; 32]>,
     addresses: Buckets<IpAddr>,
+    logins: Buckets<IpAddr>,
 }
 
 impl Throttle {
@@ -33,6 +38,7 @@ impl Throttle {
         Self {
             accounts: Buckets::new(ACCOUNT_BURST, ACCOUNT_REFILL),
             addresses: Buckets::new(ADDRESS_BURST, ADDRESS_REFILL),
+            logins: Buckets::new(LOGIN_BURST, LOGIN_REFILL),
         }
     }
 
@@ -50,6 +56,17 @@ impl Throttle {
         if let Some(address) = address {
             self.addresses.take(address, now);
         }
+        Ok(())
+    }
+
+    /// Counts a login with another provider that is begun, or says how long to wait.
+    pub(super) fn admit_login(&mut self, address: IpAddr, now: Ms) -> Result<(), Duration> {
+        let address = network(address);
+        let wait = self.logins.wait(&address, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.logins.take(address, now);
         Ok(())
     }
 

@@ -12,6 +12,8 @@ const PREFIX: &str = "dw_";
 const ID_CHARACTERS: usize = 32;
 /// 43 characters out of 62 are 256 bits.
 const SECRET_CHARACTERS: usize = 43;
+/// 32 bytes as base64.
+const TOKEN_CHARACTERS: usize = 43;
 const KEY_CHARACTERS: usize = PREFIX.len() + ID_CHARACTERS + 1 + SECRET_CHARACTERS;
 
 /// The characters of a key's secret half: none that ends a double click.
@@ -28,6 +30,12 @@ pub(super) fn random_token() -> Result<Secret, IdentityError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Random)?;
     Ok(Secret::new(BASE64.encode(bytes.as_slice())))
+}
+
+/// Says whether a text has the form of such a token.
+pub(super) fn is_random_token(text: &str) -> bool {
+    text.len() == TOKEN_CHARACTERS
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Writes a new API key: `dw_<id>_<secret>`.
@@ -101,5 +109,9 @@ mod tests {
         let token = random_token().unwrap();
 
         assert_eq!(BASE64.decode(token.expose()).map(|bytes| bytes.len()), Ok(32));
+        assert!(is_random_token(token.expose()));
+        for wrong in ["", "x", &token.expose()[1..], &format!("{}=", &token.expose()[1..])] {
+            assert!(!is_random_token(wrong), "{wrong}");
+        }
     }
 }

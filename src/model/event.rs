@@ -22,6 +22,8 @@ pub enum Action {
     SignOut,
     /// A password was changed.
     PasswordChange,
+    /// A login with another identity provider was added or removed.
+    LoginChange,
     /// An account was made, changed or switched off.
     UserChange,
     /// A plan was made or changed.
@@ -43,6 +45,7 @@ words!(Action {
     SignIn = "sign_in",
     SignOut = "sign_out",
     PasswordChange = "password_change",
+    LoginChange = "login_change",
     UserChange = "user_change",
     PlanChange = "plan_change",
     SourceChange = "source_change",

@@ -52,6 +52,8 @@ ids! {
     UserId;
     /// Names a browser session (never its cookie, which is secret).
     BrowserSessionId;
+    /// Names a login: what a provider says of whom.
+    LoginId;
     /// Names an API key (never its secret half).
     ApiKeyId;
     /// Names a data source.

@@ -6,6 +6,7 @@
 mod event;
 mod id;
 mod key;
+mod login;
 mod name;
 mod offer;
 mod plan;
@@ -17,8 +18,9 @@ mod user;
 mod whence;
 
 pub use event::{Action, Outcome, RunEvent};
-pub use id::{ApiKeyId, BrowserSessionId, EventId, PresetId, SourceId, TenantId, UserId};
+pub use id::{ApiKeyId, BrowserSessionId, EventId, LoginId, PresetId, SourceId, TenantId, UserId};
 pub use key::{ApiKey, KeyScope};
+pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};
 pub use offer::{ResourceKind, SourceOffer, SourceResource};
 pub use plan::Plan;

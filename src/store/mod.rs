@@ -25,6 +25,7 @@ mod audit;
 mod audit_chain;
 mod error;
 mod histogram;
+mod logins;
 mod metrics;
 mod metrics_add;
 mod orgs;

@@ -19,11 +19,15 @@ pub(super) const END_SESSION: &str = <EndSession as ServerFn>::PATH;
 
 pub(super) const PASSWORD_FORM: &str = "change-password";
 
-const PATH: &str = "/account";
+pub(super) const PATH: &str = "/account";
 
 /// Changes the password and ends the other browser sessions.
 #[server(prefix = "/do", endpoint = "account/password")]
-pub async fn change_password(old: String, new: String, again: String) -> Result<(), ServerFnError> {
+pub async fn change_password(
+    #[server(default)] old: String,
+    new: String,
+    again: String,
+) -> Result<(), ServerFnError> {
     let (old, new, again) = (Secret::new(old), Secret::new(new), Secret::new(again));
     let outcome = async {
         let member = session::member().await?;
@@ -40,7 +44,7 @@ fn mistake(error: IdentityError) -> Mistake {
     match error {
         IdentityError::WrongCredentials => Mistake::field("old", "this is not your password"),
         IdentityError::WeakPassword { .. } => Mistake::field("new", error),
-        IdentityError::Throttled { .. } => Mistake::form(error),
+        IdentityError::Throttled { .. } | IdentityError::SignInAgain => Mistake::form(error),
         other => other.into(),
     }
 }

@@ -1,6 +1,8 @@
 //! One's own account: what it may use, the password, and the browsers signed in.
 
 mod api;
+mod logins;
 mod page;
 
+pub(crate) use logins::add_page as add_login_page;
 pub(crate) use page::page;

@@ -6,7 +6,10 @@ use doorward::{
 };
 use leptos::prelude::*;
 
-use super::api::{CHANGE_PASSWORD, END_SESSION, PASSWORD_FORM};
+use super::{
+    api::{CHANGE_PASSWORD, END_SESSION, PASSWORD_FORM},
+    logins,
+};
 use crate::{
     context::console,
     form::Form,
@@ -26,10 +29,13 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let user = console.identity.account(member).await?.ok_or(Trouble::SignIn)?;
     let usage = console.quota.usage(member.user).await?;
     let sessions = console.identity.sessions(member).await?;
+    let has_password = console.identity.has_password(member).await?;
+    let others = logins::panel(console.identity.logins(member).await?);
     let body = view! {
         <div class="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
             {about(user, usage)}
-            {password(visit.form(PASSWORD_FORM))}
+            {password(visit.form(PASSWORD_FORM), has_password)}
+            {others.map(|others| view! { <div class="min-w-0 lg:col-span-2">{others}</div> })}
             <div class="grid min-w-0 grid-cols-1 gap-3 lg:col-span-2">{browsers(member, sessions)}</div>
         </div>
     };
@@ -69,12 +75,19 @@ fn calls(usage: Usage) -> impl IntoView {
     }
 }
 
-fn password(form: Form) -> impl IntoView {
+fn password(form: Form, has_one: bool) -> impl IntoView {
+    let (lead, verb) = if has_one {
+        ("Changing it signs out every other browser. API keys go on working.", "Change the password")
+    } else {
+        ("Your account has none: you sign in with another provider. You can give it one.", "Set the password")
+    };
     view! {
-        <Panel title="Password" lead="Changing it signs out every other browser. API keys go on working.">
+        <Panel title="Password" lead=lead>
             <form class="grid gap-4" method="post" action=CHANGE_PASSWORD>
                 <FormMistake form=form.clone()/>
-                <Field form=form.clone() name="old" kind="password" label="The one you have" autocomplete="current-password"/>
+                {has_one.then(|| view! {
+                    <Field form=form.clone() name="old" kind="password" label="The one you have" autocomplete="current-password"/>
+                })}
                 <Field
                     form=form.clone()
                     name="new"
@@ -84,7 +97,7 @@ fn password(form: Form) -> impl IntoView {
                     autocomplete="new-password"
                 />
                 <Field form=form name="again" kind="password" label="The new one again" autocomplete="new-password"/>
-                <div><button class="button" type="submit">"Change the password"</button></div>
+                <div><button class="button" type="submit">{verb}</button></div>
             </form>
         </Panel>
     }

@@ -40,11 +40,12 @@ async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mist
     Ok(Onward::to(next))
 }
 
-fn mistake(error: IdentityError) -> Mistake {
+pub(super) fn mistake(error: IdentityError) -> Mistake {
     match error {
-        IdentityError::WrongCredentials | IdentityError::Disabled | IdentityError::Throttled { .. } => {
-            Mistake::form(error)
-        }
+        IdentityError::WrongCredentials
+        | IdentityError::Disabled
+        | IdentityError::SignInAgain
+        | IdentityError::Throttled { .. } => Mistake::form(error),
         other => other.into(),
     }
 }

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use super::api::{FORM, SIGN_IN};
 use crate::{
     context::{console, local_path},
-    form::{Flash, Form},
+    form::{Flash, Form, encode},
     page::{Page, bare},
     session,
     trouble::Trouble,
@@ -27,7 +27,24 @@ async fn load(flash: Flash, next: String) -> Result<Page, Trouble> {
         return Err(Trouble::Elsewhere(next));
     }
     let form = flash.form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
-    Ok(Page::new("Sign in", draw(form, next)))
+    let body = view! {
+        <div class="grid gap-5">{draw(form, next.clone())} {others(&next)}</div>
+    };
+    Ok(Page::new("Sign in", body))
+}
+
+/// Draws a button for each provider; nothing if there is none.
+fn others(next: &str) -> Option<impl IntoView + use<>> {
+    let identity = console().identity.clone();
+    let buttons: Vec<_> = identity
+        .login_providers()
+        .map(|provider| {
+            let path = format!("/login/{}?next={}", provider.name, encode(next));
+            let label = provider.label.clone();
+            view! { <a class="button" href=path rel="nofollow">"Sign in with " {label}</a> }
+        })
+        .collect();
+    (!buttons.is_empty()).then(|| view! { <div class="grid gap-2 border-t border-line pt-5">{buttons}</div> })
 }
 
 fn draw(form: Form, next: String) -> impl IntoView {

@@ -1,12 +1,14 @@
 //! Settings: built-in defaults, then a file, then `DOORWARD_…` variables.
 //!
-//! The only room that reads the environment or the settings file. Never opens anything a setting
-//! names: that is for the room that uses it. One more setting is one more entry of the list below;
+//! The only room that reads the environment, the settings file, or a file that holds settings itself
+//! (a secret, the identity providers). Never opens anything else a setting names: that is for the
+//! room that uses it. One more setting is one more entry of the list below;
 //! the file's key, the variable's name, the sample and the table in the README follow from it.
 
 mod check;
 mod error;
 mod layer;
+mod logins;
 mod show;
 mod value;
 
@@ -16,13 +18,14 @@ use std::{
     time::Duration,
 };
 
-use doorward::secret::Secret;
+use doorward::{identity::SignUp, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
 pub use check::{LOOPBACK_AND_PRIVATE, OpenDoor};
 pub use error::{ConfigError, ConfigErrors};
 pub use layer::{Origin, environment, search_path, variable};
+pub use logins::LoginsFile;
 pub use show::{effective, sample, table};
 pub use value::{List, LogFormat, MetricsListen, Value};
 
@@ -110,6 +113,10 @@ settings! {
     vault_key: Option<Secret> = "";
     /// Address ranges that sources may be in beside the public internet, separated by commas; `none` for no range. Absent = loopback and private ranges while listening on loopback without `public_url`, otherwise none.
     egress_allow: Option<List<IpNet>> = "";
+    /// The TOML file of the identity providers people may sign in with beside their password: Google, GitHub and any OpenID Connect issuer. Absent = none.
+    logins_file: Option<LoginsFile> = "";
+    /// Who may make an account by signing in with one of them: nobody (`closed`), everybody (`open`), or those with an e-mail address in these domains, as `example.org, example.net`.
+    sign_up: SignUp = "closed";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.
     body_timeout_ms: u64 = "60000";
     /// The longest wait for a connection to a source, in milliseconds.

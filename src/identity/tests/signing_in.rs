@@ -298,8 +298,14 @@ async fn an_outdated_hash_is_renewed_by_signing_in() {
     let mut settings = cheap_settings();
     settings.password_cost.passes = 2;
     let audit = Audit::new(scene.store.clone(), Metrics::new(scene.store.clone()));
-    let stronger =
-        Identity::new(scene.store.clone(), audit, scene.changes.clone(), scene.clock.clone(), settings);
+    let stronger = Identity::new(
+        scene.store.clone(),
+        audit,
+        scene.changes.clone(),
+        scene.clock.clone(),
+        egress(),
+        settings,
+    );
 
     stronger.sign_in("ada", Secret::new(PASSWORD), &origin(1)).await.unwrap();
 

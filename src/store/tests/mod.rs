@@ -3,6 +3,7 @@
 mod audit;
 mod isolation;
 mod leaks;
+mod logins;
 mod metrics;
 mod opening;
 mod quota;

@@ -97,6 +97,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "\"api_keys.id\"",
             "\"browser_sessions.token_hash\"",
             "\"sources.id\"",
+            "\"user_logins.subject\"",
             "\"users.email\"",
             "\"users.handle\"",
             "browser_sessions_end",
@@ -104,6 +105,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "memberships_user",
             "metrics_1m_by_at",
             "sources_kid",
+            "user_logins_user",
             "users_pkey",
         ]
     );

@@ -1,0 +1,45 @@
+-- Signing in with other identity providers.
+
+-- What belongs to whom.
+create table user_logins (
+    tenant_id blob not null,
+    id blob not null,
+    user_id blob not null,
+    -- Who says so, and whom they mean by it: the provider's issuer, and its name of the person.
+    issuer text not null,
+    subject text not null,
+    -- What the person is called there, for their own eyes.
+    shown text not null,
+    created_at integer not null,
+    used_at integer not null,
+    primary key (tenant_id, id),
+    unique (issuer, subject),
+    foreign key (tenant_id, user_id) references memberships (tenant_id, user_id) on delete cascade
+) strict;
+create index user_logins_user on user_logins (user_id);
+
+-- Browsers that were sent to a provider and are not back yet.
+create table login_attempts (
+    -- SHA-256 of the cookie.
+    token_hash blob not null primary key,
+    provider text not null,
+    -- The path to go to afterwards.
+    next text not null,
+    expires_at integer not null
+) strict;
+create index login_attempts_end on login_attempts (expires_at);
+
+-- People whom a provider knows and nobody here does: they add it to their account, or make one.
+create table pending_logins (
+    -- SHA-256 of the cookie.
+    token_hash blob not null primary key,
+    provider text not null,
+    issuer text not null,
+    subject text not null,
+    shown text not null,
+    -- The address, if the provider has seen that it is theirs.
+    email text,
+    next text not null,
+    expires_at integer not null
+) strict;
+create index pending_logins_end on pending_logins (expires_at);
