@@ -46,6 +46,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id") view=presets::tools ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/connect") view=presets::connect ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/try") view=playground::page ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/sharing") view=presets::sharing ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>

@@ -33,9 +33,11 @@ impl From<Denied> for Trouble {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::OtherOrganisation => Self::NotFound,
-            Denied::Role { .. } | Denied::InstanceAdmin | Denied::KeyScope => {
-                Self::Forbidden(sentence(&denied.to_string()))
-            }
+            Denied::Role { .. }
+            | Denied::Level { .. }
+            | Denied::Owner
+            | Denied::InstanceAdmin
+            | Denied::KeyScope => Self::Forbidden(sentence(&denied.to_string())),
         }
     }
 }

@@ -60,6 +60,8 @@ ids! {
     SourceId;
     /// Names a preset.
     PresetId;
+    /// Names an entry of a preset's access list.
+    AccessId;
     /// Names a run event.
     EventId;
 }

@@ -3,6 +3,7 @@
 //! Never reads or writes anything, and knows no other room but `clock` and `secret`. A new noun is
 //! a file of its own here, a table in `migrations/`, and a file in `store`.
 
+mod access;
 mod event;
 mod id;
 mod key;
@@ -17,8 +18,9 @@ mod tool;
 mod user;
 mod whence;
 
+pub use access::{Access, AccessEntry, AccessLevel, Grantee};
 pub use event::{Action, Outcome, RunEvent};
-pub use id::{ApiKeyId, BrowserSessionId, EventId, LoginId, PresetId, SourceId, TenantId, UserId};
+pub use id::{AccessId, ApiKeyId, BrowserSessionId, EventId, LoginId, PresetId, SourceId, TenantId, UserId};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};

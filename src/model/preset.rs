@@ -10,10 +10,12 @@ use crate::{
 pub enum Visibility {
     /// Its owner.
     Private,
+    /// Its owner, and who is on its access list.
+    InviteOnly,
     /// Everybody with an account, and everybody at all if `anonymous` is set.
     Public,
 }
-words!(Visibility { Private = "private", Public = "public" });
+words!(Visibility { Private = "private", InviteOnly = "invite_only", Public = "public" });
 
 /// Whether a preset answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

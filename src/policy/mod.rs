@@ -12,10 +12,15 @@ use thiserror::Error;
 
 use crate::{
     fault::Fault,
-    model::{KeyScope, Member, OrgRole, Preset, PresetStatus, Principal, TenantId, Via, Visibility},
+    model::{
+        Access, AccessLevel, KeyScope, Member, OrgRole, Preset, PresetStatus, Principal, TenantId, Via,
+        Visibility,
+    },
 };
 
-pub use permit::{AccountPermit, Actor, AdminPermit, CallPermit, ManagePermit, ProcessPermit, SeePermit};
+pub use permit::{
+    AccountPermit, Actor, AdminPermit, CallPermit, ManagePermit, PresetPermit, ProcessPermit, SeePermit,
+};
 
 /// Says why something was refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -29,6 +34,15 @@ pub enum Denied {
         /// The least role that may.
         needs: OrgRole,
     },
+    /// The preset is shared with the person, but not so far.
+    #[error("this needs the level `{needs}` on the preset's access list")]
+    Level {
+        /// The least level that may.
+        needs: AccessLevel,
+    },
+    /// Only the owner of the preset may.
+    #[error("only the owner of the preset may do this")]
+    Owner,
     /// Only those who manage the instance may.
     #[error("only an administrator of this instance may do this")]
     InstanceAdmin,
@@ -86,24 +100,55 @@ pub fn operator_at_the_shell() -> AdminPermit {
     AdminPermit::at_the_shell()
 }
 
-/// May this caller use the preset? `None` says no more than a preset that does not exist would.
-pub fn may_call(caller: &Principal, preset: &Preset) -> Option<CallPermit> {
+/// May this person do with the preset what needs a level, given its access list? Says that it
+/// belongs to others, which is shown as missing, if they may not know of it.
+pub fn may_open(
+    member: &Member,
+    preset: &Preset,
+    access: &Access,
+    needs: AccessLevel,
+) -> Result<PresetPermit, Denied> {
+    reaches_everything(member)?;
+    let level = level(member, preset, access).ok_or(Denied::OtherOrganisation)?;
+    if level < needs {
+        let is_ours = member.tenant == preset.tenant;
+        return Err(if is_ours { Denied::Role { needs: OrgRole::Admin } } else { Denied::Level { needs } });
+    }
+    Ok(PresetPermit::new(preset, level, owns(member, preset)))
+}
+
+/// May this caller use the preset, given its access list? `None` says no more than a preset that
+/// does not exist would.
+pub fn may_call(caller: &Principal, preset: &Preset, access: &Access) -> Option<CallPermit> {
     match preset.status {
         PresetStatus::Active => {}
         PresetStatus::Disabled | PresetStatus::Archived => return None,
     }
     let allowed = match caller {
         Principal::Anonymous => preset.visibility == Visibility::Public && preset.anonymous,
-        Principal::Member(member) => sees(member, preset) && key_reaches(member, preset),
+        Principal::Member(member) => level(member, preset, access).is_some() && key_reaches(member, preset),
     };
     allowed.then(|| CallPermit::new(caller.clone(), preset))
 }
 
-fn sees(member: &Member, preset: &Preset) -> bool {
-    match preset.visibility {
-        Visibility::Private => member.tenant == preset.tenant,
-        Visibility::Public => true,
+/// Returns what a person may do with a preset; `None` if they may not know of it. The list of a
+/// private preset is kept and opens nothing.
+fn level(member: &Member, preset: &Preset, access: &Access) -> Option<AccessLevel> {
+    if owns(member, preset) {
+        return Some(AccessLevel::Admin);
     }
+    match preset.visibility {
+        Visibility::Private => (member.tenant == preset.tenant).then_some(AccessLevel::Viewer),
+        Visibility::InviteOnly => access.level(member),
+        Visibility::Public => {
+            let is_there = preset.status == PresetStatus::Active || member.tenant == preset.tenant;
+            access.level(member).or(is_there.then_some(AccessLevel::Viewer))
+        }
+    }
+}
+
+fn owns(member: &Member, preset: &Preset) -> bool {
+    member.tenant == preset.tenant && member.org_role == OrgRole::Admin
 }
 
 fn key_reaches(member: &Member, preset: &Preset) -> bool {

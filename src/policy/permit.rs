@@ -1,6 +1,9 @@
 //! Proofs that a check was made. Their fields are private and only `policy` makes them.
 
-use crate::model::{ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via, Whence};
+use super::Denied;
+use crate::model::{
+    AccessLevel, ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via, Whence,
+};
 
 /// Its holder may look at what an organisation has.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +102,51 @@ impl AdminPermit {
     /// Returns who asked.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+}
+
+/// Its holder may do something with one preset.
+#[derive(Clone, Debug)]
+pub struct PresetPermit {
+    tenant: TenantId,
+    preset: PresetId,
+    level: AccessLevel,
+    owns: bool,
+}
+
+impl PresetPermit {
+    pub(super) fn new(preset: &Preset, level: AccessLevel, owns: bool) -> Self {
+        Self { tenant: preset.tenant, preset: preset.id, level, owns }
+    }
+
+    /// Returns the organisation that owns the preset.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Returns the preset.
+    pub fn preset(&self) -> PresetId {
+        self.preset
+    }
+
+    /// Returns what the person may do.
+    pub fn level(&self) -> AccessLevel {
+        self.level
+    }
+
+    /// Says whether the person manages the organisation that owns the preset.
+    pub fn owns(&self) -> bool {
+        self.owns
+    }
+
+    /// Refuses whoever may less than this.
+    pub fn at_least(&self, needs: AccessLevel) -> Result<(), Denied> {
+        if self.level >= needs { Ok(()) } else { Err(Denied::Level { needs }) }
+    }
+
+    /// Refuses whoever only had it shared with them.
+    pub fn owner(&self) -> Result<(), Denied> {
+        if self.owns { Ok(()) } else { Err(Denied::Owner) }
     }
 }
 

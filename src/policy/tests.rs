@@ -3,7 +3,10 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     clock::Ms,
-    model::{ApiKeyId, BrowserSessionId, Handle, InstanceRole, PlanName, PresetId, Slug, UserId, Whence},
+    model::{
+        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, Grantee, Handle, InstanceRole, PlanName, PresetId,
+        Slug, UserId, Whence,
+    },
 };
 
 #[test]
@@ -12,9 +15,9 @@ fn only_the_owner_calls_a_private_preset() {
     let stranger = person(InstanceRole::Admin);
     let preset = preset_of(&owner, Visibility::Private, false);
 
-    assert!(may_call(&caller(&owner), &preset).is_some());
-    assert!(may_call(&caller(&stranger), &preset).is_none());
-    assert!(may_call(&Principal::Anonymous, &preset).is_none());
+    assert!(may_call(&caller(&owner), &preset, &Access::default()).is_some());
+    assert!(may_call(&caller(&stranger), &preset, &Access::default()).is_none());
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
 }
 
 #[test]
@@ -24,16 +27,16 @@ fn a_public_preset_asks_for_a_name_unless_it_is_anonymous() {
     let named = preset_of(&owner, Visibility::Public, false);
     let anonymous = preset_of(&owner, Visibility::Public, true);
 
-    assert!(may_call(&caller(&stranger), &named).is_some());
-    assert!(may_call(&Principal::Anonymous, &named).is_none());
-    assert!(may_call(&Principal::Anonymous, &anonymous).is_some());
+    assert!(may_call(&caller(&stranger), &named, &Access::default()).is_some());
+    assert!(may_call(&Principal::Anonymous, &named, &Access::default()).is_none());
+    assert!(may_call(&Principal::Anonymous, &anonymous, &Access::default()).is_some());
 }
 
 #[test]
 fn the_anonymous_mark_on_a_private_preset_opens_nothing() {
     let preset = preset_of(&person(InstanceRole::Member), Visibility::Private, true);
 
-    assert!(may_call(&Principal::Anonymous, &preset).is_none());
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
 }
 
 #[test]
@@ -43,9 +46,68 @@ fn a_preset_that_is_switched_off_answers_nobody() {
         let mut preset = preset_of(&owner, Visibility::Public, true);
         preset.status = status;
 
-        assert!(may_call(&caller(&owner), &preset).is_none());
-        assert!(may_call(&Principal::Anonymous, &preset).is_none());
+        assert!(may_call(&caller(&owner), &preset, &Access::default()).is_none());
+        assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
     }
+}
+
+#[test]
+fn a_list_gives_each_their_level_and_only_while_the_preset_is_shared() {
+    let owner = person(InstanceRole::Member);
+    let (viewer, editor, stranger) =
+        (person(InstanceRole::Member), person(InstanceRole::Member), person(InstanceRole::Admin));
+    let mut shared = preset_of(&owner, Visibility::InviteOnly, false);
+    let access = Access::of(&[
+        entry(&viewer, AccessLevel::Viewer),
+        entry(&editor, AccessLevel::Viewer),
+        entry(&editor, AccessLevel::Editor),
+        // An address without an account.
+        AccessEntry { reaches: None, ..entry(&stranger, AccessLevel::Admin) },
+    ]);
+    let opens = |member: &Member, preset: &Preset, needs| may_open(member, preset, &access, needs).err();
+
+    assert!(may_call(&caller(&owner), &shared, &access).is_some());
+    assert!(may_call(&caller(&viewer), &shared, &access).is_some());
+    assert!(may_call(&caller(&stranger), &shared, &access).is_none());
+    assert!(may_call(&Principal::Anonymous, &shared, &access).is_none());
+    assert_eq!(opens(&owner, &shared, AccessLevel::Admin), None);
+    assert_eq!(opens(&editor, &shared, AccessLevel::Editor), None);
+    let too_low = Some(Denied::Level { needs: AccessLevel::Editor });
+    assert_eq!(opens(&viewer, &shared, AccessLevel::Editor), too_low);
+    assert_eq!(opens(&stranger, &shared, AccessLevel::Viewer), Some(Denied::OtherOrganisation));
+    let permit = may_open(&editor, &shared, &access, AccessLevel::Editor).unwrap();
+    assert_eq!((permit.owns(), permit.owner()), (false, Err(Denied::Owner)));
+
+    shared.visibility = Visibility::Private;
+    assert!(may_call(&caller(&viewer), &shared, &access).is_none());
+    assert_eq!(opens(&editor, &shared, AccessLevel::Viewer), Some(Denied::OtherOrganisation));
+}
+
+#[test]
+fn a_role_on_the_list_reaches_those_who_have_it_or_a_higher_one() {
+    let preset = preset_of(&person(InstanceRole::Member), Visibility::InviteOnly, false);
+    let mut member = person(InstanceRole::Member);
+    let team = Grantee::Members(member.tenant, member.tenant_handle.clone(), OrgRole::Operator);
+    let team = AccessEntry { who: team, reaches: None, ..entry(&member, AccessLevel::Viewer) };
+    let access = Access::of(&[team]);
+
+    for (role, reached) in [(OrgRole::Viewer, false), (OrgRole::Operator, true), (OrgRole::Admin, true)] {
+        member.org_role = role;
+        assert_eq!(may_call(&caller(&member), &preset, &access).is_some(), reached, "{role}");
+    }
+    member.tenant = TenantId::new();
+    assert!(may_call(&caller(&member), &preset, &access).is_none(), "of another organisation");
+}
+
+#[test]
+fn a_stranger_knows_of_a_public_preset_only_while_it_answers() {
+    let mut preset = preset_of(&person(InstanceRole::Member), Visibility::Public, false);
+    let stranger = person(InstanceRole::Member);
+
+    assert!(may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer).is_ok());
+    preset.status = PresetStatus::Archived;
+    let put_away = may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer);
+    assert_eq!(put_away.err(), Some(Denied::OtherOrganisation));
 }
 
 #[test]
@@ -56,8 +118,8 @@ fn a_key_for_one_preset_opens_no_other_and_manages_nothing() {
     owner.via =
         Via::ApiKey { id: ApiKeyId::new(), name: "agent".into(), scope: KeyScope::Presets(vec![one.id]) };
 
-    assert!(may_call(&caller(&owner), &one).is_some());
-    assert!(may_call(&caller(&owner), &other).is_none());
+    assert!(may_call(&caller(&owner), &one, &Access::default()).is_some());
+    assert!(may_call(&caller(&owner), &other, &Access::default()).is_none());
     assert_eq!(may_see(&owner, owner.tenant).err(), Some(Denied::KeyScope));
     assert_eq!(may_manage(&owner, owner.tenant, OrgRole::Viewer).err(), Some(Denied::KeyScope));
     assert_eq!(may_use_account(&owner).err(), Some(Denied::KeyScope));
@@ -115,6 +177,16 @@ fn person(role: InstanceRole) -> Member {
 
 fn caller(member: &Member) -> Principal {
     Principal::Member(Arc::new(member.clone()))
+}
+
+fn entry(member: &Member, level: AccessLevel) -> AccessEntry {
+    AccessEntry {
+        id: AccessId::new(),
+        who: Grantee::User(member.user, member.handle.clone()),
+        level,
+        reaches: Some(member.user),
+        created_at: Ms(0),
+    }
 }
 
 fn preset_of(owner: &Member, visibility: Visibility, anonymous: bool) -> Preset {

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::Ms,
-        model::{Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
+        model::{Access, Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
     };
 
     #[tokio::test]
@@ -214,6 +214,6 @@ mod tests {
             created_at: Ms(0),
             updated_at: Ms(0),
         };
-        Arc::new(RouteTable::build(preset, Handle::parse("ada").unwrap(), &[], &[]))
+        Arc::new(RouteTable::build(preset, Access::default(), Handle::parse("ada").unwrap(), &[], &[]))
     }
 }

@@ -4,9 +4,9 @@ use std::future::Future;
 
 use crate::{
     changes::Change,
-    model::{Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
+    model::{AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
     policy::{self, ManagePermit},
-    presets::{NewPreset, PresetChange, PresetError, Presets, Result, check, stock},
+    presets::{NewPreset, OpenPreset, PresetChange, PresetError, Presets, Result, check, stock},
     sources::{Subject, last_editor},
     store::{StoreError, Tx},
 };
@@ -16,7 +16,10 @@ impl Presets {
     pub async fn add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
         let id = PresetId::new();
         let subject = Subject::Preset(id, new.slug.to_string());
-        self.audited(member, "add", subject, self.add_new(member, id, new, Run::Real)).await
+        let entry = self.0.sources.trail().begin(member, "add", subject);
+        let result = self.add_new(member, id, new, Run::Real).await;
+        entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
+        result
     }
 
     /// Says what [`Presets::add`] would, and makes nothing.
@@ -46,7 +49,7 @@ impl Presets {
         };
         check_texts(&preset)?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
-        check_selections(&mut tx, member, &[], &new.selections).await?;
+        check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
         tx.set_selections(id, &new.selections).await?;
         if run == Run::Real {
@@ -63,9 +66,9 @@ impl Presets {
         change: PresetChange,
         version: i64,
     ) -> Result<Preset> {
-        let subject = self.subject(member, id).await?;
-        let doing = self.change(member, id, change, None, Some(version), Run::Real);
-        self.audited(member, "edit", subject, doing).await
+        let open = self.open(member, id, AccessLevel::Editor).await?;
+        let doing = self.change(member, &open, change, None, Some(version), Run::Real);
+        self.audited(member, "edit", &open, doing).await
     }
 
     /// Says what [`Presets::update`] would, and changes nothing.
@@ -76,7 +79,8 @@ impl Presets {
         change: PresetChange,
         version: i64,
     ) -> Result<Preset> {
-        self.change(member, id, change, None, Some(version), Run::Rehearsal).await
+        let open = self.open(member, id, AccessLevel::Editor).await?;
+        self.change(member, &open, change, None, Some(version), Run::Rehearsal).await
     }
 
     /// Chooses what a preset takes, if it still has the version the editor saw.
@@ -87,34 +91,44 @@ impl Presets {
         selections: Vec<Selection>,
         version: i64,
     ) -> Result<Preset> {
-        let subject = self.subject(member, id).await?;
         let change = PresetChange { selections: Some(selections), ..PresetChange::default() };
-        let doing = self.change(member, id, change, None, Some(version), Run::Real);
-        self.audited(member, "choose tools", subject, doing).await
+        let open = self.open(member, id, AccessLevel::Editor).await?;
+        let doing = self.change(member, &open, change, None, Some(version), Run::Real);
+        self.audited(member, "choose tools", &open, doing).await
     }
 
     /// Switches a preset on or off, or puts it away.
     pub async fn set_status(&self, member: &Member, id: PresetId, status: PresetStatus) -> Result<Preset> {
-        let subject = self.subject(member, id).await?;
+        let open = self.open(member, id, AccessLevel::Viewer).await?;
         let done = match status {
             PresetStatus::Active => "switch on",
             PresetStatus::Disabled => "switch off",
             PresetStatus::Archived => "archive",
         };
-        let doing = self.change(member, id, PresetChange::default(), Some(status), None, Run::Real);
-        self.audited(member, done, subject, doing).await
+        let doing = self.change(member, &open, PresetChange::default(), Some(status), None, Run::Real);
+        self.audited(member, done, &open, doing).await
     }
 
     async fn change(
         &self,
         member: &Member,
-        id: PresetId,
+        open: &OpenPreset,
         change: PresetChange,
         status: Option<PresetStatus>,
         version: Option<i64>,
         run: Run,
     ) -> Result<Preset> {
-        let permit = may_manage(member)?;
+        let (permit, id) = (&open.permit, open.permit.preset());
+        // Clients have the address, and callers lose a preset that is switched off.
+        let moves = change.slug.as_ref().is_some_and(|slug| *slug != open.preset.slug);
+        if moves || status.is_some() {
+            permit.owner()?;
+        }
+        let shares = change.visibility.is_some_and(|wanted| wanted != open.preset.visibility)
+            || change.anonymous.is_some_and(|wanted| wanted != open.preset.anonymous);
+        if shares {
+            permit.at_least(AccessLevel::Admin)?;
+        }
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         let before = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
         if version.is_some_and(|version| version != before.version) {
@@ -136,7 +150,7 @@ impl Presets {
         check_texts(&preset)?;
         if let Some(selections) = &change.selections {
             let selected = tx.selections(id).await?;
-            check_selections(&mut tx, member, &selected, selections).await?;
+            check_selections(&mut tx, member, permit.owns(), &selected, selections).await?;
             tx.set_selections(id, selections).await?;
         }
         let stored = tx.update_preset(&preset, before.version).await;
@@ -153,10 +167,10 @@ impl Presets {
 
     /// Deletes a preset for good. Its slug is free again.
     pub async fn remove(&self, member: &Member, id: PresetId) -> Result<Preset> {
-        let subject = self.subject(member, id).await?;
+        let open = self.open(member, id, AccessLevel::Viewer).await?;
         let doing = async {
-            let permit = may_manage(member)?;
-            let mut tx = self.0.store.tenant(permit.tenant()).await?;
+            open.permit.owner()?;
+            let mut tx = self.0.store.tenant(open.permit.tenant()).await?;
             let preset = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
             if !tx.remove_preset(id).await? {
                 return Err(PresetError::NotFound);
@@ -164,26 +178,22 @@ impl Presets {
             self.commit(tx, &preset).await?;
             Ok(preset)
         };
-        self.audited(member, "remove", subject, doing).await
+        self.audited(member, "remove", &open, doing).await
     }
 
-    async fn commit(&self, tx: Tx, preset: &Preset) -> Result<()> {
+    pub(super) async fn commit(&self, tx: Tx, preset: &Preset) -> Result<()> {
         Ok(self.0.sources.commit(tx, Change::Preset(preset.tenant, preset.id)).await?)
     }
 
-    async fn subject(&self, member: &Member, id: PresetId) -> Result<Subject> {
-        let preset = self.find(member, id).await?.ok_or(PresetError::NotFound)?;
-        Ok((&preset).into())
-    }
-
-    async fn audited<T>(
+    pub(super) async fn audited<T>(
         &self,
         member: &Member,
         done: &str,
-        subject: Subject,
+        open: &OpenPreset,
         doing: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let entry = self.0.sources.trail().begin(member, done, subject);
+        let preset = &open.preset;
+        let entry = self.0.sources.trail().begin_at(preset.tenant, member, done, preset.into());
         let result = doing.await;
         entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
         result
@@ -226,10 +236,11 @@ fn check_texts(preset: &Preset) -> Result<()> {
 }
 
 /// Checks what a preset is to take. Sharing a process for the first time is for those who may start
-/// one.
+/// one, and what the preset takes nothing of yet is for its owner, whose credential it opens.
 async fn check_selections(
     tx: &mut Tx,
     member: &Member,
+    owns: bool,
     selected: &[Selection],
     selections: &[Selection],
 ) -> Result<()> {
@@ -237,6 +248,9 @@ async fn check_selections(
     for selection in selections {
         let Some(source) = tx.find_source(selection.source).await? else { continue };
         let is_new = !selected.iter().any(|old| old.source == source.id);
+        if is_new && !owns {
+            return Err(policy::Denied::Owner.into());
+        }
         if is_new && matches!(source.reach, Reach::McpStdio { .. }) {
             policy::may_use_process(member)?;
         }

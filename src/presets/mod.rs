@@ -17,6 +17,8 @@ mod error;
 mod lists;
 mod missing;
 mod names;
+mod reach;
+mod share;
 mod show;
 mod table;
 mod template;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use crate::{
     changes::Changes,
     clock::Clock,
-    model::{Handle, Slug, Source},
+    model::{Access, Handle, Slug, Source},
     presets::{cache::Tables, compose::Stock, missing::Missing, watch::Watches},
     sources::Sources,
     store::{Store, Tx},
@@ -39,6 +41,8 @@ pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
 pub use lists::ListPage;
 pub use names::NameFlag;
+pub use reach::OpenPreset;
+pub use share::{ACCESS_MAX, NewGrantee};
 pub use table::{PromptRoute, Route, RouteTable};
 pub use uris::ResourceRoute;
 pub use view::{
@@ -102,6 +106,7 @@ impl Presets {
         let Some(preset) = self.0.store.find_preset_by_address(owner, slug).await? else { return Ok(None) };
         // From here on everything is found inside the organisation of that preset.
         let mut tx = self.0.store.read(preset.tenant).await?;
+        let access = Access::of(&tx.list_access(preset.id).await?);
         let selections = tx.selections(preset.id).await?;
         let mut stocks = Vec::with_capacity(selections.len());
         for selection in &selections {
@@ -112,7 +117,7 @@ impl Presets {
         drop(tx);
         // Compiling schemas and laying out a long list is work, not waiting.
         let owner = owner.clone();
-        let build = move || RouteTable::build(preset, owner, &selections, &stocks);
+        let build = move || RouteTable::build(preset, access, owner, &selections, &stocks);
         let table = tokio::task::spawn_blocking(build).await;
         Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
     }

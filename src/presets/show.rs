@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Ms,
     model::{
-        Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId, SourceResource, SourceTool,
-        TenantId, ToolHash, ToolState,
+        AccessLevel, Handle, Member, Preset, PresetId, PresetTool, Selection, Slug, Source, SourceId,
+        SourceResource, SourceTool, TenantId, ToolHash, ToolState,
     },
     policy,
     presets::{
-        EditorPrompt, EditorResource, EditorSource, EditorTool, Exposed, PresetEditor, PresetError,
-        PresetSummary, Presets, Preview, Result, SourceBrief,
+        EditorPrompt, EditorResource, EditorSource, EditorTool, Exposed, OpenPreset, PresetEditor,
+        PresetError, PresetSummary, Presets, Preview, Result, SourceBrief,
         compose::{Chosen, Composition, Stock, compose},
         names::flags,
         stock,
@@ -48,9 +48,13 @@ impl Presets {
         Ok(summaries)
     }
 
-    /// Returns a preset of the member's organisation; `None` also if it is somebody else's.
-    pub async fn find(&self, member: &Member, id: PresetId) -> Result<Option<Preset>> {
-        Ok(self.read(member).await?.find_preset(id).await?)
+    /// Returns a preset that the member may open; `None` if there is none such.
+    pub async fn find(&self, member: &Member, id: PresetId) -> Result<Option<OpenPreset>> {
+        match self.open(member, id, AccessLevel::Viewer).await {
+            Ok(open) => Ok(Some(open)),
+            Err(PresetError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns a preset of the member's organisation by its slug.
@@ -58,44 +62,58 @@ impl Presets {
         Ok(self.read(member).await?.find_preset_by_slug(slug).await?)
     }
 
-    /// Returns what a preset takes from which source, as its owner chose.
+    /// Returns what a preset takes from which source, as its owner chose, for those who may choose.
     pub async fn selections(&self, member: &Member, id: PresetId) -> Result<Vec<Selection>> {
-        let mut tx = self.read(member).await?;
-        tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
-        Ok(tx.selections(id).await?)
+        let open = self.open(member, id, AccessLevel::Editor).await?;
+        Ok(self.0.store.read(open.permit.tenant()).await?.selections(id).await?)
     }
 
-    /// Returns what the editor shows; without `id`, for a preset to be made. `None` if there is no
-    /// such preset.
-    pub async fn editor(&self, member: &Member, id: Option<PresetId>) -> Result<Option<PresetEditor>> {
+    /// Returns what the editor shows of a preset to be made.
+    pub async fn new_editor(&self, member: &Member) -> Result<PresetEditor> {
         let mut tx = self.read(member).await?;
-        let (preset, selections) = match id {
-            None => (None, Vec::new()),
-            Some(id) => match tx.find_preset(id).await? {
-                None => return Ok(None),
-                Some(preset) => (Some(preset), tx.selections(id).await?),
-            },
+        Ok(editor(member.tenant_handle.clone(), None, &[], &all_stocks(&mut tx).await?))
+    }
+
+    /// Returns what the editor shows of a preset that the member may change; `None` if there is none
+    /// such. Whoever it is only shared with sees the sources it takes from.
+    pub async fn editor(&self, member: &Member, id: PresetId) -> Result<Option<PresetEditor>> {
+        let open = match self.open(member, id, AccessLevel::Editor).await {
+            Ok(open) => open,
+            Err(PresetError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
         };
-        let stocks = all_stocks(&mut tx).await?;
-        Ok(Some(editor(member, preset, &selections, &stocks)))
+        let mut tx = self.0.store.read(open.permit.tenant()).await?;
+        let selections = tx.selections(id).await?;
+        let mut stocks = all_stocks(&mut tx).await?;
+        if !open.permit.owns() {
+            stocks.retain(|stock| selections.iter().any(|one| one.source == stock.source.id));
+        }
+        Ok(Some(editor(open.owner, Some(open.preset), &selections, &stocks)))
     }
 
     /// Returns what a preset with these selections would publish, held tools included; nothing is
-    /// kept. Collisions are shown and not an error.
+    /// kept. Collisions are shown and not an error. `of` = the preset that is changed, if it is not
+    /// a new one.
     pub async fn preview(
         &self,
         member: &Member,
-        slug: Option<&Slug>,
+        of: Option<PresetId>,
         selections: &[Selection],
     ) -> Result<Preview> {
-        let mut tx = self.read(member).await?;
+        let (mut tx, slug) = match of {
+            None => (self.read(member).await?, None),
+            Some(id) => {
+                let open = self.open(member, id, AccessLevel::Editor).await?;
+                (self.0.store.read(open.permit.tenant()).await?, Some(open.preset.slug))
+            }
+        };
         let stocks = all_stocks(&mut tx).await?;
         let composition = compose(selections, &stocks);
         let mut tools: Vec<Exposed> = composition
             .published
             .iter()
             .chain(&composition.held)
-            .map(|chosen| exposed(chosen, slug.map(Slug::as_str)))
+            .map(|chosen| exposed(chosen, slug.as_ref().map(Slug::as_str)))
             .collect();
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Preview { tools, collisions: composition.collisions })
@@ -188,12 +206,7 @@ fn exposed(chosen: &Chosen<'_>, slug: Option<&str>) -> Exposed {
     }
 }
 
-fn editor(
-    member: &Member,
-    preset: Option<Preset>,
-    selections: &[Selection],
-    stocks: &[Stock],
-) -> PresetEditor {
+fn editor(owner: Handle, preset: Option<Preset>, selections: &[Selection], stocks: &[Stock]) -> PresetEditor {
     let composition = compose(selections, stocks);
     let published: HashSet<(SourceId, &str)> =
         composition.published.iter().map(|chosen| (chosen.source.id, chosen.tool.name.as_str())).collect();
@@ -227,7 +240,7 @@ fn editor(
             }
         })
         .collect();
-    PresetEditor { preset, owner: member.tenant_handle.clone(), sources, collisions: composition.collisions }
+    PresetEditor { preset, owner, sources, collisions: composition.collisions }
 }
 
 fn editor_resources(stock: &Stock, selection: Option<&Selection>) -> Vec<EditorResource> {

@@ -10,7 +10,9 @@ use crate::{
         uris::{app_uri, rewritten},
         write,
     },
-    model::{Era, Handle, Preset, ResourceKind, Selection, SourceId, SourceName, SourceResource, Take},
+    model::{
+        Access, Era, Handle, Preset, ResourceKind, Selection, SourceId, SourceName, SourceResource, Take,
+    },
     presets::{
         ArgumentCheck, ListPage, ResourceRoute,
         compose::{Chosen, ChosenPrompt, Composition, Stock, compose},
@@ -24,6 +26,8 @@ use crate::{
 pub struct RouteTable {
     /// The preset. Its status and visibility are for `policy` to judge.
     pub preset: Preset,
+    /// Who beside its owner may use it, for `policy` to judge too.
+    pub access: Access,
     /// The owner's part of its address.
     pub owner: Handle,
     /// The tools it publishes, by exposed name. No two names are equal without regard to case.
@@ -87,7 +91,13 @@ impl RouteTable {
     pub const PAGE_BYTES_MAX: usize = List::PAGE_BYTES_MAX;
 
     /// Puts together what the selections take from the sources.
-    pub(super) fn build(preset: Preset, owner: Handle, selections: &[Selection], stocks: &[Stock]) -> Self {
+    pub(super) fn build(
+        preset: Preset,
+        access: Access,
+        owner: Handle,
+        selections: &[Selection],
+        stocks: &[Stock],
+    ) -> Self {
         let taken: Vec<(&Selection, &Stock)> = selections
             .iter()
             .filter_map(|one| Some((one, stocks.iter().find(|stock| stock.source.id == one.source)?)))
@@ -119,6 +129,7 @@ impl RouteTable {
             tools_by_name: by_name(tools.iter().map(|tool| &tool.exposed_name)),
             prompts_by_name: by_name(prompts.iter().map(|prompt| &prompt.exposed_name)),
             preset,
+            access,
             owner,
             tools,
             prompts,

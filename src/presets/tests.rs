@@ -1,5 +1,7 @@
 //! What presets promise, against a real database and a source on the loopback address.
 
+mod sharing;
+
 use std::sync::Arc;
 
 use crate::{
@@ -173,7 +175,7 @@ async fn a_name_that_comes_to_collide_later_stays_with_its_first_owner_and_is_sh
 
     assert_eq!(exposed(&table), ["find", "search"]);
     assert_eq!(table.route("search").unwrap().source, jira);
-    let editor = world.presets.editor(&ada, Some(preset.id)).await.unwrap().unwrap();
+    let editor = world.presets.editor(&ada, preset.id).await.unwrap().unwrap();
     assert_eq!(editor.collisions[0].second, ("wiki".parse_name(), "SEARCH".to_owned()));
     assert_eq!(world.presets.list(&ada).await.unwrap()[0].collisions, 1);
 }
@@ -208,7 +210,7 @@ async fn somebody_elses_preset_and_none_at_all_look_alike() {
     let presets = &world.presets;
 
     assert!(presets.find(&eve, id).await.unwrap().is_none());
-    assert!(presets.editor(&eve, Some(id)).await.unwrap().is_none());
+    assert!(presets.editor(&eve, id).await.unwrap().is_none());
     assert!(presets.find_by_slug(&eve, &slug("ops")).await.unwrap().is_none());
     for refusal in [
         presets.update(&eve, id, PresetChange::default(), 1).await.err(),
@@ -245,7 +247,7 @@ async fn the_second_of_two_editors_is_told_and_nothing_of_theirs_is_kept() {
     let refused = world.presets.update(&ada, id, second, 1).await.unwrap_err();
 
     assert!(refused.to_string().starts_with("ada changed this preset at 2026-"), "{refused}");
-    assert_eq!(world.presets.find(&ada, id).await.unwrap().unwrap().title, "First");
+    assert_eq!(world.presets.find(&ada, id).await.unwrap().unwrap().preset.title, "First");
     assert!(world.presets.selections(&ada, id).await.unwrap().is_empty());
 }
 
@@ -308,8 +310,8 @@ async fn the_editor_shows_every_tool_with_its_state_and_flags() {
     script.lists(&[("plain", "Plain."), ("dotted.name", "Dotted."), ("new", "New.")]);
     world.sources.refresh(&ada, source).await.unwrap();
 
-    let editor = world.presets.editor(&ada, Some(id)).await.unwrap().unwrap();
-    let fresh = world.presets.editor(&ada, None).await.unwrap().unwrap();
+    let editor = world.presets.editor(&ada, id).await.unwrap().unwrap();
+    let fresh = world.presets.new_editor(&ada).await.unwrap();
 
     let seen: Vec<_> = editor.sources[0]
         .tools
@@ -335,7 +337,7 @@ async fn a_preview_shows_what_would_be_published_and_keeps_nothing() {
     let script = Script::new(&[("send", "Sends."), ("Send", "Sends loudly.")]).await;
     let source = world.add(&ada, "mail", &script).await.source.id;
 
-    let preview = world.presets.preview(&ada, Some(&slug("ops")), &[all(source)]).await.unwrap();
+    let preview = world.presets.preview(&ada, None, &[all(source)]).await.unwrap();
 
     assert_eq!(preview.tools.len(), 1);
     assert_eq!(preview.collisions.len(), 1);
@@ -496,7 +498,7 @@ async fn what_a_dead_source_offers_stays_listed() {
     let after = table(&world, "ada", "ops").await.unwrap();
 
     assert!(ListKind::ALL.iter().all(|kind| before.lists_alike(&after, *kind)));
-    let editor = world.presets.editor(&ada, Some(before.preset.id)).await.unwrap().unwrap();
+    let editor = world.presets.editor(&ada, before.preset.id).await.unwrap().unwrap();
     assert!(!editor.sources[0].source.health.detail.is_empty(), "the page says why");
 }
 
@@ -515,7 +517,7 @@ async fn the_editor_shows_resources_and_prompts_with_those_that_are_gone() {
     };
     let id = world.presets.add(&ada, new_preset("ops", vec![selection])).await.unwrap().id;
 
-    let editor = world.presets.editor(&ada, Some(id)).await.unwrap().unwrap();
+    let editor = world.presets.editor(&ada, id).await.unwrap().unwrap();
 
     let resources: Vec<_> = editor.sources[0]
         .resources

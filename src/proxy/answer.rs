@@ -115,7 +115,8 @@ impl Proxy {
             tracing::error!(error = &error as &dyn std::error::Error, "could not resolve a preset");
             Box::new(unavailable(id))
         })?;
-        let admitted = table.and_then(|table| Some((policy::may_call(&caller, &table.preset)?, table)));
+        let admitted =
+            table.and_then(|table| Some((policy::may_call(&caller, &table.preset, &table.access)?, table)));
         admitted.ok_or_else(|| {
             Box::new(match &caller {
                 Principal::Anonymous => body::challenge(id, false),

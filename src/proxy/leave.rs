@@ -55,7 +55,8 @@ impl Leave {
         let (owner, slug) = (self.table.owner.as_str(), self.table.preset.slug.as_str());
         match proxy.0.presets.route_table(owner, slug).await {
             Ok(Some(table)) => {
-                table.preset.id == self.permit.preset() && policy::may_call(&caller, &table.preset).is_some()
+                table.preset.id == self.permit.preset()
+                    && policy::may_call(&caller, &table.preset, &table.access).is_some()
             }
             Ok(None) => false,
             Err(_) => true,

@@ -52,13 +52,26 @@ impl Trail {
     /// Begins to record one edit: what is done to what. An entry that is dropped before its end
     /// says that the person went away meanwhile.
     pub(crate) fn begin<'a>(&'a self, member: &'a Member, done: &'a str, subject: Subject) -> Entry<'a> {
-        Entry { trail: self, member, done, subject: Some(subject), begun: self.clock.now() }
+        self.begin_at(member.tenant, member, done, subject)
+    }
+
+    /// As [`Trail::begin`], of a thing of an organisation that the person may act in for once: its
+    /// owner reads of it.
+    pub(crate) fn begin_at<'a>(
+        &'a self,
+        tenant: TenantId,
+        member: &'a Member,
+        done: &'a str,
+        subject: Subject,
+    ) -> Entry<'a> {
+        Entry { trail: self, tenant, member, done, subject: Some(subject), begun: self.clock.now() }
     }
 }
 
 /// An edit under way.
 pub(crate) struct Entry<'a> {
     trail: &'a Trail,
+    tenant: TenantId,
     member: &'a Member,
     done: &'a str,
     /// `None` once the entry is written or not worth it.
@@ -109,7 +122,7 @@ impl Entry<'_> {
             subject: self.done.to_owned(),
             duration_us: i64::try_from(now.since(self.begun).as_micros()).unwrap_or(i64::MAX),
             request_id: member.whence.request_text(),
-            ..RunEvent::new(member.tenant, now, action)
+            ..RunEvent::new(self.tenant, now, action)
         });
     }
 }

@@ -20,6 +20,7 @@
 //! folders of `migrations/` (same number, same columns, policies on PostgreSQL), a file here, and
 //! a test in `tests/`.
 
+mod access;
 mod api_keys;
 mod audit;
 mod audit_chain;

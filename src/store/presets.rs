@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[derive(FromRow)]
-struct PresetRow {
+pub(super) struct PresetRow {
     tenant_id: TenantId,
     id: PresetId,
     slug: Slug,
@@ -24,7 +24,7 @@ struct PresetRow {
 }
 
 impl PresetRow {
-    fn preset(self) -> Result<Preset> {
+    pub(super) fn preset(self) -> Result<Preset> {
         Ok(Preset {
             id: self.id,
             tenant: self.tenant_id,

@@ -54,9 +54,10 @@ async fn create(name: String, reach: &str, expires: &str, presets: &[String]) ->
                     "tick at least one preset, or let the key reach everything",
                 ));
             }
-            let known = console.presets.list(&member).await?;
-            if !presets.iter().all(|id| known.iter().any(|item| item.preset.id == *id)) {
-                return Err(Mistake::field("reach", "one of the presets does not exist"));
+            for id in &presets {
+                if console.presets.find(&member, *id).await?.is_none() {
+                    return Err(Mistake::field("reach", "one of the presets does not exist"));
+                }
             }
             KeyScope::Presets(presets)
         }

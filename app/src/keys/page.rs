@@ -29,8 +29,11 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let console = console();
     let mut keys = console.identity.keys(&visit.member).await?;
     let presets = console.presets.list(&visit.member).await?;
-    let presets: Vec<_> =
+    let mut presets: Vec<_> =
         presets.into_iter().map(|item| (item.preset.id, item.preset.slug.to_string())).collect();
+    let shared = console.presets.shared_with(&visit.member).await?;
+    presets
+        .extend(shared.iter().map(|open| (open.preset.id, format!("{}/{}", open.owner, open.preset.slug))));
     // Those that work come first, the newest first.
     keys.sort_by_key(|key| (key.revoked_at.is_some(), std::cmp::Reverse(key.created_at)));
     let form = visit.form(FORM);

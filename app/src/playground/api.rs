@@ -68,9 +68,8 @@ async fn ask(
     let member = session::member().await?;
     let console = console();
     let id = id.parse().map_err(|_| Trouble::NotFound)?;
-    let editor = console.presets.editor(&member, Some(id)).await?.ok_or(Trouble::NotFound)?;
-    let preset = editor.preset.ok_or(Trouble::NotFound)?;
-    let (owner, slug) = (editor.owner.as_str(), preset.slug.as_str());
+    let open = console.presets.find(&member, id).await?.ok_or(Trouble::NotFound)?;
+    let (owner, slug) = (open.owner.as_str(), open.preset.slug.as_str());
     let table = console.presets.route_table(owner, slug).await?.ok_or(Trouble::NotFound)?;
     let filled = if json.trim().is_empty() {
         arguments(fields).map_err(|wrong| Mistake::field(argument(&wrong.name), wrong.text))?

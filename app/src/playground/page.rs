@@ -1,7 +1,7 @@
 //! The playground's page: pick what the preset publishes, fill in its form, see what comes back.
 
 use doorward::{
-    model::{Era, EventId, PresetId},
+    model::{AccessLevel, Era, EventId, PresetId},
     presets::RouteTable,
 };
 use leptos::prelude::*;
@@ -41,11 +41,11 @@ async fn load(
     asked: Option<Subject>,
     run: Option<String>,
 ) -> Result<Page, Trouble> {
-    let editor = open(&visit, &id).await?;
-    let preset = editor.preset.ok_or(Trouble::NotFound)?;
+    let open = open(&visit, &id, AccessLevel::Viewer).await?;
+    let preset = open.preset.clone();
     let table = console()
         .presets
-        .route_table(editor.owner.as_str(), preset.slug.as_str())
+        .route_table(open.owner.as_str(), preset.slug.as_str())
         .await?
         .ok_or(Trouble::NotFound)?;
     let run =
@@ -54,7 +54,7 @@ async fn load(
     let form = visit.form(FORM).filled(run.as_ref().map(Run::typed).unwrap_or_default());
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
-            <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/try", preset.id)/>
+            <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/try", preset.id)/>
             {draw(&table, asked, form, run)}
         </div>
     };

@@ -83,7 +83,7 @@ async fn create(
     typed::keep(member.user, None, typed, console().now());
     let slug = Slug::parse(slug).map_err(|error| Mistake::field("slug", error))?;
     let (visibility, anonymous) = read_access(access)?;
-    settle(&member, &mut selections).await?;
+    settle(&member, None, &mut selections).await?;
     let new = NewPreset {
         slug,
         title,
@@ -124,7 +124,7 @@ async fn choose(id: &str, version: i64, typed: Typed, rename: bool) -> Result<On
     let mut selections = selections(&typed.sources, &typed.tools, typed.ticked()).ok_or(Trouble::NotFound)?;
     typed::keep(member.user, Some(id), typed, console().now());
     if rename {
-        settle(&member, &mut selections).await?;
+        settle(&member, Some(id), &mut selections).await?;
     }
     let preset = console().presets.set_selections(&member, id, selections, version).await.map_err(mistake)?;
     typed::forget(member.user, Some(id));
@@ -132,14 +132,18 @@ async fn choose(id: &str, version: i64, typed: Typed, rename: bool) -> Result<On
 }
 
 /// Gives colliding tools the names suggested for them, until nothing collides.
-async fn settle(member: &Member, selections: &mut [Selection]) -> Result<(), Mistake> {
+async fn settle(member: &Member, of: Option<PresetId>, selections: &mut [Selection]) -> Result<(), Mistake> {
     let presets = console().presets.clone();
-    let known = console().sources.list(member).await?;
+    let editor = match of {
+        None => presets.new_editor(member).await?,
+        Some(id) => presets.editor(member, id).await?.ok_or(Trouble::NotFound)?,
+    };
     let id_of = |name: &str| -> Option<SourceId> {
-        known.iter().find(|item| item.source.name.as_str() == name).map(|item| item.source.id)
+        let found = editor.sources.iter().find(|item| item.source.name.as_str() == name);
+        found.map(|item| item.source.id)
     };
     for _ in 0..RENAME_ROUNDS_MAX {
-        let preview = presets.preview(member, None, selections).await.map_err(mistake)?;
+        let preview = presets.preview(member, of, selections).await.map_err(mistake)?;
         let collisions: Vec<_> = preview
             .collisions
             .iter()
@@ -229,7 +233,7 @@ async fn delete(id: &str, confirm: &str) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let presets = console().presets.clone();
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
-    let preset = presets.find(&member, id).await?.ok_or(Trouble::NotFound)?;
+    let preset = presets.find(&member, id).await?.ok_or(Trouble::NotFound)?.preset;
     if preset.slug.as_str() != confirm {
         return Err(Mistake::field("confirm", format!("type {} to delete it", preset.slug)));
     }
@@ -240,6 +244,7 @@ async fn delete(id: &str, confirm: &str) -> Result<Onward, Mistake> {
 fn read_access(word: &str) -> Result<(Visibility, bool), Mistake> {
     match word {
         "private" => Ok((Visibility::Private, false)),
+        "invite_only" => Ok((Visibility::InviteOnly, false)),
         "public" => Ok((Visibility::Public, false)),
         "anonymous" => Ok((Visibility::Public, true)),
         _ => Err(Mistake::field("access", "choose who may use it")),
@@ -250,12 +255,13 @@ fn read_access(word: &str) -> Result<(Visibility, bool), Mistake> {
 pub(super) fn access_word(visibility: Visibility, anonymous: bool) -> &'static str {
     match (visibility, anonymous) {
         (Visibility::Private, _) => "private",
+        (Visibility::InviteOnly, _) => "invite_only",
         (Visibility::Public, false) => "public",
         (Visibility::Public, true) => "anonymous",
     }
 }
 
-fn mistake(error: PresetError) -> Mistake {
+pub(super) fn mistake(error: PresetError) -> Mistake {
     match error {
         PresetError::SlugTaken { .. } => Mistake::field("slug", error),
         PresetError::Invalid { .. } => Mistake::form(error),

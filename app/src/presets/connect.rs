@@ -1,13 +1,13 @@
 //! The second tab of a preset: the lines that connect a client to it.
 
 use doorward::{
-    model::{KeyScope, Preset, Visibility},
+    model::{AccessLevel, KeyScope, Preset, Visibility},
     store::EventFilter,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{open, tabs};
+use super::{open, owned_by, tabs};
 use crate::{
     context::console,
     island::FirstCall,
@@ -48,8 +48,8 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble> {
-    let editor = open(&visit, &id).await?;
-    let preset = editor.preset.ok_or(Trouble::NotFound)?;
+    let open = open(&visit, &id, AccessLevel::Viewer).await?;
+    let preset = open.preset.clone();
     let console = console();
     let filter = EventFilter {
         preset: Some(preset.id),
@@ -68,20 +68,22 @@ async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble>
                 KeyScope::Presets(presets) => presets.contains(&preset.id),
             }
     });
-    let address = format!("{}/mcp/{}/{}", console.settings.base_url, editor.owner, preset.slug);
+    let address = format!("{}/mcp/{}/{}", console.settings.base_url, open.owner, preset.slug);
     let waiting = match last {
         Some(event) => {
             let at = event.at;
             let who = format!("{} called {}", event.principal, event.subject);
             view! { <p class="flex flex-wrap items-center gap-2"><Badge tone=Tone::Good word="connected"/> {who} " " <Ago at/></p> }.into_any()
         }
-        None => view! { <FirstCall preset=preset.slug.to_string()/> }.into_any(),
+        None if open.permit.owns() => view! { <FirstCall preset=preset.slug.to_string()/> }.into_any(),
+        // Calls of a preset stand in the log of its owner.
+        None => owned_by(&open).map(|whose| view! { <p class="text-muted">{whose}</p> }).into_any(),
     };
     let needs_key = !(preset.visibility == Visibility::Public && preset.anonymous);
     let lines = lines(&preset, &address, needs_key, &client);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
-            <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/connect", preset.id)/>
+            <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/connect", preset.id)/>
             <Panel title="Address">
                 <div class="grid grid-cols-1 gap-3">
                     <Copyable text=address/>

@@ -2,7 +2,7 @@
 
 use doorward::{
     model::{PresetStatus, Visibility},
-    presets::PresetSummary,
+    presets::{OpenPreset, PresetSummary},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -17,25 +17,33 @@ use crate::{
 
 /// Draws the page.
 pub(crate) fn page() -> AnyView {
-    let archived = use_query_map().with_untracked(|map| map.get("show").as_deref() == Some("archived"));
-    framed(Place::Presets, move |visit| load(visit, archived))
+    let show = use_query_map().with_untracked(|map| map.get("show")).unwrap_or_default();
+    framed(Place::Presets, move |visit| load(visit, show))
 }
 
-async fn load(visit: Visit, archived: bool) -> Result<Page, Trouble> {
+async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
     let all = console().presets.list(&visit.member).await?;
+    let shared = console().presets.shared_with(&visit.member).await?;
+    let (archived, shared_only) = (show == "archived", show == "shared");
     let any = !all.is_empty();
     let (put_away, in_use): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|item| item.preset.status == PresetStatus::Archived);
     let tabs = vec![
         Tab::new("/presets", "In use").counting(in_use.len()),
+        Tab::new("/presets?show=shared", "Shared with you").counting(shared.len()),
         Tab::new("/presets?show=archived", "Archived").counting(put_away.len()),
     ];
-    let open = if archived { "/presets?show=archived" } else { "/presets" };
+    let open = match (archived, shared_only) {
+        (true, _) => "/presets?show=archived",
+        (_, true) => "/presets?show=shared",
+        (false, false) => "/presets",
+    };
     let shown = if archived { put_away } else { in_use };
+    let body = if shared_only { draw_shared(&shared) } else { draw(shown, archived) };
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
-            {any.then(|| view! { <Tabs label="Which presets" tabs open/> })}
-            {draw(shown, archived)}
+            {(any || !shared.is_empty()).then(|| view! { <Tabs label="Which presets" tabs open/> })}
+            {body}
         </div>
     };
     Ok(Page::new("Presets", body)
@@ -72,11 +80,48 @@ fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {
     view! { <Table caption="Presets" columns>{rows}</Table> }.into_any()
 }
 
+fn draw_shared(shared: &[OpenPreset]) -> AnyView {
+    if shared.is_empty() {
+        return view! {
+            <Empty icon=Icon::Layers title="Nothing is shared with you" text="Presets of others that you are invited to stand here."/>
+        }
+        .into_any();
+    }
+    let base = console().settings.base_url.clone();
+    let rows = shared
+        .iter()
+        .map(|open| {
+            let preset = &open.preset;
+            let (tone, word) = status(preset.status);
+            let address = format!("{base}/mcp/{}/{}", open.owner, preset.slug);
+            view! {
+                <tr>
+                    <td>
+                        <a class="link font-medium" href=tools_path(preset.id)>{preset.title.clone()}</a>
+                        <p class="text-xs text-muted">{open.owner.to_string()} "/" {preset.slug.to_string()}</p>
+                    </td>
+                    <td class="hidden sm:table-cell"><Copyable text=address/></td>
+                    <td><Badge tone word/></td>
+                    <td>{open.permit.level().word()}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let columns = vec![
+        Column::text("Preset"),
+        Column::text("Address").wide(),
+        Column::text("State"),
+        Column::text("You are its"),
+    ];
+    view! { <Table caption="Presets shared with you" columns>{rows}</Table> }.into_any()
+}
+
 fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
     let preset = &item.preset;
     let (tone, word) = status(preset.status);
     let who = match (preset.visibility, preset.anonymous) {
         (Visibility::Private, _) => "private",
+        (Visibility::InviteOnly, _) => "people you invite",
         (Visibility::Public, false) => "public, with a key",
         (Visibility::Public, true) => "public, without a key",
     };

@@ -1,6 +1,7 @@
 //! Presets: composing virtual MCP servers, and handing out their addresses.
 //!
-//! A preset has three tabs: its tools, the lines that connect a client, and its settings.
+//! A preset's tabs are its tools, the lines that connect a client, the playground, who it is shared with, and its
+//! settings; whoever has it shared with them sees those that their level opens.
 
 mod api;
 mod beside;
@@ -9,13 +10,16 @@ mod connect;
 mod draft;
 mod list;
 mod new;
+mod published;
 mod settings;
+mod share_api;
+mod sharing;
 mod tools;
 mod typed;
 
 use doorward::{
-    model::{PresetId, PresetStatus},
-    presets::PresetEditor,
+    model::{AccessLevel, PresetId, PresetStatus},
+    presets::OpenPreset,
 };
 
 use crate::{
@@ -29,22 +33,45 @@ pub(crate) use connect::page as connect;
 pub(crate) use list::page as list;
 pub(crate) use new::page as new;
 pub(crate) use settings::page as settings;
+pub(crate) use sharing::page as sharing;
 pub(crate) use tools::page as tools;
 
-/// Returns everything about a preset of whoever looks.
-pub(crate) async fn open(visit: &Visit, id: &str) -> Result<PresetEditor, Trouble> {
+/// Returns a preset that whoever looks may do this much with.
+pub(crate) async fn open(visit: &Visit, id: &str, needs: AccessLevel) -> Result<OpenPreset, Trouble> {
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
-    console().presets.editor(&visit.member, Some(id)).await?.ok_or(Trouble::NotFound)
+    Ok(console().presets.open(&visit.member, id, needs).await?)
 }
 
 /// The tabs of a preset's page.
-pub(crate) fn tabs(id: PresetId) -> Vec<Tab> {
-    vec![
+pub(crate) fn tabs(open: &OpenPreset) -> Vec<Tab> {
+    let id = open.preset.id;
+    let mut tabs = vec![
         Tab::new(tools_path(id), "Tools"),
         Tab::new(format!("/presets/{id}/connect"), "Connect"),
         Tab::new(format!("/presets/{id}/try"), "Playground"),
-        Tab::new(format!("/presets/{id}/settings"), "Settings"),
-    ]
+    ];
+    if open.permit.level() >= AccessLevel::Admin {
+        tabs.push(Tab::new(sharing_path(id), "Sharing"));
+    }
+    if open.permit.level() >= AccessLevel::Editor {
+        tabs.push(Tab::new(format!("/presets/{id}/settings"), "Settings"));
+    }
+    tabs
+}
+
+/// Says whose the preset is, if it is somebody else's.
+pub(crate) fn owned_by(open: &OpenPreset) -> Option<String> {
+    let level = match open.permit.level() {
+        AccessLevel::Viewer => "You may use it.",
+        AccessLevel::Editor => "You may use and change it.",
+        AccessLevel::Admin => "You may use, change and share it.",
+    };
+    (!open.permit.owns()).then(|| format!("Shared by {}. {level}", open.owner))
+}
+
+/// Returns the path of the tab with who it is shared with.
+pub(crate) fn sharing_path(id: PresetId) -> String {
+    format!("/presets/{id}/sharing")
 }
 
 /// Returns the path of a preset's first tab.

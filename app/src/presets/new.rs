@@ -23,7 +23,7 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> {
-    let mut editor = console().presets.editor(&visit.member, None).await?.ok_or(Trouble::NotFound)?;
+    let mut editor = console().presets.new_editor(&visit.member).await?;
     let page = |body: AnyView| {
         Page::new("New preset", body)
             .above("/presets", "Presets")

@@ -1,6 +1,9 @@
 //! The last tab of a preset: its name, who may use it, switching and deleting it.
 
-use doorward::model::{Preset, PresetStatus};
+use doorward::{
+    model::{AccessLevel, Preset, PresetStatus},
+    presets::OpenPreset,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -22,15 +25,15 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
-    let preset = open(&visit, &id).await?.preset.ok_or(Trouble::NotFound)?;
+    let open = open(&visit, &id, AccessLevel::Editor).await?;
+    let preset = open.preset.clone();
     let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
     let (tone, word) = status(preset.status);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
-            <Tabs label="Parts of the preset" tabs=tabs(preset.id) open=format!("/presets/{}/settings", preset.id)/>
-            {edit(&preset, form)}
-            {switch(&preset)}
-            {delete(&preset, confirm)}
+            <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/settings", preset.id)/>
+            {edit(&open, form)}
+            {open.permit.owns().then(|| view! { {switch(&preset)} {delete(&preset, confirm)} })}
         </div>
     };
     Ok(Page::new(preset.title.clone(), body).above("/presets", "Presets").lead(view! { <Badge tone word/> }))
@@ -40,6 +43,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
 pub(super) fn access_picks() -> Vec<Pick> {
     vec![
         Pick::new("private", "Only you").meaning("With one of your API keys."),
+        Pick::new("invite_only", "People you invite").meaning("You, and who is on the list under Sharing."),
         Pick::new("public", "Everybody with an account here")
             .meaning("With a key of their own, on their own quota."),
         Pick::new("anonymous", "Anybody, without a key")
@@ -47,8 +51,31 @@ pub(super) fn access_picks() -> Vec<Pick> {
     ]
 }
 
-fn edit(preset: &Preset, form: Form) -> impl IntoView + use<> {
-    let preset = preset.clone();
+fn edit(open: &OpenPreset, form: Form) -> impl IntoView + use<> {
+    let preset = open.preset.clone();
+    let access = access_word(preset.visibility, preset.anonymous);
+    // What a level does not reach stays as it is.
+    let slug = if open.permit.owns() {
+        view! {
+            <Field
+                form=form.clone()
+                name="slug"
+                label="Slug"
+                mono=true
+                first=preset.slug.to_string()
+                hint="Clients that have the old address lose it."
+            />
+        }
+        .into_any()
+    } else {
+        view! { <input type="hidden" name="slug" value=preset.slug.to_string()/> }.into_any()
+    };
+    let access = if open.permit.level() >= AccessLevel::Admin {
+        view! { <Choice form=form.clone() name="access" label="Who may use it" first=access picks=access_picks()/> }
+            .into_any()
+    } else {
+        view! { <input type="hidden" name="access" value=access/> }.into_any()
+    };
     view! {
         <Panel title="Name and access">
             <form class="grid max-w-xl gap-4" method="post" action=EDIT>
@@ -56,22 +83,9 @@ fn edit(preset: &Preset, form: Form) -> impl IntoView + use<> {
                 <input type="hidden" name="id" value=preset.id.to_string()/>
                 <input type="hidden" name="version" value=preset.version.to_string()/>
                 <Field form=form.clone() name="title" label="Title" first=preset.title/>
-                <Field
-                    form=form.clone()
-                    name="slug"
-                    label="Slug"
-                    mono=true
-                    first=preset.slug.to_string()
-                    hint="Clients that have the old address lose it."
-                />
+                {slug}
                 <TextArea form=form.clone() name="description" label="Description" optional=true first=preset.description/>
-                <Choice
-                    form=form
-                    name="access"
-                    label="Who may use it"
-                    first=access_word(preset.visibility, preset.anonymous)
-                    picks=access_picks()
-                />
+                {access}
                 <div><button class="button button-primary" type="submit">"Save"</button></div>
             </form>
         </Panel>

@@ -1,8 +1,8 @@
 //! The first tab of a preset: which tools it publishes.
 
 use doorward::{
-    model::PresetId,
-    presets::{Collision, PresetEditor},
+    model::{AccessLevel, PresetId},
+    presets::{Collision, OpenPreset, PresetEditor},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -11,7 +11,9 @@ use super::{
     api::{CHOOSE, FORM_TOOLS},
     choose::Chooser,
     draft::selections,
-    open, status, tabs, tools_path, typed,
+    open, owned_by,
+    published::Published,
+    status, tabs, tools_path, typed,
 };
 use crate::{
     context::console,
@@ -27,7 +29,11 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
-    let editor = open(&visit, &id).await?;
+    let open = open(&visit, &id, AccessLevel::Viewer).await?;
+    if open.permit.level() < AccessLevel::Editor {
+        return published(open).await;
+    }
+    let editor = console().presets.editor(&visit.member, open.preset.id).await?.ok_or(Trouble::NotFound)?;
     let PresetEditor { preset, owner, mut sources, mut collisions } = editor;
     let preset = preset.ok_or(Trouble::NotFound)?;
     let form = visit.form(FORM_TOOLS);
@@ -35,7 +41,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     if let Some(typed) = &typed {
         typed.show(&mut sources);
         let wanted = selections(&typed.sources, &typed.tools, typed.ticked()).unwrap_or_default();
-        collisions = console().presets.preview(&visit.member, None, &wanted).await?.collisions;
+        collisions = console().presets.preview(&visit.member, Some(preset.id), &wanted).await?.collisions;
     }
     let (tone, word) = status(preset.status);
     let address = format!("{}/mcp/{owner}/{}", console().settings.base_url, preset.slug);
@@ -65,7 +71,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     };
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
-            <Tabs label="Parts of the preset" tabs=tabs(preset_id) open=tools_path(preset_id)/>
+            <Tabs label="Parts of the preset" tabs=tabs(&open) open=tools_path(preset_id)/>
             {body}
         </div>
     };
@@ -73,11 +79,33 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         .above("/presets", "Presets")
         .lead(view! {
             <p class="mb-2">{preset.description}</p>
+            {owned_by(&open).map(|whose| view! { <p class="mb-2 text-muted">{whose}</p> })}
             <div class="flex flex-wrap items-center gap-2"><Badge tone word/> <Copyable text=address/></div>
         })
         .actions(
             view! { <a class="button" href=format!("/presets/{preset_id}/connect")>"Connect a client"</a> },
         ))
+}
+
+/// What whoever may only use the preset sees: the tools it publishes.
+async fn published(open: OpenPreset) -> Result<Page, Trouble> {
+    let (owner, preset) = (&open.owner, &open.preset);
+    let table = console().presets.route_table(owner.as_str(), preset.slug.as_str()).await?;
+    let table = table.ok_or(Trouble::NotFound)?;
+    let address = format!("{}/mcp/{owner}/{}", console().settings.base_url, preset.slug);
+    let (tone, word) = status(preset.status);
+    let body = view! {
+        <div class="grid grid-cols-1 gap-5">
+            <Tabs label="Parts of the preset" tabs=tabs(&open) open=tools_path(preset.id)/>
+            <Published table/>
+        </div>
+    };
+    let description = preset.description.clone();
+    Ok(Page::new(preset.title.clone(), body).above("/presets?show=shared", "Presets").lead(view! {
+        <p class="mb-2">{description}</p>
+        {owned_by(&open).map(|whose| view! { <p class="mb-2 text-muted">{whose}</p> })}
+        <div class="flex flex-wrap items-center gap-2"><Badge tone word/> <Copyable text=address/></div>
+    }))
 }
 
 /// What stands between the choice and being saved. `unsaved` = what is shown was typed, not saved.

@@ -7,9 +7,10 @@ use std::{
 
 use doorward::{
     model::{
-        Email, EraSetting, Handle, InstanceRole, Plan, PlanName, PresetStatus, Slug, SourceKind, SourceName,
-        Visibility,
+        AccessLevel, Email, EraSetting, Handle, InstanceRole, OrgRole, Plan, PlanName, PresetStatus, Slug,
+        SourceKind, SourceName, Visibility,
     },
+    presets::NewGrantee,
     secret::Secret,
 };
 use serde::Deserialize;
@@ -104,6 +105,34 @@ pub(super) struct PresetItem {
     pub(super) anonymous: Option<bool>,
     pub(super) status: Option<PresetStatus>,
     pub(super) tools: Option<Vec<Spanned<ToolsItem>>>,
+    /// The whole access list; absent = it is left as it is.
+    pub(super) access: Option<Vec<Spanned<AccessItem>>>,
+}
+
+/// Somebody on an access list: exactly one of `user`, `email` and `organisation`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccessItem {
+    pub(super) user: Option<Handle>,
+    pub(super) email: Option<Email>,
+    pub(super) organisation: Option<Handle>,
+    /// The least role in that organisation; `viewer` if absent.
+    pub(super) role: Option<OrgRole>,
+    pub(super) level: AccessLevel,
+}
+
+impl AccessItem {
+    /// Returns whom it is about; `None` if that is nobody or two.
+    pub(super) fn who(&self) -> Option<NewGrantee> {
+        match (&self.user, &self.email, &self.organisation, self.role) {
+            (Some(user), None, None, None) => Some(NewGrantee::User(user.clone())),
+            (None, Some(email), None, None) => Some(NewGrantee::Email(email.clone())),
+            (None, None, Some(handle), role) => {
+                Some(NewGrantee::Members(handle.clone(), role.unwrap_or(OrgRole::Viewer)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a preset takes from one source.
@@ -188,6 +217,7 @@ fn check(document: &Document) -> Result<(), Mistake> {
         check_source(source)?;
     }
     for preset in &document.presets {
+        check_access(preset)?;
         let tools = preset.value.tools.iter().flatten();
         let mut seen = BTreeSet::new();
         for item in tools {
@@ -203,6 +233,24 @@ fn check(document: &Document) -> Result<(), Mistake> {
     }
     for key in &document.keys {
         one_of(key, "secret", key.value.secret.is_some(), "secret_file", key.value.secret_file.is_some())?;
+    }
+    Ok(())
+}
+
+fn check_access(preset: &Spanned<PresetItem>) -> Result<(), Mistake> {
+    let mut seen = BTreeSet::new();
+    for item in preset.value.access.iter().flatten() {
+        let Some(who) = item.value.who() else {
+            let reason = "give exactly one of `user`, `email` and `organisation`; `role` goes with the last";
+            return Err(mistake(item, reason.to_owned()));
+        };
+        if !seen.insert(who) {
+            return Err(mistake(item, "the same is on the list twice".to_owned()));
+        }
+    }
+    if preset.value.visibility == Some(Visibility::Private) && !seen.is_empty() {
+        let reason = "the access list of a private preset opens nothing: say `visibility: invite_only`";
+        return Err(mistake(preset, reason.to_owned()));
     }
     Ok(())
 }
@@ -316,6 +364,20 @@ mod tests {
             read("version: 1\nsources:\n\n  - {owner: ada, name: x, kind: mcp_stdio, url: 'http://a/'}\n")
                 .unwrap_err();
         assert_eq!(kind.line, Some(4), "{kind}");
+    }
+
+    #[test]
+    fn an_access_list_says_whom_it_means_and_that_it_holds() {
+        for (preset, words) in [
+            ("access: [{user: ada, email: a@b.example, level: viewer}]", "exactly one of"),
+            ("access: [{user: ada, role: admin, level: viewer}]", "`role` goes with"),
+            ("access: [{user: ada, level: viewer}, {user: ada, level: admin}]", "on the list twice"),
+            ("visibility: private, access: [{user: ada, level: viewer}]", "opens nothing"),
+        ] {
+            let text = format!("version: 1\npresets:\n  - {{owner: ada, slug: x, {preset}}}\n");
+            let wrong = read(&text).unwrap_err();
+            assert!(wrong.line == Some(3) && wrong.reason.contains(words), "{preset}: {wrong}");
+        }
     }
 
     #[test]

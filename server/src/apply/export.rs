@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use doorward::{
-    model::{KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId, Take},
+    model::{
+        AccessEntry, Grantee, KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId, Take,
+        Visibility,
+    },
     policy,
 };
 use serde::Serialize;
@@ -103,6 +106,11 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         }
         let tools: Vec<Value> = selections.iter().filter_map(|taken| tools(taken, &names)).collect();
         item.insert("tools".to_owned(), Value::Array(tools));
+        let (_, entries) = rooms.presets.access(owner, preset.id).await.map_err(preset_failed)?;
+        // The list of a private preset opens nothing, and is not part of what is declared.
+        if !entries.is_empty() && preset.visibility != Visibility::Private {
+            item.insert("access".to_owned(), Value::Array(entries.iter().map(access).collect()));
+        }
         written.presets.push(Value::Object(item));
     }
     let keys =
@@ -116,6 +124,15 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         written.keys.push(Value::Object(item));
     }
     Ok(())
+}
+
+fn access(entry: &AccessEntry) -> Value {
+    let level = entry.level;
+    match &entry.who {
+        Grantee::User(_, handle) => json!({ "user": handle, "level": level }),
+        Grantee::Email(email) => json!({ "email": email, "level": level }),
+        Grantee::Members(_, handle, role) => json!({ "organisation": handle, "role": role, "level": level }),
+    }
 }
 
 /// Names the files that the credential would be read from, and the user or header it is called by.

@@ -41,9 +41,11 @@ impl From<Denied> for Problem {
         match denied {
             // What belongs to others is not there.
             Denied::OtherOrganisation => Self::new(ProblemKind::NotFound, ""),
-            Denied::Role { .. } | Denied::InstanceAdmin | Denied::KeyScope => {
-                Self::new(ProblemKind::Forbidden, denied.to_string())
-            }
+            Denied::Role { .. }
+            | Denied::Level { .. }
+            | Denied::Owner
+            | Denied::InstanceAdmin
+            | Denied::KeyScope => Self::new(ProblemKind::Forbidden, denied.to_string()),
         }
     }
 }

@@ -40,7 +40,7 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
-    use api::{apply, datasources, document, keys, presets, usage};
+    use api::{access, apply, datasources, document, keys, presets, usage};
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
         row(Method::GET, "/ready", get(health::ready)),
@@ -57,6 +57,9 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/presets/{id}", get(presets::read)),
         row(Method::PATCH, "/api/v1/presets/{id}", patch(presets::update)),
         row(Method::DELETE, "/api/v1/presets/{id}", delete(presets::remove)),
+        row(Method::GET, "/api/v1/presets/{id}/access", get(access::list)),
+        row(Method::POST, "/api/v1/presets/{id}/access", post(access::create)),
+        row(Method::DELETE, "/api/v1/presets/{id}/access/{entry}", delete(access::remove)),
         row(Method::GET, "/api/v1/keys", get(keys::list)),
         row(Method::POST, "/api/v1/keys", post(keys::create)),
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),

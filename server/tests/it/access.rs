@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use doorward::{
     identity::NewKey,
-    model::{EventId, InstanceRole, KeyScope, Slug, Visibility},
+    model::{AccessLevel, Email, EventId, InstanceRole, KeyScope, Slug, Visibility},
     policy::operator_at_the_shell,
-    presets::NewPreset,
+    presets::{NewGrantee, NewPreset},
     store::EventFilter,
 };
 use http::{Method, StatusCode, header};
@@ -49,6 +49,13 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}", "", [401, 404, 200, 404]),
     ("PATCH /api/v1/presets/{id}", r#"{"version":1,"title":"renamed"}"#, [401, 404, 200, 404]),
     ("DELETE /api/v1/presets/{id}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/presets/{id}/access", "", [401, 404, 200, 404]),
+    (
+        "POST /api/v1/presets/{id}/access",
+        r#"{"who":{"email":"grace@example.org"},"level":"viewer"}"#,
+        [401, 404, 201, 404],
+    ),
+    ("DELETE /api/v1/presets/{id}/access/{entry}", "", [401, 404, 204, 404]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
@@ -84,6 +91,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}", [303, 404, 200, 404]),
     ("/presets/{id}/connect", [303, 404, 200, 404]),
     ("/presets/{id}/try", [303, 404, 200, 404]),
+    ("/presets/{id}/sharing", [303, 404, 200, 404]),
     ("/presets/{id}/settings", [303, 404, 200, 404]),
     ("/keys", [303, 200, 200, 200]),
     ("/metrics", [303, 200, 200, 200]),
@@ -128,6 +136,8 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         "id={preset}&version=1&title=Renamed&slug=notes&access=private",
         [false, false, true, false],
     ),
+    ("/do/preset-share", "id={preset}&who=grace%40example.org&level=viewer", [false, false, true, false]),
+    ("/do/preset-unshare", "id={preset}&entry={entry}", [false, false, true, false]),
     ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
     ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
     // Asking for what is not there leaves nothing but an event.
@@ -322,11 +332,14 @@ impl Stage {
             slug: Slug::parse("notes").unwrap(),
             title: String::new(),
             description: String::new(),
-            visibility: Visibility::Private,
+            visibility: Visibility::InviteOnly,
             anonymous: false,
             selections: Vec::new(),
         };
         let preset = engine.presets.add(&owner.member, preset).await.unwrap();
+        let nobody = NewGrantee::Email(Email::parse("nobody@example.org").unwrap());
+        let entry =
+            engine.presets.share(&owner.member, preset.id, nobody, AccessLevel::Viewer).await.unwrap();
         let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None };
         let (key, _) = engine.identity.create_key(&owner.member, key).await.unwrap();
         let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
@@ -335,6 +348,7 @@ impl Stage {
         let names = vec![
             ("source", source.to_string()),
             ("preset", preset.id.to_string()),
+            ("entry", entry.id.to_string()),
             ("key", key.id.to_string()),
             ("event", event.id.to_string()),
             ("session", session.id.to_string()),

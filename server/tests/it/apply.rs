@@ -169,12 +169,51 @@ sources:
     assert!(again.is_done(), "{exported}\n{again}");
 }
 
+#[tokio::test]
+async fn an_access_list_is_declared_as_a_whole_and_exported() {
+    let shop = Shop::open().await;
+    let text = |access: &str| {
+        format!(
+            "version: 1
+users:
+  - {{handle: ada, email: ada@example.org, password_file: ada.password}}
+  - {{handle: bob, email: bob@example.org, password_file: ada.password}}
+presets:
+  - {{owner: ada, slug: notes, access: [{access}]}}
+"
+        )
+    };
+    let two = "{user: bob, level: editor}, {email: grace@example.org, level: viewer}";
+    // Bob is made by the same document.
+    shop.apply(&text(two), true).await;
+    shop.apply(&text(two), false).await;
+
+    let exported = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let same = shop.apply(&text(two), true).await;
+    let again = shop.apply(&exported, true).await;
+    let team = "{user: bob, level: viewer}, {organisation: bob, role: admin, level: viewer}";
+    let changed = shop.apply(&text(team), false).await;
+    let emptied = shop.apply(&text(""), false).await;
+
+    assert!(
+        exported.contains("visibility: invite_only") && exported.contains("grace@example.org"),
+        "{exported}"
+    );
+    assert!(same.is_done() && again.is_done(), "{exported}\n{again}");
+    assert!(changed.to_string().contains("access") && emptied.to_string().contains("access"), "{changed}");
+    assert!(shop.apply(&text(""), true).await.is_done());
+}
+
 /// What can be wrong at the end of a document, and what is said of it.
 const WRONG_ENDS: &[(&str, &str)] = &[
     ("keys: [{owner: new, name: k, presets: [none-such]}]", "`new` has no preset `none-such`"),
     ("keys: [{owner: ada, name: k, presets: [none-such]}]", "`ada` has no preset `none-such`"),
     ("keys: [{owner: ada, name: k, presets: []}]", "presets are none"),
     ("keys: [{owner: ada, name: ' '}]", "name is empty"),
+    (
+        "presets: [{owner: new, slug: x, access: [{user: none-such, level: viewer}]}]",
+        "no account `none-such`",
+    ),
     ("keys: [{owner: ada, name: k, expires_in_days: 0}]", "end lies in the past"),
     ("keys: [{owner: new, name: k, secret: dw_1}]", "not one that this program could have made"),
     ("presets: [{owner: new, slug: x, tools: [{source: none-such, allow: all}]}]", "has no source"),

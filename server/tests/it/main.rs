@@ -26,6 +26,7 @@ mod running;
 mod scripted;
 mod settings;
 mod settings_processes;
+mod sharing;
 mod threats;
 mod trouble;
 mod trouble_postgres;

@@ -296,5 +296,5 @@ fn build(selections: &[Selection], stocks: &[Stock]) -> RouteTable {
         created_at: Ms(0),
         updated_at: Ms(0),
     };
-    RouteTable::build(preset, Handle::parse("ada").unwrap(), selections, stocks)
+    RouteTable::build(preset, Access::default(), Handle::parse("ada").unwrap(), selections, stocks)
 }

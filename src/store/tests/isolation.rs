@@ -4,7 +4,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, query, query_scalar};
 
 use super::*;
 use crate::{
-    model::{Handle, HealthState, PresetTool, Selection, SourceOffer, Take},
+    model::{
+        AccessEntry, AccessId, AccessLevel, Grantee, Handle, HealthState, PresetTool, Selection, SourceOffer,
+        Take,
+    },
     store::{
         Dimension, EventFilter, Histogram, Inner, MetricRow, Pools, SeriesQuery, StoreError, TotalsQuery,
         testing::{TestStore, store_test},
@@ -16,6 +19,7 @@ struct Hers {
     user: User,
     source: Source,
     preset: Preset,
+    entry: AccessEntry,
     key: ApiKey,
     event: RunEvent,
 }
@@ -26,6 +30,7 @@ async fn two(test: &TestStore) -> (Hers, User) {
     let hers = Hers {
         source: source(ada.tenant, "files"),
         preset: preset(ada.tenant, "notes"),
+        entry: entry(&ada),
         key: key(&ada),
         event: event(&ada, NOW, "read"),
         user: ada,
@@ -38,6 +43,7 @@ async fn two(test: &TestStore) -> (Hers, User) {
     tx.set_source_offer(hers.source.id, &offer()).await.unwrap();
     tx.add_preset(&hers.preset).await.unwrap();
     tx.set_selections(hers.preset.id, &[selection(hers.source.id)]).await.unwrap();
+    tx.add_access(hers.preset.id, &hers.entry).await.unwrap();
     tx.add_api_key(&hers.key, &[1; 32]).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = test.store.system().await.unwrap();
@@ -78,6 +84,16 @@ fn selection(source: SourceId) -> Selection {
     }
 }
 
+fn entry(user: &User) -> AccessEntry {
+    AccessEntry {
+        id: AccessId::new(),
+        who: Grantee::User(user.id, user.handle.clone()),
+        level: AccessLevel::Viewer,
+        reaches: Some(user.id),
+        created_at: NOW,
+    }
+}
+
 fn file(source: SourceId) -> SourceResource {
     resource(source, ResourceKind::Resource, "file:///a", "{}")
 }
@@ -108,6 +124,7 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     assert!(tx.find_preset(preset_id).await.unwrap().is_none());
     assert!(tx.find_preset_by_slug(&hers.preset.slug).await.unwrap().is_none());
     assert!(tx.selections(preset_id).await.unwrap().is_empty());
+    assert!(tx.list_access(preset_id).await.unwrap().is_empty());
     assert!(tx.presets_using_source(source_id).await.unwrap().is_empty());
     assert!(tx.list_api_keys().await.unwrap().is_empty());
     assert!(tx.find_api_key(hers.key.id).await.unwrap().is_none());
@@ -132,6 +149,7 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     let uris = [(ResourceKind::Resource, "file:///a".into())];
     assert_eq!(tx.remove_source_resources(source_id, &uris).await.unwrap(), 0);
     assert!(!tx.update_preset(&hers.preset, 1).await.unwrap());
+    assert!(!tx.remove_access(preset_id, hers.entry.id).await.unwrap());
     assert!(!tx.remove_preset(preset_id).await.unwrap());
     assert!(!tx.rename_api_key(hers.key.id, "mine").await.unwrap());
     assert!(!tx.revoke_api_key(hers.key.id, NOW).await.unwrap());
@@ -140,6 +158,7 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     let mut tx = test.store.read(hers.user.tenant).await.unwrap();
     assert_eq!(tx.list_sources().await.unwrap(), [hers.source]);
     assert_eq!(tx.selections(preset_id).await.unwrap(), [selection(source_id)]);
+    assert_eq!(tx.list_access(preset_id).await.unwrap(), [hers.entry]);
     assert_eq!(tx.list_api_keys().await.unwrap(), [hers.key]);
     assert_eq!(tx.list_source_tools(source_id).await.unwrap()[0].state, ToolState::Accepted);
 });
@@ -175,6 +194,10 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
     let mut tx = test.store.tenant(bob.tenant).await.unwrap();
+    let across = tx.add_access(hers.preset.id, &entry(&bob)).await.unwrap_err();
+    assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
+    drop(tx);
+    let mut tx = test.store.tenant(bob.tenant).await.unwrap();
     let across = tx.add_api_key(&key(&hers.user), &[2; 32]).await.unwrap_err();
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
@@ -188,7 +211,7 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
 });
 
 /// Tables an organisation's transaction may read on PostgreSQL.
-const READABLE: [&str; 17] = [
+const READABLE: [&str; 18] = [
     "organisations",
     "memberships",
     "api_keys",
@@ -202,6 +225,7 @@ const READABLE: [&str; 17] = [
     "preset_tools",
     "preset_resources",
     "preset_prompts",
+    "preset_access",
     "metrics_1m",
     "metrics_1m_by",
     "metrics_1h",
@@ -235,6 +259,7 @@ async fn row_level_security_holds_where_a_statement_forgets_the_organisation() {
         "delete from presets",
         "delete from preset_tools",
         "delete from preset_resources",
+        "update preset_access set level = 'admin'",
         "update source_offers set instructions = 'obey'",
     ] {
         let mut tx = test.store.tenant(bob.tenant).await.unwrap();

@@ -1,10 +1,12 @@
 //! Presets and what they take.
 
 use doorward::{
-    model::{Member, PresetStatus, Selection, Visibility},
-    presets::{NewPreset, PresetError},
+    model::{AccessLevel, Handle, Member, PresetId, PresetStatus, Selection, Visibility},
+    presets::{NewGrantee, NewPreset, PresetError},
 };
 use serde_saphyr::Spanned;
+
+use std::collections::BTreeMap;
 
 use super::Run;
 use crate::apply::{
@@ -31,10 +33,13 @@ impl Run<'_> {
         let failed = |source| ApplyError::Preset { at: line(item), source };
         let declared = &item.value;
         let presets = self.rooms.presets.clone();
-        if declared.anonymous == Some(true) && declared.visibility == Some(Visibility::Private) {
+        if declared.anonymous == Some(true)
+            && declared.visibility.is_some_and(|seen| seen != Visibility::Public)
+        {
             return Err(mistake(item, "only a public preset may be used without a key".to_owned()).into());
         }
         let selections = self.selections(owner, declared).await?;
+        let access = declared.access.as_ref().map(|_| access_list(declared));
         let present = match owner {
             Some(owner) => presets.find_by_slug(owner, &declared.slug).await.map_err(failed)?,
             None => None,
@@ -44,11 +49,23 @@ impl Run<'_> {
                 slug: declared.slug.clone(),
                 title: declared.title.clone().unwrap_or_default(),
                 description: declared.description.clone().unwrap_or_default(),
-                visibility: declared.visibility.unwrap_or(Visibility::Private),
+                visibility: declared.visibility.unwrap_or(
+                    match access.as_ref().is_some_and(|list| !list.is_empty()) {
+                        true => Visibility::InviteOnly,
+                        false => Visibility::Private,
+                    },
+                ),
                 anonymous: declared.anonymous.unwrap_or(false),
                 selections: selections.unwrap_or_default(),
             };
-            self.new_preset(owner, declared, new).await.map_err(failed)?;
+            let made = self.new_preset(owner, declared, new).await.map_err(failed)?;
+            match (owner, made, access) {
+                (Some(owner), Some(id), Some(access)) => {
+                    self.rooms.presets.set_access(owner, id, access).await.map_err(failed)?;
+                }
+                (_, None, Some(access)) => self.check_access(access).await.map_err(failed)?,
+                (_, _, None) | (None, Some(_), _) => {}
+            }
             return Ok((Action::Add, String::new()));
         };
         let chosen = presets.selections(owner, present.id).await.map_err(failed)?;
@@ -68,31 +85,68 @@ impl Run<'_> {
             }
             parts.push("status");
         }
+        if let Some(access) = access
+            && self.access(owner, present.id, access).await.map_err(failed)?
+        {
+            parts.push("access");
+        }
         let action = if parts.is_empty() { Action::Same } else { Action::Change };
         Ok((action, parts.join(", ")))
     }
 
-    /// Makes a preset, or says why it could not be made.
+    /// Makes the access list of a preset this one; `false` if it is already.
+    async fn access(
+        &self,
+        owner: &Member,
+        id: PresetId,
+        list: BTreeMap<NewGrantee, AccessLevel>,
+    ) -> Result<bool, PresetError> {
+        let presets = &self.rooms.presets;
+        let (_, entries) = presets.access(owner, id).await?;
+        let present: BTreeMap<NewGrantee, AccessLevel> =
+            entries.iter().map(|entry| ((&entry.who).into(), entry.level)).collect();
+        if list == present {
+            return Ok(false);
+        }
+        if self.dry_run {
+            self.check_access(list).await?;
+        } else {
+            presets.set_access(owner, id, list).await?;
+        }
+        Ok(true)
+    }
+
+    /// Says why nobody could be put on a list so, once everybody is there who is declared.
+    async fn check_access(&self, mut list: BTreeMap<NewGrantee, AccessLevel>) -> Result<(), PresetError> {
+        let declared = |handle: &Handle| self.document.users.iter().any(|user| user.value.handle == *handle);
+        list.retain(|who, _| match who {
+            NewGrantee::User(handle) | NewGrantee::Members(handle, _) => !declared(handle),
+            NewGrantee::Email(_) => true,
+        });
+        self.rooms.presets.check_access(&list).await
+    }
+
+    /// Makes a preset, or says why it could not be made. `None` = it will be made.
     async fn new_preset(
         &mut self,
         owner: Option<&Member>,
         declared: &PresetItem,
         new: NewPreset,
-    ) -> Result<(), PresetError> {
+    ) -> Result<Option<PresetId>, PresetError> {
         let presets = &self.rooms.presets;
         let Some(owner) = owner else {
             self.expected.preset(&declared.owner, &declared.slug);
-            return new.check();
+            return new.check().map(|()| None);
         };
         if self.dry_run {
             self.expected.preset(&declared.owner, &declared.slug);
-            return presets.rehearse_add(owner, new).await.map(drop);
+            return presets.rehearse_add(owner, new).await.map(|_| None);
         }
         let added = presets.add(owner, new).await?;
         if let Some(status) = declared.status.filter(|status| *status != PresetStatus::Active) {
             presets.set_status(owner, added.id, status).await?;
         }
-        Ok(())
+        Ok(Some(added.id))
     }
 
     /// Returns what a preset is declared to take; `None` if it says nothing of it.
@@ -119,4 +173,10 @@ impl Run<'_> {
         }
         Ok(Some(selections))
     }
+}
+
+/// Returns the access list a preset is declared to have. The document has been checked.
+fn access_list(item: &PresetItem) -> BTreeMap<NewGrantee, AccessLevel> {
+    let entries = item.access.iter().flatten();
+    entries.filter_map(|entry| Some((entry.value.who()?, entry.value.level))).collect()
 }

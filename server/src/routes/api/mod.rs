@@ -5,6 +5,7 @@
 //! else than that it is not there. One more resource: a file, its lines in `routes/mod.rs`, and its
 //! paths in `document.rs`, which a test compares with the routes.
 
+pub(super) mod access;
 pub(super) mod apply;
 pub(super) mod datasources;
 pub mod document;

@@ -6,7 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use doorward::{
-    model::{Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId, Visibility},
+    model::{
+        AccessLevel, Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId,
+        Visibility,
+    },
     presets::{NewPreset, PresetChange},
 };
 use http::{StatusCode, header};
@@ -33,7 +36,7 @@ pub(in crate::routes) struct PresetBody {
     address: String,
     title: String,
     description: String,
-    /// `private` or `public`.
+    /// `private`, `invite_only` or `public`.
     #[schema(value_type = String)]
     visibility: Visibility,
     /// Whether a caller needs no key.
@@ -52,7 +55,9 @@ pub(in crate::routes) struct PresetBody {
 pub(in crate::routes) struct PresetDetail {
     #[serde(flatten)]
     preset: PresetBody,
-    sources: Vec<SelectionBody>,
+    /// Absent for those who may only use the preset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sources: Option<Vec<SelectionBody>>,
 }
 
 /// What a preset takes from one source.
@@ -233,11 +238,14 @@ pub(in crate::routes) async fn read(
     Id(id): Id<PresetId>,
 ) -> Result<Json<PresetDetail>, Problem> {
     let presets = &state.engine().presets;
-    let Some(preset) = presets.find(&member, id).await? else { return Err(nothing()) };
-    let sources = presets.selections(&member, id).await?;
+    let Some(open) = presets.find(&member, id).await? else { return Err(nothing()) };
+    let sources = match open.permit.level() {
+        AccessLevel::Viewer => None,
+        AccessLevel::Editor | AccessLevel::Admin => Some(presets.selections(&member, id).await?),
+    };
     Ok(Json(PresetDetail {
-        preset: body(&state, &member.tenant_handle, preset),
-        sources: sources.into_iter().map(SelectionBody::from).collect(),
+        preset: body(&state, &open.owner, open.preset),
+        sources: sources.map(|sources| sources.into_iter().map(SelectionBody::from).collect()),
     }))
 }
 
@@ -262,11 +270,12 @@ pub(in crate::routes) async fn update(
         selections: edit.sources.map(|sources| sources.into_iter().map(Selection::from).collect()),
     };
     let presets = &state.engine().presets;
+    let owner = presets.open(&member, id, AccessLevel::Editor).await?.owner;
     let mut preset = presets.update(&member, id, change, edit.version).await?;
     if let Some(status) = edit.status.filter(|status| *status != preset.status) {
         preset = presets.set_status(&member, id, status).await?;
     }
-    Ok(Json(body(&state, &member.tenant_handle, preset)))
+    Ok(Json(body(&state, &owner, preset)))
 }
 
 /// Deletes a preset for good.

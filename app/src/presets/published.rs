@@ -1,0 +1,43 @@
+//! The tools a preset publishes, for those who only use it.
+
+use std::sync::Arc;
+
+use doorward::{model::Era, presets::RouteTable};
+use leptos::prelude::*;
+use serde_json::Value;
+
+use crate::ui::{Column, Empty, Icon, Table};
+
+/// The most characters of a description that a row shows.
+const SHOWN_MAX: usize = 240;
+
+/// A table of them, by name.
+#[component]
+pub(super) fn Published(
+    /// The preset as callers have it.
+    table: Arc<RouteTable>,
+) -> impl IntoView {
+    if table.tools.is_empty() {
+        return view! {
+            <Empty icon=Icon::Plug title="No tools" text="At the moment this preset publishes no tools."/>
+        }
+        .into_any();
+    }
+    let rows = table
+        .tools
+        .iter()
+        .map(|route| {
+            let definition: Value = serde_json::from_slice(route.definition(Era::Modern)).unwrap_or_default();
+            let text = definition["description"].as_str().unwrap_or_default();
+            let text: String = text.chars().take(SHOWN_MAX).collect();
+            view! {
+                <tr>
+                    <td><code>{route.exposed_name.to_string()}</code></td>
+                    <td class="text-muted">{text}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    let columns = vec![Column::text("Tool"), Column::text("What it does")];
+    view! { <Table caption="Tools" columns>{rows}</Table> }.into_any()
+}
