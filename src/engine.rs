@@ -153,6 +153,7 @@ impl Engine {
             changes.clone(),
             clock.clone(),
             egress.with_own_pool(),
+            vault.clone(),
             settings.identity,
         );
         let quota = Quota::new(store.clone(), &changes, clock.clone());

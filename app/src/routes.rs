@@ -21,6 +21,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=home::page ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=setup::page ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in/code") view=sign_in::code_page ssr=SsrMode::Async/>
                 <Route path=path!("/sign-up") view=sign_in::sign_up_page ssr=SsrMode::Async/>
                 <Route path=path!("/login/:provider") view=sign_in::login_page ssr=SsrMode::Async/>
                 <Route path=path!("/login/:provider/callback") view=sign_in::callback_page ssr=SsrMode::Async/>
@@ -35,6 +36,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=account::page ssr=SsrMode::Async/>
                 <Route path=path!("/account/add-login") view=account::add_login_page ssr=SsrMode::Async/>
+                <Route path=path!("/account/second-factor") view=account::second_factor_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin") view=admin::users_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/new") view=admin::new_user_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/:id") view=admin::user_page ssr=SsrMode::Async/>

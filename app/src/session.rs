@@ -46,13 +46,15 @@ pub(crate) fn end() {
     respond_with(http::header::SET_COOKIE, &format!("{}=; Max-Age=0; {}", cookie_name(), attributes()));
 }
 
-/// What a browser carries beside its session while a login with another provider is under way.
+/// What a browser carries beside its session while a sign-in is under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UnderWay {
     /// It was sent to a provider.
     Login,
     /// A provider has recognised somebody, who has yet to say whose account that is.
     Unclaimed,
+    /// Somebody has shown their first factor and not the second yet.
+    Half,
 }
 
 /// How long a browser keeps such a cookie, in seconds; the engine forgets it sooner.
@@ -80,6 +82,8 @@ impl UnderWay {
         match (self, console().settings.https) {
             (Self::Login, true) => "__Host-doorward-login",
             (Self::Login, false) => "doorward-login",
+            (Self::Half, true) => "__Host-doorward-half",
+            (Self::Half, false) => "doorward-half",
             (Self::Unclaimed, true) => "__Host-doorward-unclaimed",
             (Self::Unclaimed, false) => "doorward-unclaimed",
         }

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{fault::Fault, model::PlanName, policy::Denied, store::StoreError};
+use crate::{
+    fault::Fault, model::PlanName, policy::Denied, secret::Secret, store::StoreError, vault::VaultError,
+};
 
 /// Says why a person was not let in, or an account not changed.
 #[derive(Debug, Error)]
@@ -16,6 +18,27 @@ pub enum IdentityError {
     /// The account has no password to confirm by, and the sign-in is too long ago to do so.
     #[error("this needs a fresh sign-in: sign out, sign in again and repeat it within ten minutes")]
     SignInAgain,
+    /// The first factor was right, and the second has to be shown.
+    #[error("a code of the second step is needed")]
+    CodeNeeded {
+        /// The cookie to show it with.
+        cookie: Secret,
+    },
+    /// The code of the second factor is wrong, or was used.
+    #[error("this code is wrong, or was used already")]
+    WrongCode,
+    /// The first factor was shown too long ago.
+    #[error("this took too long: please sign in again")]
+    CodeTooLate,
+    /// The person has no second factor of the kind asked about.
+    #[error("there is no second step to do this with")]
+    NoFactor,
+    /// The second factor is switched on already.
+    #[error("the second step is on: switch it off first")]
+    FactorIsOn,
+    /// A second factor cannot be shown.
+    #[error("the second step cannot be written as an address")]
+    BadFactor,
     /// Too many failed attempts.
     #[error("too many attempts: try again in {} seconds", retry_after.as_secs().max(1))]
     Throttled {
@@ -76,6 +99,9 @@ pub enum IdentityError {
     /// The password could not be hashed, or its hash could not be read.
     #[error("could not hash a password: {0}")]
     Hash(argon2::password_hash::Error),
+    /// The secret of a second factor could not be sealed or opened.
+    #[error("could not use the vault")]
+    Vault(#[from] VaultError),
     /// The database failed.
     #[error("could not read or write accounts")]
     Store(#[from] StoreError),
@@ -88,6 +114,11 @@ impl IdentityError {
             Self::WrongCredentials
             | Self::Disabled
             | Self::SignInAgain
+            | Self::CodeNeeded { .. }
+            | Self::WrongCode
+            | Self::CodeTooLate
+            | Self::NoFactor
+            | Self::FactorIsOn
             | Self::Throttled { .. }
             | Self::WrongSetupToken
             | Self::LastAdmin
@@ -99,7 +130,8 @@ impl IdentityError {
             | Self::BadPlan
             | Self::BadKey { .. } => Fault::Caller,
             Self::Denied(denied) => denied.fault(),
-            Self::Busy | Self::Random(_) | Self::Hash(_) => Fault::Gateway,
+            Self::Busy | Self::BadFactor | Self::Random(_) | Self::Hash(_) => Fault::Gateway,
+            Self::Vault(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
     }

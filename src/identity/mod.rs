@@ -1,4 +1,5 @@
-//! Who is calling: accounts, passwords, logins with other identity providers, browser sessions and
+//! Who is calling: accounts, passwords, second factors, logins with other identity
+//! providers, browser sessions and
 //! API keys.
 //!
 //! Passwords are hashed with Argon2id and rightly slow; API keys and cookies are random, so one
@@ -17,6 +18,7 @@ mod logins;
 mod password;
 mod record;
 mod remembered;
+mod second;
 mod sessions;
 mod settings;
 mod setup;
@@ -40,6 +42,7 @@ use crate::{
     },
     secret::Secret,
     store::Store,
+    vault::Vault,
 };
 use epochs::Epochs;
 use logins::Logins;
@@ -54,6 +57,7 @@ pub use accounts::{check_plan, default_plan};
 pub use error::{IdentityError, KeyError};
 pub use keys::KEYS_MAX;
 pub use logins::{BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider, ProviderKind, SignUp};
+pub use second::SecondFactor;
 pub use settings::{IdentitySettings, PasswordCost};
 
 /// Where a request comes from.
@@ -135,6 +139,7 @@ struct Inner {
     audit: Audit,
     changes: Changes,
     clock: Clock,
+    vault: Vault,
     settings: IdentitySettings,
     passwords: Passwords,
     throttle: Mutex<Throttle>,
@@ -156,6 +161,7 @@ impl Identity {
         changes: Changes,
         clock: Clock,
         egress: Egress,
+        vault: Vault,
         settings: IdentitySettings,
     ) -> Self {
         let epochs = Arc::new(Epochs::new());
@@ -172,6 +178,7 @@ impl Identity {
             audit,
             changes,
             clock,
+            vault,
             passwords: Passwords::new(&settings),
             logins: Logins::new(
                 settings.login_providers.clone(),

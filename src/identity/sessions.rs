@@ -73,7 +73,7 @@ impl Identity {
             tx.commit().await?;
         }
 
-        self.open_session(&user, origin, "").await
+        self.enter(&user, origin, "").await
     }
 
     /// Ends the browser session of a cookie, if there is one.

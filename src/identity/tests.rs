@@ -9,6 +9,7 @@ use crate::{
     model::{Action, ApiKey, OrgRole, Outcome, Plan, PresetId, RunEvent, User, Via},
     policy::{self, AdminPermit, Denied},
     store::testing::{TestStore, store_test},
+    vault::KeySource,
 };
 
 mod accounts;
@@ -23,6 +24,7 @@ struct Scene {
     _test: Option<TestStore>,
     store: Store,
     clock: Clock,
+    vault: Vault,
     changes: Changes,
     identity: Identity,
     events: tokio::sync::broadcast::Receiver<Arc<RunEvent>>,
@@ -32,19 +34,28 @@ impl Scene {
     /// Begins before anybody has an account.
     async fn fresh() -> Self {
         let test = TestStore::sqlite().await;
-        let scene = Self::on(&test.store);
+        let scene = Self::on(&test.store).await;
         Self { _test: Some(test), ..scene }
     }
 
     /// Begins on this database, before anybody has an account.
-    fn on(store: &Store) -> Self {
+    async fn on(store: &Store) -> Self {
+        let key = Secret::new("6f1c0a9be2d4873550ffb3c7a8e91d247b6a0c5e9f8d3b2a1476cde8950f3a2b");
+        let vault = Vault::open(store.clone(), KeySource::Settings(key)).await.unwrap();
         let clock = Clock::manual(NOW);
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
         let events = audit.tail();
         let changes = Changes::new();
-        let identity =
-            Identity::new(store.clone(), audit, changes.clone(), clock.clone(), egress(), cheap_settings());
-        Self { _test: None, store: store.clone(), clock, changes, identity, events }
+        let identity = Identity::new(
+            store.clone(),
+            audit,
+            changes.clone(),
+            clock.clone(),
+            egress(),
+            vault.clone(),
+            cheap_settings(),
+        );
+        Self { _test: None, store: store.clone(), clock, vault, changes, identity, events }
     }
 
     /// Begins with the owner `ada`, signed in.
@@ -63,7 +74,15 @@ impl Scene {
     /// Makes what another process would have that opened the database as this store.
     fn replica_on(&self, store: Store) -> Identity {
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
-        Identity::new(store, audit, Changes::new(), self.clock.clone(), egress(), cheap_settings())
+        Identity::new(
+            store,
+            audit,
+            Changes::new(),
+            self.clock.clone(),
+            egress(),
+            self.vault.clone(),
+            cheap_settings(),
+        )
     }
 
     async fn create_owner(&self) -> Result<NewSession, IdentityError> {

@@ -9,7 +9,7 @@ use std::{collections::HashMap, hash::Hash, net::IpAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-use crate::clock::Ms;
+use crate::{clock::Ms, model::UserId};
 
 /// Attempts at one account in a row.
 const ACCOUNT_BURST: u32 = 8;
@@ -23,6 +23,10 @@ const ADDRESS_REFILL: Duration = Duration::from_secs(10);
 const LOGIN_BURST: u32 = 100;
 /// An address may begin one more after this long.
 const LOGIN_REFILL: Duration = Duration::from_secs(3);
+/// Codes of a second factor tried in a row. Six digits are soon guessed by whoever has the password.
+const CODE_BURST: u32 = 5;
+/// One more code may be tried after this long.
+const CODE_REFILL: Duration = Duration::from_secs(300);
 /// How many accounts and how many addresses are remembered.
 const SUBJECTS_MAX: usize = 10_000;
 
@@ -31,6 +35,7 @@ pub(super) struct Throttle {
     accounts: Buckets<[u8; 32]>,
     addresses: Buckets<IpAddr>,
     logins: Buckets<IpAddr>,
+    codes: Buckets<UserId>,
 }
 
 impl Throttle {
@@ -39,6 +44,7 @@ impl Throttle {
             accounts: Buckets::new(ACCOUNT_BURST, ACCOUNT_REFILL),
             addresses: Buckets::new(ADDRESS_BURST, ADDRESS_REFILL),
             logins: Buckets::new(LOGIN_BURST, LOGIN_REFILL),
+            codes: Buckets::new(CODE_BURST, CODE_REFILL),
         }
     }
 
@@ -68,6 +74,21 @@ impl Throttle {
         }
         self.logins.take(address, now);
         Ok(())
+    }
+
+    /// Counts a code of a person's second factor that is tried, or says how long to wait.
+    pub(super) fn admit_code(&mut self, user: UserId, now: Ms) -> Result<(), Duration> {
+        let wait = self.codes.wait(&user, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.codes.take(user, now);
+        Ok(())
+    }
+
+    /// Forgives the codes that a person tried before the right one.
+    pub(super) fn code_was_right(&mut self, user: UserId) {
+        self.codes.forget(&user);
     }
 
     /// Forgives the account's attempts and takes this one back from the address.

@@ -24,6 +24,8 @@ pub enum Action {
     PasswordChange,
     /// A login with another identity provider was added or removed.
     LoginChange,
+    /// The second factor of an account was switched on, off or taken away.
+    FactorChange,
     /// An account was made, changed or switched off.
     UserChange,
     /// A plan was made or changed.
@@ -46,6 +48,7 @@ words!(Action {
     SignOut = "sign_out",
     PasswordChange = "password_change",
     LoginChange = "login_change",
+    FactorChange = "factor_change",
     UserChange = "user_change",
     PlanChange = "plan_change",
     SourceChange = "source_change",

@@ -33,12 +33,14 @@ struct FoundRow {
     tenant_id: TenantId,
     id: Uuid,
     credential: String,
+    of_factor: bool,
 }
 
 impl From<FoundRow> for SealedRow {
     fn from(row: FoundRow) -> Self {
-        let FoundRow { tenant_id: tenant, id: row, credential: sealed } = row;
-        Self { tenant, table: "sources", row, column: "credential", sealed }
+        let FoundRow { tenant_id: tenant, id: row, credential: sealed, of_factor } = row;
+        let (table, column) = if of_factor { ("user_factors", "sealed") } else { ("sources", "credential") };
+        Self { tenant, table, row, column, sealed }
     }
 }
 
@@ -56,8 +58,11 @@ impl SystemTx {
     pub async fn list_sealed_not_under(&mut self, kid: &str, limit: i64) -> Result<Vec<SealedRow>> {
         let rows: Vec<FoundRow> = on!(self, |c| {
             query_as(
-                "select tenant_id, id, credential from sources
-                 where credential is not null and credential_kid <> $1 order by id limit $2",
+                "select tenant_id, id, credential, false as of_factor from sources
+                 where credential is not null and credential_kid <> $1
+                 union all
+                 select tenant_id, user_id, sealed, true from user_factors where sealed_kid <> $1
+                 order by 2 limit $2",
             )
             .bind(kid)
             .bind(limit)
@@ -70,17 +75,19 @@ impl SystemTx {
     /// Replaces a sealed text if it is still the one read; `false` if somebody was faster.
     pub async fn replace_sealed(&mut self, row: &SealedRow, sealed: &str) -> Result<bool> {
         let kid = kid_of(sealed)?;
+        let statement = match row.table {
+            "user_factors" => {
+                "update user_factors set sealed = $4, sealed_kid = $5
+                 where tenant_id = $1 and user_id = $2 and sealed = $3"
+            }
+            _ => {
+                "update sources set credential = $4, credential_kid = $5
+                 where tenant_id = $1 and id = $2 and credential = $3"
+            }
+        };
         let replaced = changed!(
             self,
-            query(
-                "update sources set credential = $4, credential_kid = $5
-                 where tenant_id = $1 and id = $2 and credential = $3",
-            )
-            .bind(row.tenant)
-            .bind(row.row)
-            .bind(&row.sealed)
-            .bind(sealed)
-            .bind(&kid)
+            query(statement).bind(row.tenant).bind(row.row).bind(&row.sealed).bind(sealed).bind(&kid)
         );
         Ok(replaced > 0)
     }

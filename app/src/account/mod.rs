@@ -3,6 +3,8 @@
 mod api;
 mod logins;
 mod page;
+mod second_factor;
 
 pub(crate) use logins::add_page as add_login_page;
 pub(crate) use page::page;
+pub(crate) use second_factor::page as second_factor_page;

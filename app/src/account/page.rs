@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::{
     api::{CHANGE_PASSWORD, END_SESSION, PASSWORD_FORM},
-    logins,
+    logins, second_factor,
 };
 use crate::{
     context::console,
@@ -30,11 +30,18 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let usage = console.quota.usage(member.user).await?;
     let sessions = console.identity.sessions(member).await?;
     let has_password = console.identity.has_password(member).await?;
+    let factor = second_factor::panel(
+        console.identity.second_factor(member).await?,
+        visit.form(second_factor::BEGIN_FORM),
+        visit.form(second_factor::REMOVE_FORM),
+        has_password,
+    );
     let others = logins::panel(console.identity.logins(member).await?);
     let body = view! {
         <div class="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">
             {about(user, usage)}
             {password(visit.form(PASSWORD_FORM), has_password)}
+            <div class="min-w-0 lg:col-span-2">{factor}</div>
             {others.map(|others| view! { <div class="min-w-0 lg:col-span-2">{others}</div> })}
             <div class="grid min-w-0 grid-cols-1 gap-3 lg:col-span-2">{browsers(member, sessions)}</div>
         </div>

@@ -30,6 +30,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::SignOut => "signed out".into(),
         Action::PasswordChange => "changed a password".into(),
         Action::LoginChange => format!("login: {subject}"),
+        Action::FactorChange => format!("second step: {subject}"),
         Action::UserChange => format!("account: {subject}"),
         Action::PlanChange => format!("plan: {subject}"),
         Action::SourceChange => format!("source {source_name}: {subject}"),

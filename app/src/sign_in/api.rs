@@ -3,6 +3,7 @@
 use doorward::{identity::IdentityError, secret::Secret};
 use leptos::{prelude::*, server_fn::ServerFn};
 
+use super::code::code_path;
 use crate::{
     context::{console, local_path},
     form::{Form, Mistake, Onward, sign_in_path},
@@ -32,7 +33,13 @@ pub async fn sign_in(
 
 async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mistake> {
     let identity = console().identity.clone();
-    let session = identity.sign_in(login, password, &session::origin()).await.map_err(mistake)?;
+    let session = match identity.sign_in(login, password, &session::origin()).await {
+        Err(IdentityError::CodeNeeded { cookie }) => {
+            session::UnderWay::Half.begin(&cookie);
+            return Ok(Onward::to(code_path(next)));
+        }
+        other => other.map_err(mistake)?,
+    };
     if let Some(replaced) = session::sent() {
         identity.sign_out(&replaced, &session::origin()).await?;
     }

@@ -5,7 +5,7 @@ use doorward::identity::{FinishedLogin, LoginAnswer, LoginError};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::api::FORM;
+use super::{api::FORM, code::code_path};
 use crate::{
     context::{console, local_path, send_away},
     form::{Form, Mistake, Onward, sign_in_path},
@@ -76,6 +76,10 @@ async fn finish(provider: &str, answer: &LoginAnswer) -> Result<(), LoginError> 
         FinishedLogin::SignedIn(session, next) => {
             session::begin(&session.cookie);
             Onward::to(next)
+        }
+        FinishedLogin::CodeNeeded(cookie, next) => {
+            UnderWay::Half.begin(&cookie);
+            Onward::to(code_path(&next))
         }
         FinishedLogin::Yours(next) => Onward::to(next).saying("This login is yours already."),
         FinishedLogin::MayBeAdded(_) => Onward::to(ADD_PATH),

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Subcommand};
 use doorward::{
     identity::{NewUser, UserChange},
-    model::{Email, Handle, InstanceRole, PlanName},
+    model::{Email, Handle, InstanceRole, PlanName, User},
     policy::operator_at_the_shell,
     secret::Secret,
 };
@@ -34,6 +34,13 @@ pub(super) enum UserCommand {
         handle: Handle,
         #[command(flatten)]
         password: PasswordArguments,
+    },
+    /// Take away the second step of an account whose person has lost the authenticator and the
+    /// recovery codes.
+    ResetSecondFactor {
+        /// The account's handle.
+        #[arg(value_parser = Handle::parse)]
+        handle: Handle,
     },
 }
 
@@ -71,7 +78,7 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> CommandResul
     let password = match &command {
         UserCommand::Add(arguments) => read_password(arguments.password.password_file.as_deref())?,
         UserCommand::SetPassword { password, .. } => read_password(password.password_file.as_deref())?,
-        UserCommand::List => Secret::default(),
+        UserCommand::List | UserCommand::ResetSecondFactor { .. } => Secret::default(),
     };
     let installation = Installation::open(&settings).await?;
     let done = act(&installation, command, password).await;
@@ -101,15 +108,30 @@ async fn act(installation: &Installation, command: UserCommand, password: Secret
             }
         }
         UserCommand::SetPassword { handle, .. } => {
-            let users = identity.users(&permit).await?;
-            let user = users.into_iter().find(|user| user.handle == handle);
-            let user = user.ok_or_else(|| format!("there is no account `{handle}`"))?;
+            let user = find(installation, &handle).await?;
             let change = UserChange { password: Some(password), ..UserChange::default() };
             identity.update_user(&permit, user.id, change).await?;
             println!("`{handle}` has a new password");
         }
+        UserCommand::ResetSecondFactor { handle } => {
+            let user = find(installation, &handle).await?;
+            if identity.reset_second_factor(&permit, user.id).await? {
+                println!("`{handle}` signs in without a second step from now on");
+            } else {
+                println!("`{handle}` has no second step");
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn find(
+    installation: &Installation,
+    handle: &Handle,
+) -> Result<User, Box<dyn std::error::Error + Send + Sync>> {
+    let users = installation.engine.identity.users(&operator_at_the_shell()).await?;
+    let user = users.into_iter().find(|user| user.handle == *handle);
+    user.ok_or_else(|| format!("there is no account `{handle}`").into())
 }
 
 /// Reads a password from a file, or the first line of standard input. Never from the command line,

@@ -75,6 +75,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/sign-in", [200, 303, 303, 303]),
     // Nobody was sent here by a provider, and none is set up.
     ("/sign-up", [303, 303, 303, 303]),
+    // Nobody has shown their first factor alone.
+    ("/sign-in/code", [303, 303, 303, 303]),
     ("/login/{provider}", [404, 404, 404, 404]),
     ("/login/{provider}/callback", [404, 404, 404, 404]),
     ("/sources", [303, 200, 200, 200]),
@@ -99,6 +101,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/audit/{id}", [303, 404, 200, 404]),
     ("/account", [303, 200, 200, 200]),
     ("/account/add-login", [303, 303, 303, 303]),
+    ("/account/second-factor", [303, 303, 303, 303]),
     ("/admin", [303, 403, 403, 200]),
     ("/admin/users/new", [303, 403, 403, 200]),
     ("/admin/users/{id}", [303, 403, 403, 200]),
@@ -123,6 +126,11 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/sign-up", "handle={new}", [false; 4]),
     ("/do/account/add-login", "password={password}", [false; 4]),
     ("/do/account/remove-login", "id={session}", [false; 4]),
+    ("/do/sign-in-code", "code=123456", [false; 4]),
+    // What is begun is asked for by nobody yet.
+    ("/do/account/begin-second-factor", "password={password}", [false; 4]),
+    ("/do/account/confirm-second-factor", "code=123456", [false; 4]),
+    ("/do/account/remove-second-factor", "code=123456", [false; 4]),
     ("/do/key-create", "name=another&reach=everything&expires=never", [false, true, true, true]),
     ("/do/key-revoke", "id={key}", [false, false, true, false]),
     ("/do/preset-create", "title=Another&slug=made&access=private", [false, true, true, true]),

@@ -24,6 +24,7 @@ mod provider;
 mod readme;
 mod running;
 mod scripted;
+mod second_factor;
 mod settings;
 mod settings_processes;
 mod sharing;

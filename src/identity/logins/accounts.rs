@@ -141,10 +141,11 @@ impl Identity {
         self.login_providers().find(|provider| provider.issuer() == issuer)
     }
 
-    /// Removes logins under way that have ended. To be called every hour or so.
+    /// Removes logins and sign-ins under way that have ended. To be called every hour or so.
     pub async fn remove_ended_logins(&self) -> Result<(), LoginError> {
         let mut tx = self.0.store.system().await?;
         tx.remove_ended_logins(self.0.clock.now()).await?;
+        tx.remove_ended_half_sign_ins(self.0.clock.now()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -169,7 +170,7 @@ impl FinishedLogin {
     pub fn pending(&self) -> Option<&Secret> {
         match self {
             Self::MayBeAdded(cookie) | Self::AddressKnown(cookie) | Self::MaySignUp(cookie) => Some(cookie),
-            Self::SignedIn(..) | Self::Yours(_) => None,
+            Self::SignedIn(..) | Self::CodeNeeded(..) | Self::Yours(_) => None,
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct LoginAnswer {
 pub enum FinishedLogin {
     /// The person is signed in and goes on to this path.
     SignedIn(Box<NewSession>, String),
+    /// The person has yet to show their second factor, with this cookie, and goes on to this path.
+    CodeNeeded(Secret, String),
     /// The login is that of whoever is signed in already, who goes on to this path.
     Yours(String),
     /// Whoever is signed in may add the login, with this cookie.
@@ -211,8 +213,11 @@ impl Identity {
                     return Err(IdentityError::Disabled.into());
                 }
                 self.note_use(&login).await?;
-                let session = self.open_session(&user, origin, &provider.name).await?;
-                Ok(FinishedLogin::SignedIn(Box::new(session), next))
+                match self.enter(&user, origin, &provider.name).await {
+                    Ok(session) => Ok(FinishedLogin::SignedIn(Box::new(session), next)),
+                    Err(IdentityError::CodeNeeded { cookie }) => Ok(FinishedLogin::CodeNeeded(cookie, next)),
+                    Err(error) => Err(error.into()),
+                }
             }
             (None, Some(_)) => {
                 let cookie = self.keep_pending(provider, claimed, next).await?;

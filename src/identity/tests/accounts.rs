@@ -111,7 +111,7 @@ async fn the_last_administrator_stays() {
 }
 
 store_test!(the_last_administrator_stays_though_two_processes_demote, |test| async move {
-    let scene = Scene::on(&test.store);
+    let scene = Scene::on(&test.store).await;
     let other = scene.replica_on(test.reopen().await);
     let owner = scene.create_owner().await.unwrap();
     let bob = scene.add_user("bob").await;
@@ -133,7 +133,7 @@ store_test!(the_last_administrator_stays_though_two_processes_demote, |test| asy
 });
 
 store_test!(a_person_has_no_more_keys_than_allowed_though_two_processes_make_them, |test| async move {
-    let scene = Scene::on(&test.store);
+    let scene = Scene::on(&test.store).await;
     let other = scene.replica_on(test.reopen().await);
     let owner = scene.create_owner().await.unwrap();
     for _ in 0..199 {

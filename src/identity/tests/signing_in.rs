@@ -38,7 +38,7 @@ async fn the_one_time_token_makes_the_owner_account_once() {
 }
 
 store_test!(the_first_journey_works_on_both_databases, |test| async move {
-    let scene = Scene::on(&test.store);
+    let scene = Scene::on(&test.store).await;
     let owner = scene.create_owner().await.unwrap();
     let other = scene.sign_in("ada@example.org", PASSWORD).await.unwrap();
     let (key, text) = scene.key(&owner.member).await;
@@ -60,7 +60,7 @@ store_test!(the_first_journey_works_on_both_databases, |test| async move {
 });
 
 store_test!(two_who_use_the_set_up_link_at_once_make_one_owner, |test| async move {
-    let scene = Scene::on(&test.store);
+    let scene = Scene::on(&test.store).await;
 
     let (one, two) = tokio::join!(scene.create_owner(), scene.create_owner());
 
@@ -105,7 +105,7 @@ async fn wrong_password_and_unknown_account_get_the_same_answer() {
 }
 
 store_test!(sign_ins_that_nobody_can_be_named_for_are_the_administrators_to_see, |test| async move {
-    let scene = Scene::on(&test.store);
+    let scene = Scene::on(&test.store).await;
     let owner = scene.create_owner().await.unwrap();
     let bob = scene.add_user("bob").await;
     let mut events = scene.recent();
@@ -304,6 +304,7 @@ async fn an_outdated_hash_is_renewed_by_signing_in() {
         scene.changes.clone(),
         scene.clock.clone(),
         egress(),
+        scene.vault.clone(),
         settings,
     );
 

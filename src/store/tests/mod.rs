@@ -1,6 +1,7 @@
 //! What the room as a whole promises, on both databases.
 
 mod audit;
+mod factors;
 mod isolation;
 mod leaks;
 mod logins;

@@ -108,7 +108,10 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "preset_access_org",
             "preset_access_user",
             "presets_id",
+            "recovery_codes_user",
             "sources_kid",
+            "user_factors_kid",
+            "user_factors_user",
             "user_logins_user",
             "users_pkey",
         ]
