@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use crate::model::{ApiKeyId, PlanName, PresetId, SourceId, TenantId, UserId};
+use crate::model::{ApiKeyId, GrantId, PlanName, PresetId, SourceId, TenantId, UserId};
 
 /// A thing that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Change {
     Preset(TenantId, PresetId),
     /// An API key was made or revoked.
     Key(ApiKeyId),
+    /// What a person lets an MCP client do was changed or taken back, or a token of it was.
+    Grant(GrantId),
     /// An account was made, changed or switched off.
     User(UserId),
     /// A plan was made or changed.

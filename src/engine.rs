@@ -15,6 +15,7 @@ use crate::{
     egress::{Egress, EgressLimits, EgressPolicy},
     fault::Fault,
     identity::{Identity, IdentitySettings},
+    issuer::Issuer,
     jobs::Jobs,
     metrics::{Gauge, Metrics},
     presets::Presets,
@@ -117,6 +118,7 @@ pub struct Parts {
     pub upstreams: Upstreams,
     pub sources: Sources,
     pub presets: Presets,
+    pub issuer: Issuer,
     pub proxy: Proxy,
     pub jobs: Jobs,
 }
@@ -157,7 +159,7 @@ impl Engine {
             settings.identity,
         );
         let quota = Quota::new(store.clone(), &changes, clock.clone());
-        let upstreams = Upstreams::new(egress, clock.clone(), settings.upstream);
+        let upstreams = Upstreams::new(egress.clone(), clock.clone(), settings.upstream);
         let sources = Sources::new(
             store.clone(),
             vault.clone(),
@@ -168,6 +170,16 @@ impl Engine {
             changes.clone(),
         );
         let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone());
+        let issuer = Issuer::new(
+            store.clone(),
+            identity.clone(),
+            presets.clone(),
+            audit.clone(),
+            changes.clone(),
+            clock.clone(),
+            &vault,
+            egress,
+        );
         let parts = ProxyParts {
             identity: identity.clone(),
             presets: presets.clone(),
@@ -192,6 +204,7 @@ impl Engine {
             upstreams,
             sources,
             presets,
+            issuer,
             proxy,
             jobs,
         })))
@@ -225,11 +238,12 @@ impl Engine {
         let engine = self.clone();
         self.jobs.every(RETENTION_PAUSE, move || {
             let (store, now) = (engine.store.clone(), engine.clock.now());
-            let identity = engine.identity.clone();
+            let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);
+                log_failure("the ended tokens", issuer.remove_ended().await);
             }
         });
     }

@@ -11,6 +11,7 @@ pub mod egress;
 pub mod engine;
 pub mod fault;
 pub mod identity;
+pub mod issuer;
 pub mod jobs;
 pub mod mcp;
 pub mod metrics;

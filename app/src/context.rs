@@ -11,6 +11,8 @@ use leptos::prelude::*;
 pub struct ConsoleSettings {
     /// The address people and agents use, without a slash at the end.
     pub base_url: String,
+    /// The same, if somebody configured it.
+    pub public_url: Option<String>,
     /// Whether browsers reach us over TLS, so that cookies may be bound to it.
     pub https: bool,
     /// The path of the style sheet, as `/assets/console.5f2a.css`.
@@ -94,6 +96,15 @@ pub(crate) fn respond_with(name: http::HeaderName, value: &str) {
     }
 }
 
+/// Sets a header of the answer, whatever was said before.
+pub(crate) fn respond_instead(name: http::HeaderName, value: &str) {
+    if let (Some(response), Ok(value)) =
+        (use_context::<leptos_axum::ResponseOptions>(), http::HeaderValue::from_str(value))
+    {
+        response.insert_header(name, value);
+    }
+}
+
 /// Sets the status of the answer.
 pub(crate) fn respond_as(status: http::StatusCode) {
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
@@ -111,6 +122,19 @@ pub(crate) fn send_to(path: &str) {
 pub(crate) fn send_away(address: &url::Url) {
     respond_as(http::StatusCode::SEE_OTHER);
     respond_with(http::header::LOCATION, address.as_str());
+}
+
+/// Sends the browser to an MCP client by GET: Takes an address that the
+/// issuer found to be the client's own.
+pub(crate) fn send_to_client(address: &str) {
+    respond_as(http::StatusCode::SEE_OTHER);
+    respond_with(http::header::LOCATION, address);
+}
+
+/// Returns the address that the issuer has for whoever asks.
+pub(crate) fn issuer_base() -> String {
+    let headers = use_context::<Parts>().map(|parts| parts.headers).unwrap_or_default();
+    doorward::issuer::base_url(console().settings.public_url.as_deref(), &headers)
 }
 
 /// Returns the path if it stays on this host, `/` otherwise, so that no link can lead a signed-in

@@ -31,9 +31,13 @@ mod admin;
 #[cfg(feature = "ssr")]
 mod audit;
 #[cfg(feature = "ssr")]
+mod consent;
+#[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(feature = "ssr")]
 mod form;
+#[cfg(feature = "ssr")]
+mod grants;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]

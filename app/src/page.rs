@@ -22,6 +22,7 @@ pub(crate) enum Place {
     Sources,
     Presets,
     Keys,
+    Grants,
     Metrics,
     Audit,
     Admin,
@@ -31,8 +32,16 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const RAIL: [Self; 7] =
-        [Self::Home, Self::Sources, Self::Presets, Self::Keys, Self::Metrics, Self::Audit, Self::Admin];
+    const RAIL: [Self; 8] = [
+        Self::Home,
+        Self::Sources,
+        Self::Presets,
+        Self::Keys,
+        Self::Grants,
+        Self::Metrics,
+        Self::Audit,
+        Self::Admin,
+    ];
 
     fn path(self) -> &'static str {
         match self {
@@ -40,6 +49,7 @@ impl Place {
             Self::Sources => "/sources",
             Self::Presets => "/presets",
             Self::Keys => "/keys",
+            Self::Grants => "/grants",
             Self::Metrics => "/metrics",
             Self::Audit => "/audit",
             Self::Admin => "/admin",
@@ -54,6 +64,7 @@ impl Place {
             Self::Sources => "Data sources",
             Self::Presets => "Presets",
             Self::Keys => "API keys",
+            Self::Grants => "Clients",
             Self::Metrics => "Metrics",
             Self::Audit => "Audit",
             Self::Admin => "Admin",
@@ -68,6 +79,7 @@ impl Place {
             Self::Sources => Icon::Plug,
             Self::Presets => Icon::Layers,
             Self::Keys => Icon::Key,
+            Self::Grants => Icon::Link,
             Self::Metrics => Icon::Metrics,
             Self::Audit => Icon::Audit,
             Self::Admin => Icon::Admin,
@@ -248,7 +260,7 @@ fn excuse(trouble: &Trouble) -> Page {
 fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: Page) -> impl IntoView {
     let Page { title, lead, above, actions, body } = page;
     view! {
-        <Title text=format!("{title} · Doorward")/>
+        <Title text=tab_title(&title)/>
         <a class="skip-link" href="#content">"Skip to the content"</a>
         <div class="lg:grid lg:min-h-dvh lg:grid-cols-[15rem_1fr]">
             <aside class="sticky top-0 hidden h-dvh flex-col border-r border-line bg-surface lg:flex">
@@ -297,7 +309,7 @@ fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: P
 fn card(notice: Option<(Tone, String)>, page: Page) -> impl IntoView {
     let Page { title, lead, body, .. } = page;
     view! {
-        <Title text=format!("{title} · Doorward")/>
+        <Title text=tab_title(&title)/>
         <main class="mx-auto flex min-h-dvh max-w-md flex-col justify-center gap-6 px-4 py-10">
             <Brand/>
             <div class="panel grid gap-5 p-6">
@@ -310,6 +322,13 @@ fn card(notice: Option<(Tone, String)>, page: Page) -> impl IntoView {
             </div>
         </main>
     }
+}
+
+/// Returns what the browser's tab says. It is put into the document as it is, and some titles hold what
+/// others wrote.
+fn tab_title(title: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!("{title} · Doorward")
 }
 
 #[component]

@@ -8,7 +8,10 @@ use leptos_router::{
     path,
 };
 
-use crate::{account, admin, audit, home, keys, metrics, page, playground, presets, setup, sign_in, sources};
+use crate::{
+    account, admin, audit, consent, grants, home, keys, metrics, page, playground, presets, setup, sign_in,
+    sources,
+};
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
 /// can still choose its status.
@@ -50,6 +53,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id/try") view=playground::page ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/sharing") view=presets::sharing ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
+                <Route path=path!("/oauth/authorize") view=consent::page ssr=SsrMode::Async/>
+                <Route path=path!("/grants") view=grants::page ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit") view=audit::page ssr=SsrMode::Async/>

@@ -4,7 +4,7 @@ use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
 use crate::{
-    context::{console, respond_with},
+    context::{console, respond_instead, respond_with},
     routes::App,
 };
 
@@ -36,14 +36,23 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 
 /// Says what the page may load and who may frame it, and keeps it out of caches: it is somebody's.
 fn guard_page() {
+    respond_with(http::header::CONTENT_SECURITY_POLICY, &policy("'self'"));
+    respond_with(http::header::CACHE_CONTROL, "no-store");
+}
+
+/// Lets what is posted from this page lead to one more place, given as a source of the policy:
+/// browsers hold where a form is answered to against the page it was on.
+pub(crate) fn let_forms_lead_to(source: &str) {
+    respond_instead(http::header::CONTENT_SECURITY_POLICY, &policy(&format!("'self' {source}")));
+}
+
+fn policy(form_action: &str) -> String {
     let script = match use_nonce() {
         Some(nonce) => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
         None => "'self'".to_owned(),
     };
-    let policy = format!(
+    format!(
         "default-src 'self'; script-src {script}; style-src 'self'; img-src 'self' data:; object-src 'none'; \
-         base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    );
-    respond_with(http::header::CONTENT_SECURITY_POLICY, &policy);
-    respond_with(http::header::CACHE_CONTROL, "no-store");
+         base-uri 'none'; frame-ancestors 'none'; form-action {form_action}"
+    )
 }

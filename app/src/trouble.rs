@@ -4,6 +4,7 @@ use doorward::{
     audit::AuditError,
     fault::Fault,
     identity::{IdentityError, LoginError},
+    issuer::IssuerError,
     metrics::MetricsError,
     policy::Denied,
     presets::PresetError,
@@ -37,7 +38,8 @@ impl From<Denied> for Trouble {
             | Denied::Level { .. }
             | Denied::Owner
             | Denied::InstanceAdmin
-            | Denied::KeyScope => Self::Forbidden(sentence(&denied.to_string())),
+            | Denied::KeyScope
+            | Denied::Grant => Self::Forbidden(sentence(&denied.to_string())),
         }
     }
 }
@@ -71,6 +73,18 @@ impl From<LoginError> for Trouble {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Identity(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<IssuerError> for Trouble {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::Denied(denied) => denied.into(),
+            IssuerError::Identity(error) => error.into(),
+            IssuerError::Preset(error) => error.into(),
+            IssuerError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }
     }

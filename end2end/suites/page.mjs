@@ -1,6 +1,7 @@
 // The page with what was measured.
 
 import { AS_CLIENT } from './client.mjs'
+import { AS_ISSUER } from './issuer.mjs'
 import { SUITES } from './suite.mjs'
 
 const HEAD = `# What the official conformance suites say
@@ -20,7 +21,7 @@ export function page(rows, impossible) {
   const line = (cells) => `| ${cells.join(' | ')} |`
   const rule = (cells) => line(cells.map(() => '---'))
   const suites = Object.keys(SUITES)
-  const ways = [...new Set(rows.map(({ way }) => way))].filter((way) => way !== AS_CLIENT)
+  const ways = [...new Set(rows.map(({ way }) => way))].filter((way) => way !== AS_CLIENT && way !== AS_ISSUER)
   const shown = (way, suite) => {
     const row = rows.find((row) => row.way === way && row.suite === suite)
     if (!row) return ''
@@ -50,6 +51,12 @@ ${table.join('\n')}
 Against the servers of 0.2.0-alpha.12, which a driver makes sources of, and whose tools it calls through a preset:
 
 ${client.join('\n')}
+
+## The gateway as an issuer
+
+Against the issuer for MCP clients, where a script signs in and agrees, for a client that registered itself:
+
+- authorization: ${shown(AS_ISSUER, 'authorization')}
 
 ## What cannot exist
 ${reasons.join('\n')}

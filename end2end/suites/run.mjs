@@ -19,6 +19,7 @@ import { startGateway } from '../lib/gateway.mjs'
 import { stop } from '../lib/process.mjs'
 import { AS_CLIENT, clientSuite } from './client.mjs'
 import { compare } from './compare.mjs'
+import { AS_ISSUER, issuerSuite } from './issuer.mjs'
 import { page } from './page.mjs'
 import { SUITES, runSuite } from './suite.mjs'
 
@@ -39,6 +40,8 @@ const WAYS = {
   'through, source modern only': { source: 'modern', suites: ['2025-11-25', '2026-07-28', '0.1.16'] },
   'through, source legacy only': { source: 'legacy', suites: ['2025-11-25', '2026-07-28', '0.1.16'] },
 }
+
+const ADA = { handle: 'ada', password: 'correct horse battery' }
 
 const declared = (urls) => `
 version: 1
@@ -65,7 +68,7 @@ try {
   const alone = await startFixture({ era: 'both' })
   fixtures.alone = alone
   const urls = Object.fromEntries(['both', 'modern', 'legacy'].map((era) => [era, fixtures[era].url]))
-  gateway = await startGateway({ declared: declared(urls), files: { 'ada.password': 'correct horse battery\n' } })
+  gateway = await startGateway({ declared: declared(urls), files: { 'ada.password': `${ADA.password}\n` } })
 
   const address = (source) => (source ? `${gateway.url}/mcp/ada/${source}` : alone.url)
   const ways = Object.entries(WAYS).map(async ([way, { source, suites }]) => {
@@ -77,6 +80,9 @@ try {
       rows.push({ way, suite, ms: Date.now() - begun, ...found })
     }
   })
+  if (only.way === undefined ? only.suite === undefined : only.way === AS_ISSUER) {
+    ways.push(issuerSuite(gateway, address('both'), ADA).then((row) => rows.push(row)))
+  }
   const asClient = only.way === undefined ? only.suite === undefined : only.way === AS_CLIENT
   if (asClient) ways.push(clientSuite(gateway, only.scenario).then((found) => rows.push(...found)))
   await Promise.all(ways)
@@ -85,7 +91,7 @@ try {
   await Promise.all(Object.values(fixtures).map(({ server }) => stop(server)))
 }
 
-const order = [...Object.keys(WAYS), AS_CLIENT]
+const order = [...Object.keys(WAYS), AS_CLIENT, AS_ISSUER]
 rows.sort((one, other) => order.indexOf(one.way) - order.indexOf(other.way))
 
 if (isPart) {

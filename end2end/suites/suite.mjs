@@ -34,16 +34,22 @@ export function runClientScenario(scenario, revision, command, env) {
   return found((folder) => [program('conformance-2026'), 'client', '--command', command, ...asked, '-o', folder], env)
 }
 
+/** Runs the suite for issuers; `attend` gets the running suite, and does what it asks a person for. */
+export function runAuthorization({ url, client, resource, port }, attend) {
+  const asked = ['--url', url, '--client-id', client, '--resource', resource, '--port', String(port)]
+  return found((folder) => [program('conformance-2026'), 'authorization', ...asked, '-o', folder], {}, attend)
+}
+
 /**
  * Runs a suite to its end. Returns how many checks passed, how many did not, and by name (`scenario:check`) how often
  * one held and what was said about those that did not.
  */
-async function found(commandLine, env = {}) {
+async function found(commandLine, env = {}, attend = async () => {}) {
   const folder = await mkdtemp(join(tmpdir(), 'doorward-suite-'))
   try {
     const suite = start(process.execPath, commandLine(folder), { env: { ...process.env, ...env } })
     const late = setTimeout(() => suite.child.kill('SIGKILL'), SUITE_MS_MAX)
-    const code = await suite.ended
+    const [code] = await Promise.all([suite.ended, attend(suite)])
     clearTimeout(late)
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('checks.json'))
     if (files.length === 0) throw new Error(`the suite ended with ${code} and no result:\n${suite.output}`)

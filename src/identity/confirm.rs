@@ -91,6 +91,6 @@ impl Identity {
 fn session_of(member: &Member) -> Option<BrowserSessionId> {
     match &member.via {
         Via::BrowserSession(id) => Some(*id),
-        Via::ApiKey { .. } | Via::Shell => None,
+        Via::ApiKey { .. } | Via::Grant { .. } | Via::Shell => None,
     }
 }

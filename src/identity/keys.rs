@@ -135,25 +135,44 @@ impl Identity {
         }
         tx.commit().await?;
         self.0.changes.announce(Change::Key(id));
+        self.forget_client(&token::key_client(id)).await?;
         self.record(permit.tenant(), permit.actor(), Deed::done(Action::KeyRevoke, &key.name));
         Ok(true)
     }
 
-    /// Writes when keys and browser sessions were last used. To be called every second or so.
+    /// Ends every token that a client of the issuer got.
+    pub(crate) async fn forget_client(&self, client: &str) -> Result<(), IdentityError> {
+        let mut tx = self.0.store.system().await?;
+        let grants = tx.list_grants_of_client(client).await?;
+        if grants.is_empty() {
+            return Ok(());
+        }
+        tx.remove_client(client).await?;
+        tx.commit().await?;
+        for grant in grants {
+            self.0.changes.announce(Change::Grant(grant));
+        }
+        Ok(())
+    }
+
+    /// Writes when keys, browser sessions and grants were last used. To be called every second or so.
     pub async fn flush_used(&self) -> Result<(), IdentityError> {
         let (keys, sessions) = (self.0.keys.take_used(), self.0.sessions.take_used());
-        if keys.is_empty() && sessions.is_empty() {
+        let grants = self.0.grants.take_used();
+        if keys.is_empty() && sessions.is_empty() && grants.is_empty() {
             return Ok(());
         }
         let written = async {
             let mut tx = self.0.store.system().await?;
             tx.touch_api_keys(&keys).await?;
             tx.touch_browser_sessions(&sessions).await?;
+            tx.touch_grants(&grants).await?;
             tx.commit().await
         };
         if let Err(error) = written.await {
             self.0.keys.put_back(keys);
             self.0.sessions.put_back(sessions);
+            self.0.grants.put_back(grants);
             return Err(error.into());
         }
         Ok(())

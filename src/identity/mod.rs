@@ -1,6 +1,5 @@
-//! Who is calling: accounts, passwords, second factors, logins with other identity
-//! providers, browser sessions and
-//! API keys.
+//! Who is calling: accounts, passwords, second factors, logins with other identity providers, browser
+//! sessions, API keys, and access tokens of the issuer.
 //!
 //! Passwords are hashed with Argon2id and rightly slow; API keys and cookies are random, so one
 //! SHA-256 recognises them, from memory when they were seen a moment ago.
@@ -10,6 +9,7 @@
 //! more variant of [`Via`](crate::model::Via), and a file here that ends in a `Member`.
 
 mod accounts;
+mod bearer;
 mod confirm;
 mod epochs;
 mod error;
@@ -37,8 +37,8 @@ use crate::{
     clock::{Clock, Ms},
     egress::Egress,
     model::{
-        ApiKeyId, BrowserSession, BrowserSessionId, Email, Handle, InstanceRole, KeyScope, Member, PlanName,
-        RunEvent, Whence,
+        ApiKeyId, BrowserSession, BrowserSessionId, Email, GrantId, Handle, InstanceRole, KeyScope, Member,
+        PlanName, RunEvent, Whence,
     },
     secret::Secret,
     store::Store,
@@ -59,6 +59,8 @@ pub use keys::KEYS_MAX;
 pub use logins::{BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider, ProviderKind, SignUp};
 pub use second::SecondFactor;
 pub use settings::{IdentitySettings, PasswordCost};
+pub(crate) use throttle::{Buckets, network};
+pub(crate) use token::{ACCESS_PREFIX, digest, is_key_client, key_client, random_token};
 
 /// Where a request comes from.
 #[derive(Clone, Debug)]
@@ -151,6 +153,7 @@ struct Inner {
     logins: Logins,
     keys: Remembered<ApiKeyId>,
     sessions: Remembered<BrowserSessionId>,
+    grants: Remembered<GrantId>,
 }
 
 impl Identity {
@@ -168,6 +171,7 @@ impl Identity {
         let listener = Arc::clone(&epochs);
         changes.listen(move |change| match change {
             Change::Key(id) => listener.changed(id.0),
+            Change::Grant(id) => listener.changed(id.0),
             Change::User(id) => listener.changed(id.0),
             Change::Everything => listener.everything_changed(),
             // Who somebody is does not depend on these; what a plan allows is looked up by its name.
@@ -194,6 +198,7 @@ impl Identity {
             epochs,
             keys: Remembered::new(),
             sessions: Remembered::new(),
+            grants: Remembered::new(),
         }))
     }
 }

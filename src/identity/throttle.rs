@@ -106,7 +106,7 @@ fn digest(account: &str) -> [u8; 32] {
 }
 
 /// Returns what one person has: an IPv4 address, or the first half of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
@@ -114,7 +114,7 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Buckets that are full but for these; each is kept as the time at which it will be full again.
-pub(super) struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     refill: Duration,
     /// How far in the future "full again" may lie.
     room: Duration,
@@ -122,17 +122,17 @@ pub(super) struct Buckets<K> {
 }
 
 impl<K: Copy + Eq + Hash> Buckets<K> {
-    pub(super) fn new(burst: u32, refill: Duration) -> Self {
+    pub(crate) fn new(burst: u32, refill: Duration) -> Self {
         Self { refill, room: refill * burst, full_at: HashMap::new() }
     }
 
     /// Returns how long until there is a token; zero if there is one.
-    pub(super) fn wait(&self, key: &K, now: Ms) -> Duration {
+    pub(crate) fn wait(&self, key: &K, now: Ms) -> Duration {
         let full_at = self.full_at.get(key).copied().unwrap_or(now).max(now);
         (full_at.since(now) + self.refill).saturating_sub(self.room)
     }
 
-    pub(super) fn take(&mut self, key: K, now: Ms) {
+    pub(crate) fn take(&mut self, key: K, now: Ms) {
         if self.full_at.len() >= SUBJECTS_MAX && !self.full_at.contains_key(&key) {
             self.make_room(now);
         }

@@ -9,6 +9,8 @@ use super::IdentityError;
 use crate::{model::ApiKeyId, secret::Secret};
 
 const PREFIX: &str = "dw_";
+/// What every access token of the issuer begins with.
+pub(crate) const ACCESS_PREFIX: &str = "dwa_";
 const ID_CHARACTERS: usize = 32;
 /// 43 characters out of 62 are 256 bits.
 const SECRET_CHARACTERS: usize = 43;
@@ -21,12 +23,12 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /// What is stored of a token: its SHA-256. A token has 256 random bits, so there is nothing to
 /// guess and no need for a slow hash.
-pub(super) fn digest(token: &str) -> [u8; 32] {
+pub(crate) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
 /// Makes a token of 256 random bits.
-pub(super) fn random_token() -> Result<Secret, IdentityError> {
+pub(crate) fn random_token() -> Result<Secret, IdentityError> {
     let mut bytes = Zeroizing::new([0; 32]);
     getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Random)?;
     Ok(Secret::new(BASE64.encode(bytes.as_slice())))
@@ -55,6 +57,16 @@ pub(super) fn new_key(id: ApiKeyId) -> Result<Secret, IdentityError> {
         text.extend(even.take(KEY_CHARACTERS - text.len()));
     }
     Ok(Secret::new(text))
+}
+
+/// Returns what a program with this key is called as a client of the issuer: the key's first half.
+pub(crate) fn key_client(id: ApiKeyId) -> String {
+    format!("{PREFIX}{}", id.0.simple())
+}
+
+/// Says whether a client of the issuer is a program with an API key.
+pub(crate) fn is_key_client(client: &str) -> bool {
+    client.starts_with(PREFIX)
 }
 
 /// Returns the id in an API key's text; `None` if it does not have the form of one.

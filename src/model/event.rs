@@ -38,6 +38,10 @@ pub enum Action {
     KeyCreate,
     /// An API key was revoked.
     KeyRevoke,
+    /// A person let an MCP client use a preset.
+    GrantCreate,
+    /// A client lost what a person had let it do.
+    GrantRevoke,
 }
 words!(Action {
     ToolCall = "tool_call",
@@ -55,6 +59,8 @@ words!(Action {
     PresetChange = "preset_change",
     KeyCreate = "key_create",
     KeyRevoke = "key_revoke",
+    GrantCreate = "grant_create",
+    GrantRevoke = "grant_revoke",
 });
 
 impl Action {

@@ -56,6 +56,8 @@ ids! {
     LoginId;
     /// Names an API key (never its secret half).
     ApiKeyId;
+    /// Names what a person lets an MCP client do.
+    GrantId;
     /// Names a data source.
     SourceId;
     /// Names a preset.

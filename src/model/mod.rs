@@ -5,6 +5,7 @@
 
 mod access;
 mod event;
+mod grant;
 mod id;
 mod key;
 mod login;
@@ -20,7 +21,10 @@ mod whence;
 
 pub use access::{Access, AccessEntry, AccessLevel, Grantee};
 pub use event::{Action, Outcome, RunEvent};
-pub use id::{AccessId, ApiKeyId, BrowserSessionId, EventId, LoginId, PresetId, SourceId, TenantId, UserId};
+pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
+pub use id::{
+    AccessId, ApiKeyId, BrowserSessionId, EventId, GrantId, LoginId, PresetId, SourceId, TenantId, UserId,
+};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};

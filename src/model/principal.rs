@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ApiKeyId, BrowserSessionId, Handle, InstanceRole, KeyScope, OrgRole, PlanName, TenantId, UserId, Whence,
+    ApiKeyId, BrowserSessionId, GrantId, GrantedTools, Handle, InstanceRole, KeyScope, OrgRole, PlanName,
+    PresetId, Scopes, TenantId, UserId, Whence,
 };
 
 /// Who a caller turned out to be.
@@ -76,6 +77,17 @@ pub enum Via {
         name: String,
         /// What it may reach.
         scope: KeyScope,
+    },
+    /// An access token that the person let an MCP client have, for one preset.
+    Grant {
+        /// What they agreed to.
+        id: GrantId,
+        /// The only preset it opens.
+        preset: PresetId,
+        /// What it reaches of the preset.
+        scopes: Scopes,
+        /// The tools it has.
+        tools: GrantedTools,
     },
     /// The operator at the shell of the installation.
     Shell,

@@ -49,6 +49,9 @@ pub enum Denied {
     /// The API key is limited to presets.
     #[error("this API key may only call its presets")]
     KeyScope,
+    /// The access token is for calling one preset.
+    #[error("this access token may only call its preset")]
+    Grant,
 }
 
 impl Denied {
@@ -154,6 +157,7 @@ fn owns(member: &Member, preset: &Preset) -> bool {
 fn key_reaches(member: &Member, preset: &Preset) -> bool {
     match &member.via {
         Via::ApiKey { scope: KeyScope::Presets(presets), .. } => presets.contains(&preset.id),
+        Via::Grant { preset: granted, .. } => *granted == preset.id,
         Via::ApiKey { scope: KeyScope::Everything, .. } | Via::BrowserSession(_) | Via::Shell => true,
     }
 }
@@ -172,6 +176,7 @@ fn acts_in(member: &Member, tenant: TenantId, needs: OrgRole) -> Result<(), Deni
 fn reaches_everything(member: &Member) -> Result<(), Denied> {
     match &member.via {
         Via::ApiKey { scope: KeyScope::Presets(_), .. } => Err(Denied::KeyScope),
+        Via::Grant { .. } => Err(Denied::Grant),
         Via::ApiKey { scope: KeyScope::Everything, .. } | Via::BrowserSession(_) | Via::Shell => Ok(()),
     }
 }

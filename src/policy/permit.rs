@@ -203,7 +203,7 @@ impl Actor {
             tenant: Some(member.tenant),
             key: match &member.via {
                 Via::ApiKey { id, .. } => Some(*id),
-                Via::BrowserSession(_) | Via::Shell => None,
+                Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
             },
             whence: member.whence,
         }

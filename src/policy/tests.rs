@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     clock::Ms,
     model::{
-        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, Grantee, Handle, InstanceRole, PlanName, PresetId,
-        Slug, UserId, Whence,
+        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, GrantId, Grantee, Handle, InstanceRole, PlanName,
+        PresetId, Scopes, Slug, UserId, Whence,
     },
 };
 
@@ -108,6 +108,24 @@ fn a_stranger_knows_of_a_public_preset_only_while_it_answers() {
     preset.status = PresetStatus::Archived;
     let put_away = may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer);
     assert_eq!(put_away.err(), Some(Denied::OtherOrganisation));
+}
+
+#[test]
+fn an_access_token_opens_its_preset_and_nothing_else() {
+    let mut owner = person(InstanceRole::Admin);
+    let one = preset_of(&owner, Visibility::Private, false);
+    let other = preset_of(&owner, Visibility::Public, true);
+    owner.via = Via::Grant { id: GrantId::new(), preset: one.id, scopes: Scopes::ALL, tools: None };
+
+    assert!(may_call(&caller(&owner), &one, &Access::default()).is_some());
+    assert!(may_call(&caller(&owner), &other, &Access::default()).is_none());
+    assert_eq!(may_use_account(&owner).unwrap_err(), Denied::Grant);
+    assert_eq!(may_administer(&owner).unwrap_err(), Denied::Grant);
+    assert_eq!(may_see(&owner, owner.tenant).unwrap_err(), Denied::Grant);
+    // And no more of that than its person may do.
+    let mut strangers = preset_of(&person(InstanceRole::Member), Visibility::Private, false);
+    strangers.id = one.id;
+    assert!(may_call(&caller(&owner), &strangers, &Access::default()).is_none());
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Entry {
 }
 
 /// Everything a preset lists of one kind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct List {
     kind: ListKind,
     /// By key.
@@ -56,7 +56,7 @@ pub(super) struct List {
     digest: [u8; 32],
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Page {
     begins_at: usize,
     page: ListPage,

@@ -57,7 +57,11 @@ impl Missing {
                 inner.generation += 1;
                 inner.addresses.clear();
             }
-            Change::Source(..) | Change::SourceHealth(..) | Change::Key(_) | Change::Plan(_) => {}
+            Change::Source(..)
+            | Change::SourceHealth(..)
+            | Change::Key(_)
+            | Change::Grant(_)
+            | Change::Plan(_) => {}
         }
     }
 }

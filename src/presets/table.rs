@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Everything a call of one preset needs to know, as it was when it was built.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RouteTable {
     /// The preset. Its status and visibility are for `policy` to judge.
     pub preset: Preset,
@@ -43,7 +43,7 @@ pub struct RouteTable {
 }
 
 /// A published tool, and where its calls go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Route {
     /// The name callers see.
     pub exposed_name: Box<str>,
@@ -70,7 +70,7 @@ impl Route {
 }
 
 /// A published prompt, and where it is asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PromptRoute {
     /// The name callers see.
     pub exposed_name: Box<str>,
@@ -137,6 +137,15 @@ impl RouteTable {
             lists,
             sources,
         }
+    }
+
+    /// Returns the table with only those of its tools, everything else as it is.
+    pub fn with_tools(&self, keep: impl Fn(&Route) -> bool) -> Self {
+        let mut narrow = self.clone();
+        narrow.tools.retain(keep);
+        narrow.tools_by_name = by_name(narrow.tools.iter().map(|tool| &tool.exposed_name));
+        narrow.lists[0] = List::new(ListKind::Tools, narrow.tools.iter().map(tool_entry).collect());
+        narrow
     }
 
     /// Returns the tool of this exposed name; the case of letters matters.

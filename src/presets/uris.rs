@@ -50,7 +50,7 @@ pub struct ResourceRoute<'t> {
 }
 
 /// The URIs of one preset.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Uris {
     sources: Vec<Owner>,
     /// Exposed URI to the place of its source and the source's own URI.
@@ -61,7 +61,7 @@ pub(super) struct Uris {
     rest: Option<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Owner {
     id: SourceId,
     name: SourceName,
@@ -74,7 +74,7 @@ struct Owner {
     changes: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Exposed {
     source: usize,
     own: Box<str>,

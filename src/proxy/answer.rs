@@ -109,30 +109,36 @@ impl Proxy {
     ) -> Result<(CallPermit, Arc<RouteTable>), Refusal> {
         let caller = match known {
             Some(caller) => caller,
-            None => self.authenticate(request.headers, id).await?,
+            None => self.authenticate(request, id).await?,
         };
         let table = self.0.presets.route_table(request.owner, request.slug).await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "could not resolve a preset");
             Box::new(unavailable(id))
         })?;
-        let admitted =
-            table.and_then(|table| Some((policy::may_call(&caller, &table.preset, &table.access)?, table)));
+        let admitted = table.and_then(|table| {
+            let permit = policy::may_call(&caller, &table.preset, &table.access)?;
+            Some((permit, self.0.narrowed.of(&caller, table)))
+        });
         admitted.ok_or_else(|| {
             Box::new(match &caller {
-                Principal::Anonymous => body::challenge(id, false),
-                Principal::Member(member) if is_limited(member) => body::challenge(id, true),
+                Principal::Anonymous => self.challenge(request, id, false),
+                Principal::Member(member) if is_limited(member) => self.challenge(request, id, true),
                 Principal::Member(_) => body::error(StatusCode::NOT_FOUND, id, "there is no such preset"),
             })
         })
     }
 
-    async fn authenticate(&self, headers: &HeaderMap, id: Option<Raw<'_>>) -> Result<Principal, Refusal> {
-        let header = headers::single(headers, &header::AUTHORIZATION)
-            .map_err(|_| Box::new(body::challenge(id, true)))?;
+    async fn authenticate(
+        &self,
+        request: &ProxyRequest<'_>,
+        id: Option<Raw<'_>>,
+    ) -> Result<Principal, Refusal> {
+        let header = headers::single(request.headers, &header::AUTHORIZATION)
+            .map_err(|_| Box::new(self.challenge(request, id, true)))?;
         match self.recognise(header).await {
             Ok(caller) => Ok(caller),
             Err(KeyError::Store(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "could not look up an API key");
+                tracing::error!(error = &error as &dyn std::error::Error, "could not look up a credential");
                 Err(Box::new(unavailable(id)))
             }
             Err(
@@ -141,7 +147,7 @@ impl Proxy {
                 | KeyError::Expired
                 | KeyError::Revoked
                 | KeyError::Disabled,
-            ) => Err(Box::new(body::challenge(id, true))),
+            ) => Err(Box::new(self.challenge(request, id, true))),
         }
     }
 
@@ -149,7 +155,7 @@ impl Proxy {
     pub(super) async fn recognise(&self, header: Option<&HeaderValue>) -> Result<Principal, KeyError> {
         let Some(header) = header else { return Ok(Principal::Anonymous) };
         let key = bearer(header).ok_or(KeyError::Malformed)?;
-        self.0.identity.authenticate_key(key).await.map(Principal::Member)
+        self.0.identity.authenticate_bearer(key).await.map(Principal::Member)
     }
 
     async fn modern(&self, guest: &Guest<'_>, inbound: &Inbound<'_>) -> ProxyAnswer {
@@ -161,6 +167,9 @@ impl Proxy {
         let client_name = client_name(message.meta().and_then(|meta| meta.client_info));
         let client = Client { revision, name: &client_name, session: None };
         let method = Method::parse(name).filter(|method| method.is_known_to(revision));
+        if let Some(refusal) = method.and_then(|method| self.beyond_grant(guest, id, method)) {
+            return refusal;
+        }
         match method {
             Some(Method::ToolsCall) => self.call_tool(guest, message, id, &client).await,
             // Boxed, as what is rarer would otherwise take its room in every call.
@@ -195,7 +204,11 @@ impl Proxy {
         };
         let Terms { revision, client, .. } = &session.terms;
         let client = Client { revision: *revision, name: client, session: Some(&session) };
-        match Method::parse(name) {
+        let method = Method::parse(name);
+        if let Some(refusal) = method.and_then(|method| self.beyond_grant(guest, id, method)) {
+            return refusal;
+        }
+        match method {
             Some(Method::ToolsCall) => self.call_tool(guest, message, id, &client).await,
             // Boxed, as what is rarer would otherwise take its room in every call.
             Some(Method::ResourcesRead) => Box::pin(self.read_resource(guest, message, id, &client)).await,
@@ -315,10 +328,10 @@ fn is_modern(headers: &HeaderMap) -> bool {
     version.is_some_and(|version| version.era() == Era::Modern)
 }
 
-/// Says whether the caller's key reaches only some presets. Such a key is told that it is the wrong
+/// Says whether the caller's key or token reaches only some presets. Such a one is told that it is the wrong
 /// one wherever it does not reach, whether there is a preset or not.
 fn is_limited(member: &Member) -> bool {
-    matches!(&member.via, Via::ApiKey { scope: KeyScope::Presets(_), .. })
+    matches!(&member.via, Via::ApiKey { scope: KeyScope::Presets(_), .. } | Via::Grant { .. })
 }
 
 pub(super) fn unavailable(id: Option<Raw<'_>>) -> ProxyAnswer {

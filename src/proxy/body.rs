@@ -127,14 +127,18 @@ pub(super) fn rejected(rejection: &Rejection) -> ProxyAnswer {
 }
 
 /// Asks for a credential, or for another one.
-pub(super) fn challenge(id: Option<Raw<'_>>, was_refused: bool) -> ProxyAnswer {
-    let (text, challenge) = if was_refused {
-        ("the API key is not valid here", r#"Bearer realm="doorward", error="invalid_token""#)
+pub(super) fn challenge(id: Option<Raw<'_>>, was_refused: bool, challenge: HeaderValue) -> ProxyAnswer {
+    let text = if was_refused {
+        "the API key or access token is not valid here"
     } else {
-        ("an API key is needed: send it as `Authorization: Bearer dw_…`", r#"Bearer realm="doorward""#)
+        "sign in, or send an API key as `Authorization: Bearer dw_…`"
     };
-    let mut answer = error(StatusCode::UNAUTHORIZED, id, text);
-    answer.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    with_challenge(error(StatusCode::UNAUTHORIZED, id, text), challenge)
+}
+
+/// Says with an answer which credential is asked for.
+pub(super) fn with_challenge(mut answer: ProxyAnswer, challenge: HeaderValue) -> ProxyAnswer {
+    answer.headers.insert(header::WWW_AUTHENTICATE, challenge);
     answer
 }
 

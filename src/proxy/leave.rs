@@ -89,6 +89,9 @@ impl Leave {
             Change::Key(key) => {
                 member.is_some_and(|member| matches!(&member.via, Via::ApiKey { id, .. } if id == key))
             }
+            Change::Grant(grant) => {
+                member.is_some_and(|member| matches!(&member.via, Via::Grant { id, .. } if id == grant))
+            }
             Change::Everything => true,
             Change::Source(..) | Change::SourceHealth(..) | Change::Plan(_) => false,
         }

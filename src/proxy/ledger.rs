@@ -52,7 +52,7 @@ impl Ledger {
         let member = permit.caller().member();
         let key = member.and_then(|member| match &member.via {
             Via::ApiKey { id, .. } => Some(*id),
-            Via::BrowserSession(_) | Via::Shell => None,
+            Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
         });
         let event = RunEvent {
             id: EventId::new(),

@@ -16,6 +16,7 @@ mod dialogue;
 mod events;
 mod exchange;
 mod feed;
+mod grants;
 mod leave;
 mod ledger;
 mod listen;
@@ -56,7 +57,7 @@ use crate::{
     mcp::headers::Accepts,
     policy::CallPermit,
     presets::{Presets, RouteTable},
-    proxy::{listen::Listens, park::Park, seal::Sealer, sessions::Sessions},
+    proxy::{grants::Narrowed, listen::Listens, park::Park, seal::Sealer, sessions::Sessions},
     quota::Quota,
     sources::Sources,
 };
@@ -76,6 +77,8 @@ pub use streams::STREAM_AGE_MAX;
 pub struct ProxySettings {
     /// The address people and agents use, without a slash at the end; empty if nobody said.
     pub base_url: String,
+    /// The same, if somebody configured it; otherwise callers are told the one they used.
+    pub public_url: Option<String>,
     /// Origins of web pages whose scripts may call presets, beside our own.
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes. The server reads no more than this.
@@ -88,6 +91,7 @@ impl Default for ProxySettings {
     fn default() -> Self {
         Self {
             base_url: String::new(),
+            public_url: None,
             allowed_origins: Vec::new(),
             request_bytes_max: 4 * 1024 * 1024,
             call_timeout_ms: 300_000,
@@ -146,6 +150,7 @@ struct Inner {
     settings: ProxySettings,
     patience: Patience,
     sealer: Sealer,
+    narrowed: Narrowed,
     sessions: Sessions,
     park: Park,
     listens: Listens,
@@ -207,6 +212,7 @@ impl Proxy {
             settings,
             patience: Patience::default(),
             sealer: Sealer::new(&keys),
+            narrowed: Narrowed::default(),
             sessions: Sessions::default(),
             park: Park::default(),
             listens: Listens::default(),

@@ -62,7 +62,11 @@ impl Limits {
                     limits.generation.fetch_add(1, Ordering::AcqRel);
                 }
             }
-            Change::Source(..) | Change::SourceHealth(..) | Change::Preset(..) | Change::Key(_) => {}
+            Change::Source(..)
+            | Change::SourceHealth(..)
+            | Change::Preset(..)
+            | Change::Key(_)
+            | Change::Grant(_) => {}
         });
         limits
     }

@@ -69,6 +69,7 @@ impl Targets {
             Change::SourceHealth(..)
             | Change::Preset(..)
             | Change::Key(_)
+            | Change::Grant(_)
             | Change::User(_)
             | Change::Plan(_) => {}
         }

@@ -207,6 +207,7 @@ fn concerns(change: Result<Change, RecvError>, source: SourceId) -> bool {
             Change::SourceHealth(..)
             | Change::Preset(..)
             | Change::Key(_)
+            | Change::Grant(_)
             | Change::User(_)
             | Change::Plan(_),
         ) => false,

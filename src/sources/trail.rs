@@ -112,7 +112,7 @@ impl Entry<'_> {
             principal: member.handle.to_string(),
             key: match member.via {
                 Via::ApiKey { id, .. } => Some(id),
-                Via::BrowserSession(_) | Via::Shell => None,
+                Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
             },
             address: member.whence.address_text(),
             preset,

@@ -37,5 +37,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::PresetChange => format!("preset {preset_slug}: {subject}"),
         Action::KeyCreate => format!("made the API key {subject}"),
         Action::KeyRevoke => format!("revoked the API key {subject}"),
+        Action::GrantCreate => format!("let {subject} use {preset_slug}"),
+        Action::GrantRevoke => format!("took back the access of {subject}"),
     }
 }

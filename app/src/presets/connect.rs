@@ -22,14 +22,14 @@ const CLIENTS: &[(&str, &str, &str)] = &[
     (
         "claude",
         "Claude Desktop and web",
-        "Desktop: put this into claude_desktop_config.json (Settings, Developer, Edit Config) and start Claude again. On the web, custom connectors take the address alone; they reach a preset that needs no key and whose address is on the internet.",
+        "Desktop: put this into claude_desktop_config.json (Settings, Developer, Edit Config) and start Claude again. On the web, custom connectors take the address alone and ask you to sign in; they reach an address that is on the internet.",
     ),
     ("cursor", "Cursor", "Put this into .cursor/mcp.json of the project, or ~/.cursor/mcp.json."),
     ("vscode", "VS Code", "Put this into .vscode/mcp.json. VS Code asks for the key once and keeps it."),
     (
         "chatgpt",
         "ChatGPT",
-        "Settings, Connectors, Advanced, Developer mode, Create: name it and paste the address. ChatGPT reaches a preset that needs no key and whose address is on the internet.",
+        "Settings, Connectors, Advanced, Developer mode, Create: name it, paste the address, choose OAuth and sign in. ChatGPT reaches an address that is on the internet.",
     ),
     ("gemini", "Gemini CLI", "Put this into ~/.gemini/settings.json."),
     ("codex", "Codex", "Put this into ~/.codex/config.toml, and set DOORWARD_KEY where Codex runs."),
@@ -92,7 +92,7 @@ async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble>
             </Panel>
             {(needs_key && !usable).then(|| view! {
                 <Notice tone=Tone::Warn>
-                    <p>"Callers of this preset need an API key, and you have none that reaches it. " <a class="link" href="/keys">"Make one"</a> ", then put it in place of YOUR_KEY below."</p>
+                    <p>"You have no API key that reaches this preset. A client that can open a browser needs none: leave the key out below, and it asks you to sign in. For all others " <a class="link" href="/keys">"make one"</a> ", and put it in place of YOUR_KEY."</p>
                 </Notice>
             })}
             {lines}

@@ -45,7 +45,8 @@ impl From<Denied> for Problem {
             | Denied::Level { .. }
             | Denied::Owner
             | Denied::InstanceAdmin
-            | Denied::KeyScope => Self::new(ProblemKind::Forbidden, denied.to_string()),
+            | Denied::KeyScope
+            | Denied::Grant => Self::new(ProblemKind::Forbidden, denied.to_string()),
         }
     }
 }

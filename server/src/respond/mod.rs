@@ -1,14 +1,16 @@
 //! Turns what went wrong into an answer: the one place that picks a status code or shapes an error
 //! body.
 //!
-//! Programs get problem details (RFC 9457), people a page. What MCP callers get is JSON-RPC and is
+//! Programs get problem details (RFC 9457), OAuth clients what RFC 6749 says, people a page. What MCP callers get is JSON-RPC and is
 //! shaped by the engine's `proxy`; this room only adds what is refused before it. Never shows a
 //! cause of ours: that goes to the log, under the request's id.
 
 mod engine;
+mod oauth;
 mod page;
 mod problem;
 
+pub use oauth::{Refused, refused};
 pub use page::page;
 pub use problem::{Problem, ProblemBody, ProblemKind};
 

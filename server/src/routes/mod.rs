@@ -12,12 +12,14 @@ mod events;
 mod health;
 pub(crate) mod mcp;
 mod metrics;
+mod oauth;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Router,
-    routing::{MethodRouter, any, delete, get, patch, post},
+    middleware::map_response,
+    routing::{MethodRouter, any, delete, get, options, patch, post},
 };
 use http::Method;
 
@@ -67,11 +69,35 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::POST, "/api/v1/apply", post(apply::apply)),
         row(Method::GET, "/api/v1/export", get(apply::export)),
     ];
+    rows.extend(issuer());
     // Not `/metrics`, which is the page.
     if metrics == MetricsListen::Main {
         rows.push(row(Method::GET, "/metrics/prometheus", get(metrics::for_admins)));
     }
     rows
+}
+
+/// Returns what programs ask the issuer. None of it looks at a cookie.
+fn issuer() -> Vec<Row> {
+    use oauth::{metadata, register, token};
+    let rows = vec![
+        row(Method::GET, "/.well-known/oauth-authorization-server", get(metadata::issuer)),
+        row(Method::GET, "/.well-known/openid-configuration", get(metadata::issuer)),
+        row(Method::GET, "/.well-known/oauth-protected-resource", get(metadata::gateway)),
+        row(Method::GET, "/.well-known/oauth-protected-resource/mcp/{owner}/{slug}", get(metadata::preset)),
+        // Clients that were given the address with a slash at the end look there.
+        row(Method::GET, "/.well-known/oauth-protected-resource/mcp/{owner}/{slug}/", get(metadata::preset)),
+        row(Method::GET, "/oauth/jwks", get(metadata::keys)),
+        row(Method::POST, "/oauth/register", post(register::register)),
+        row(Method::GET, "/oauth/register/{client}", get(register::read)),
+        row(Method::DELETE, "/oauth/register/{client}", delete(register::remove)),
+        row(Method::POST, "/oauth/token", post(token::token)),
+        row(Method::POST, "/oauth/revoke", post(token::revoke)),
+    ];
+    let asked: BTreeSet<_> = rows.iter().map(|row| row.path).collect();
+    let asked = asked.into_iter().map(|path| row(Method::OPTIONS, path, options(oauth::preflight)));
+    let open = |row: Row| Row { handler: row.handler.layer(map_response(oauth::open_to_scripts)), ..row };
+    rows.into_iter().chain(asked).map(open).collect()
 }
 
 /// Returns everything the program answers beside presets, whose address [`Door`](crate::door::Door) knows.

@@ -4,12 +4,16 @@
 //! to it. Forms always send the browser on, so they are held to what they change: everything that
 //! can be seen of the installation is compared before and after.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use axum::body::Body;
 use doorward::{
     identity::NewKey,
-    model::{AccessLevel, Email, EventId, InstanceRole, KeyScope, Slug, Visibility},
+    issuer::Asked,
+    model::{AccessLevel, Email, EventId, InstanceRole, KeyScope, Member, Slug, Visibility},
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewPreset},
     store::EventFilter,
@@ -22,6 +26,9 @@ use server::{
     routes,
 };
 
+use uuid::Uuid;
+
+use crate::oauth_stage::{BASE, query};
 use crate::world::{Answer, PASSWORD, Person, World, request};
 
 /// Who asks, in the order of the columns.
@@ -66,6 +73,28 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
         [401, 403, 403, 200],
     ),
     ("GET /api/v1/export", "", [401, 200, 200, 200]),
+    ("GET /.well-known/oauth-authorization-server", "", [200; 4]),
+    ("GET /.well-known/openid-configuration", "", [200; 4]),
+    ("GET /.well-known/oauth-protected-resource", "", [200; 4]),
+    ("GET /.well-known/oauth-protected-resource/mcp/{owner}/{slug}", "", [200; 4]),
+    ("GET /.well-known/oauth-protected-resource/mcp/{owner}/{slug}/", "", [200; 4]),
+    ("GET /oauth/jwks", "", [200; 4]),
+    ("POST /oauth/register", r#"{"redirect_uris":["http://127.0.0.1/"]}"#, [201; 4]),
+    // A key is no registration's token.
+    ("GET /oauth/register/{client}", "", [401; 4]),
+    ("DELETE /oauth/register/{client}", "", [401; 4]),
+    ("POST /oauth/token", "{}", [400; 4]),
+    ("POST /oauth/revoke", "{}", [400; 4]),
+    ("OPTIONS /.well-known/oauth-authorization-server", "", [204; 4]),
+    ("OPTIONS /.well-known/openid-configuration", "", [204; 4]),
+    ("OPTIONS /.well-known/oauth-protected-resource", "", [204; 4]),
+    ("OPTIONS /.well-known/oauth-protected-resource/mcp/{owner}/{slug}", "", [204; 4]),
+    ("OPTIONS /.well-known/oauth-protected-resource/mcp/{owner}/{slug}/", "", [204; 4]),
+    ("OPTIONS /oauth/jwks", "", [204; 4]),
+    ("OPTIONS /oauth/register", "", [204; 4]),
+    ("OPTIONS /oauth/register/{client}", "", [204; 4]),
+    ("OPTIONS /oauth/token", "", [204; 4]),
+    ("OPTIONS /oauth/revoke", "", [204; 4]),
 ];
 
 /// The statuses of pages: 303 sends the browser to sign in, or on.
@@ -96,6 +125,9 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/sharing", [303, 404, 200, 404]),
     ("/presets/{id}/settings", [303, 404, 200, 404]),
     ("/keys", [303, 200, 200, 200]),
+    // Without a client there is nothing to agree to.
+    ("/oauth/authorize", [303, 400, 400, 400]),
+    ("/grants", [303, 200, 200, 200]),
     ("/metrics", [303, 200, 200, 200]),
     ("/audit", [303, 200, 200, 200]),
     ("/audit/{id}", [303, 404, 200, 404]),
@@ -133,6 +165,10 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/account/remove-second-factor", "code=123456", [false; 4]),
     ("/do/key-create", "name=another&reach=everything&expires=never", [false, true, true, true]),
     ("/do/key-revoke", "id={key}", [false, false, true, false]),
+    // The preset is the owner's alone.
+    ("/do/consent", "request={asked}&decision=allow", [false, false, true, false]),
+    ("/do/consent", "request={asked}&decision=refuse", [false; 4]),
+    ("/do/grant-revoke", "id={grant}", [false, false, true, false]),
     ("/do/preset-create", "title=Another&slug=made&access=private", [false, true, true, true]),
     (
         "/do/preset-tools",
@@ -353,7 +389,12 @@ impl Stage {
         let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
         engine.audit.flush().await;
         let event = engine.audit.search(&owner.member, &EventFilter::default()).await.unwrap().remove(0);
+        let (asked, grant) = self.grant(&owner.member, &handle).await;
         let names = vec![
+            ("asked", asked),
+            ("grant", grant),
+            ("slug", "notes".to_owned()),
+            ("client", "0".repeat(32)),
             ("source", source.to_string()),
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
@@ -366,6 +407,30 @@ impl Stage {
             ("password", PASSWORD.replace(' ', "+")),
         ];
         Scene { owner, names }
+    }
+
+    /// Has the owner let a client in. Returns what another one asks for, and what was let.
+    async fn grant(&self, owner: &Arc<Member>, handle: &str) -> (String, String) {
+        let issuer = &self.world.engine.issuer;
+        let mut asked = Vec::new();
+        for client in ["one", "another"] {
+            let metadata = format!(r#"{{"client_name":"{client}","redirect_uris":["http://127.0.0.1/"]}}"#);
+            // Registrations are paced by address, and a table asks for many scenes.
+            let address = std::net::IpAddr::from(Uuid::new_v4().into_bytes());
+            let made = issuer.register(BASE, address, metadata.as_bytes()).await.unwrap();
+            let made = serde_json::to_value(made).unwrap();
+            let resource = format!("{BASE}/mcp/{handle}/notes");
+            asked.push(query(
+                made["client_id"].as_str().unwrap(),
+                &[("redirect_uri", "http://127.0.0.1/"), ("resource", &resource)],
+            ));
+        }
+        let Asked::Request(request) = issuer.asked(BASE, &asked[0]).await.unwrap() else {
+            panic!("{asked:?}")
+        };
+        issuer.allow(owner, &request, &HashSet::new()).await.unwrap();
+        let grant = issuer.grants(owner).await.unwrap().remove(0).grant.id;
+        (url::form_urlencoded::byte_serialize(asked[1].as_bytes()).collect(), grant.to_string())
     }
 
     /// Asks as a browser does.
@@ -406,7 +471,8 @@ impl Stage {
         let users = engine.identity.users(&operator_at_the_shell()).await.unwrap();
         let owner = scene.owner.member.as_ref();
         let sessions = engine.identity.sessions(owner).await.unwrap().len();
-        format!("{document}\n{users:?}\n{sessions}")
+        let grants = engine.issuer.grants(owner).await.unwrap();
+        format!("{document}\n{users:?}\n{sessions}\n{grants:?}")
     }
 }
 

@@ -35,16 +35,17 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "proxy",
         &[
-            "changes", "mcp", "model", "policy", "identity", "presets", "sources", "upstream", "quota",
-            "audit", "metrics",
+            "changes", "mcp", "model", "policy", "identity", "issuer", "presets", "sources", "upstream",
+            "quota", "audit", "metrics",
         ],
     ),
+    ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
     ("jobs", &[]),
     (
         "engine",
         &[
-            "audit", "changes", "egress", "identity", "jobs", "mcp", "metrics", "model", "policy", "presets",
-            "proxy", "quota", "sources", "store", "upstream", "vault",
+            "audit", "changes", "egress", "identity", "issuer", "jobs", "mcp", "metrics", "model", "policy",
+            "presets", "proxy", "quota", "sources", "store", "upstream", "vault",
         ],
     ),
 ];

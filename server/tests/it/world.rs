@@ -61,11 +61,16 @@ impl World {
 
     /// Opens an installation with these variables beside its data folder.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        Self::at(Clock::system(), variables).await
+    }
+
+    /// Opens an installation where it is this time.
+    pub(crate) async fn at(clock: Clock, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = ("DOORWARD_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::load(None, variables.chain([data])).unwrap().settings;
-        let engine = Engine::open(quick(engine_settings(&settings)), Clock::system()).await.unwrap();
+        let engine = Engine::open(quick(engine_settings(&settings)), clock).await.unwrap();
         engine.start();
         let state = AppState::new(engine.clone(), settings, CancellationToken::new());
         Self { engine, door: Door::new(state.clone()), state, folder }

@@ -3,6 +3,7 @@
 mod audit;
 mod factors;
 mod isolation;
+mod issuer;
 mod leaks;
 mod logins;
 mod metrics;

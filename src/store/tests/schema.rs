@@ -96,6 +96,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
         [
             "\"api_keys.id\"",
             "\"browser_sessions.token_hash\"",
+            "\"oauth_grants.id\"",
             "\"sources.id\"",
             "\"user_logins.subject\"",
             "\"users.email\"",
@@ -104,6 +105,9 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "browser_sessions_user",
             "memberships_user",
             "metrics_1m_by_at",
+            "oauth_grants_client",
+            "oauth_grants_preset",
+            "oauth_grants_user",
             "preset_access_mail",
             "preset_access_org",
             "preset_access_user",

@@ -1,0 +1,6 @@
+//! MCP clients that a person let in.
+
+mod api;
+mod page;
+
+pub(crate) use page::page;
