@@ -174,7 +174,7 @@ impl Issuer {
         let Some((owner, slug)) = request.preset() else { return Ok(None) };
         let table = self.0.presets.route_table(owner, slug).await?;
         let caller = Principal::Member(Arc::clone(member));
-        Ok(table.filter(|table| policy::may_call(&caller, &table.preset).is_some()))
+        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some()))
     }
 
     async fn grant_of(

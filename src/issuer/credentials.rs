@@ -45,9 +45,10 @@ impl Issuer {
             Some(Target::Gateway) | None => None,
         };
         let caller = Principal::Member(Arc::clone(&member));
-        let table = table
-            .filter(|table| policy::may_call(&caller, &table.preset).is_some())
-            .ok_or(IssuerError::InvalidTarget("there is no such preset, or the key does not reach it"))?;
+        let table =
+            table
+                .filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some())
+                .ok_or(IssuerError::InvalidTarget("there is no such preset, or the key does not reach it"))?;
 
         let now = self.0.clock.now();
         let asked = Scopes::read(params.get("scope").unwrap_or_default());

@@ -166,7 +166,7 @@ async fn tools_are_listed_as_each_era_expects_them() {
     assert_eq!(modern.answer()["result"]["cacheScope"], "private");
     assert!(modern.text.contains(r#""x-kept":1.0"#), "{}", modern.text);
     assert_eq!(modern.answer()["result"]["tools"].as_array().map(Vec::len), Some(17));
-    let list = |got: &super::door::Got| {
+    let list = |got: &Got| {
         let tools = got.answer()["result"]["tools"].as_array().cloned().unwrap_or_default();
         tools.into_iter().find(|tool| tool["name"] == "list").expect("it is listed")
     };
