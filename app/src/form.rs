@@ -38,6 +38,13 @@ pub(crate) struct Flash {
     pub report: Option<Report>,
 }
 
+impl Flash {
+    /// Returns the form of this name: as typed, if it was just sent, or empty.
+    pub(crate) fn form(self, name: &str) -> Form {
+        self.form.filter(|form| form.name() == name).unwrap_or_else(|| Form::new(name))
+    }
+}
+
 /// The steps of something that was tried, for the page after it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {

@@ -41,6 +41,15 @@ pub(crate) fn begin(secret: &Secret) {
     respond_with(http::header::SET_COOKIE, &cookie);
 }
 
+/// Gives the browser its cookie, and ends the session that it had before.
+pub(crate) async fn replace(secret: &Secret) -> Result<(), Trouble> {
+    if let Some(replaced) = sent() {
+        console().identity.sign_out(&replaced, &origin()).await?;
+    }
+    begin(secret);
+    Ok(())
+}
+
 /// Takes the browser's cookie away.
 pub(crate) fn end() {
     respond_with(http::header::SET_COOKIE, &format!("{}=; Max-Age=0; {}", cookie_name(), attributes()));

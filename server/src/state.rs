@@ -55,7 +55,7 @@ impl AppState {
         });
         let console = Arc::new(ConsoleSettings {
             base_url: settings.base_url(),
-            public_url: settings.public_url.as_ref().map(|_| settings.base_url()),
+            public_url: settings.public_base(),
             https,
             stylesheet: assets::SHEET_PATH.clone(),
         });
@@ -170,7 +170,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         sources: SourceSettings::default(),
         proxy: ProxySettings {
             base_url: settings.base_url(),
-            public_url: settings.public_url.as_ref().map(|_| settings.base_url()),
+            public_url: settings.public_base(),
             allowed_origins: settings.allowed_origins.0.clone(),
             request_bytes_max: as_usize(settings.request_bytes_max),
             call_timeout_ms: settings.call_timeout_ms,

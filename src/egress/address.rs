@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use url::{Host, Url};
 
 /// The kinds of address, by what reaching one would mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +183,16 @@ fn hidden_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
         // ISATAP (RFC 5214).
         [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some(v4(high, low)),
         _ => None,
+    }
+}
+
+/// Says whether a URL names this machine: `localhost`, or an address that never leaves it.
+pub fn names_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

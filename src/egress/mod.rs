@@ -27,7 +27,7 @@ use url::{Host, Url};
 
 use connect::{Connector, ConnectorParts, bad};
 
-pub use address::{AddressClass, allowed, classify};
+pub use address::{AddressClass, allowed, classify, names_this_machine};
 pub use error::EgressError;
 pub use trace::{Trace, TraceStep};
 

@@ -135,18 +135,15 @@ impl Identity {
         }
         tx.commit().await?;
         self.0.changes.announce(Change::Key(id));
-        self.forget_client(&token::key_client(id)).await?;
         self.record(permit.tenant(), permit.actor(), Deed::done(Action::KeyRevoke, &key.name));
+        self.forget_client(&token::key_client(id)).await?;
         Ok(true)
     }
 
-    /// Ends every token that a client of the issuer got.
+    /// Removes a client of the issuer, and ends every token it got. Holds on the next call.
     pub(crate) async fn forget_client(&self, client: &str) -> Result<(), IdentityError> {
         let mut tx = self.0.store.system().await?;
         let grants = tx.list_grants_of_client(client).await?;
-        if grants.is_empty() {
-            return Ok(());
-        }
         tx.remove_client(client).await?;
         tx.commit().await?;
         for grant in grants {

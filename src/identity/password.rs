@@ -25,6 +25,11 @@ const CHARACTERS_DISTINCT_MIN: usize = 5;
 pub(super) const BYTES_MAX: usize = 1024;
 /// What stands for the hash of an account that has no password, and that none opens.
 pub(super) const NO_PASSWORD: &str = "!";
+
+/// Says whether the account of this hash has a password.
+pub(super) fn is_set(hash: Option<&str>) -> bool {
+    hash.is_some_and(|hash| hash != NO_PASSWORD)
+}
 /// How many people may wait for their password to be checked.
 const WAITING_MAX: usize = 64;
 

@@ -29,11 +29,10 @@ impl Strangers {
 
     /// Returns how many were left out since the last one written down; `None` if this one is.
     pub(super) fn admit(&mut self, now: Ms) -> Option<u64> {
-        if !self.written.wait(&(), now).is_zero() {
+        if self.written.admit((), now).is_err() {
             self.left_out += 1;
             return None;
         }
-        self.written.take((), now);
         Some(std::mem::take(&mut self.left_out))
     }
 }

@@ -67,23 +67,12 @@ impl Throttle {
 
     /// Counts a login with another provider that is begun, or says how long to wait.
     pub(super) fn admit_login(&mut self, address: IpAddr, now: Ms) -> Result<(), Duration> {
-        let address = network(address);
-        let wait = self.logins.wait(&address, now);
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        self.logins.take(address, now);
-        Ok(())
+        self.logins.admit(network(address), now)
     }
 
     /// Counts a code of a person's second factor that is tried, or says how long to wait.
     pub(super) fn admit_code(&mut self, user: UserId, now: Ms) -> Result<(), Duration> {
-        let wait = self.codes.wait(&user, now);
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        self.codes.take(user, now);
-        Ok(())
+        self.codes.admit(user, now)
     }
 
     /// Forgives the codes that a person tried before the right one.
@@ -126,13 +115,23 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         Self { refill, room: refill * burst, full_at: HashMap::new() }
     }
 
+    /// Takes a token, or says how long until there is one.
+    pub(crate) fn admit(&mut self, key: K, now: Ms) -> Result<(), Duration> {
+        let wait = self.wait(&key, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.take(key, now);
+        Ok(())
+    }
+
     /// Returns how long until there is a token; zero if there is one.
-    pub(crate) fn wait(&self, key: &K, now: Ms) -> Duration {
+    fn wait(&self, key: &K, now: Ms) -> Duration {
         let full_at = self.full_at.get(key).copied().unwrap_or(now).max(now);
         (full_at.since(now) + self.refill).saturating_sub(self.room)
     }
 
-    pub(crate) fn take(&mut self, key: K, now: Ms) {
+    fn take(&mut self, key: K, now: Ms) {
         if self.full_at.len() >= SUBJECTS_MAX && !self.full_at.contains_key(&key) {
             self.make_room(now);
         }

@@ -183,7 +183,5 @@ fn read(base: &str, params: &Params) -> Result<(String, Scopes, Target), (&'stat
         Some(resource) => read_resource(base, resource)
             .ok_or(("invalid_target", "`resource` is not the address of a preset of this gateway"))?,
     };
-    let scopes = Some(Scopes::read(params.get("scope").unwrap_or_default()));
-    let scopes = scopes.filter(|scopes| *scopes != Scopes::NONE).unwrap_or(Scopes::ALL);
-    Ok((challenge.to_owned(), scopes, target))
+    Ok((challenge.to_owned(), Scopes::asked(params.get("scope")), target))
 }

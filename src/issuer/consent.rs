@@ -9,7 +9,7 @@ use crate::{
     changes::Change,
     identity::{digest, random_token},
     issuer::{AuthorizeRequest, CODE_AGE_MAX, Issuer, IssuerError, Of, code::Bound, documents},
-    model::{Action, Grant, GrantId, GrantedTool, Member, PresetStatus, Principal, Scopes},
+    model::{Action, Grant, GrantId, GrantedTool, Member, PresetStatus, Scopes},
     policy,
     presets::RouteTable,
     store::{NewToken, TokenKind},
@@ -171,10 +171,10 @@ impl Issuer {
         member: &Arc<Member>,
         request: &AuthorizeRequest,
     ) -> Result<Option<Arc<RouteTable>>, IssuerError> {
-        let Some((owner, slug)) = request.preset() else { return Ok(None) };
-        let table = self.0.presets.route_table(owner, slug).await?;
-        let caller = Principal::Member(Arc::clone(member));
-        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some()))
+        match request.preset() {
+            Some((owner, slug)) => self.usable_table(member, owner, slug).await,
+            None => Ok(None),
+        }
     }
 
     async fn grant_of(

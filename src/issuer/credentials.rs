@@ -16,8 +16,7 @@ use crate::{
         params::Params,
         token::give,
     },
-    model::{Grant, GrantId, Member, Principal, Scopes, Via},
-    policy,
+    model::{Grant, GrantId, Member, Scopes, Via},
     store::ClientRow,
 };
 
@@ -41,17 +40,13 @@ impl Issuer {
             _ => return Err(IssuerError::InvalidClient(WRONG.into())),
         };
         let table = match read_resource(base, params.need("resource")?) {
-            Some(Target::Preset(owner, slug)) => self.0.presets.route_table(&owner, &slug).await?,
+            Some(Target::Preset(owner, slug)) => self.usable_table(&member, &owner, &slug).await?,
             Some(Target::Gateway) | None => None,
         };
-        let caller = Principal::Member(Arc::clone(&member));
-        let table =
-            table
-                .filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some())
-                .ok_or(IssuerError::InvalidTarget("there is no such preset, or the key does not reach it"))?;
+        let missing = IssuerError::InvalidTarget("there is no such preset, or the key does not reach it");
+        let table = table.ok_or(missing)?;
 
         let now = self.0.clock.now();
-        let asked = Scopes::read(params.get("scope").unwrap_or_default());
         let grant = Grant {
             id: GrantId::new(),
             tenant: member.tenant,
@@ -59,7 +54,7 @@ impl Issuer {
             client: id.clone(),
             preset: table.preset.id,
             preset_tenant: table.preset.tenant,
-            scopes: if asked == Scopes::NONE { Scopes::ALL } else { asked },
+            scopes: Scopes::asked(params.get("scope")),
             tools: None,
             created_at: now,
             last_used_at: None,

@@ -10,11 +10,11 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use moka::sync::Cache;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     clock::Ms,
-    egress::{Egress, EgressError, read_body},
+    egress::{Egress, EgressError, names_this_machine, read_body},
     issuer::{ClientMetadata, clients::Client},
 };
 
@@ -122,12 +122,7 @@ fn read_id(id: &str) -> Option<Url> {
         && url.username().is_empty()
         && url.password().is_none()
         && url.path().len() > 1;
-    let is_local = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    };
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_local);
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && names_this_machine(&url));
     (is_plain && is_safe).then_some(url)
 }
 

@@ -43,8 +43,9 @@ use crate::{
     clock::Clock,
     egress::Egress,
     identity::{Buckets, Identity},
-    model::{Action, Member, Outcome, PresetId, RunEvent},
-    presets::Presets,
+    model::{Action, Member, Outcome, PresetId, Principal, RunEvent},
+    policy,
+    presets::{Presets, RouteTable},
     store::Store,
     vault::Vault,
 };
@@ -140,6 +141,18 @@ impl Issuer {
                 return Ok(());
             }
         }
+    }
+
+    /// Returns what a preset publishes; `None` if there is none such or the person may not use it.
+    async fn usable_table(
+        &self,
+        member: &Arc<Member>,
+        owner: &str,
+        slug: &str,
+    ) -> Result<Option<Arc<RouteTable>>, IssuerError> {
+        let table = self.0.presets.route_table(owner, slug).await?;
+        let caller = Principal::Member(Arc::clone(member));
+        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some()))
     }
 
     /// Records what happened to a person's grant.

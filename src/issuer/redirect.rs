@@ -2,6 +2,8 @@
 
 use url::{Host, Url};
 
+use crate::egress::names_this_machine;
+
 /// The longest redirect address, in bytes.
 const BYTES_MAX: usize = 2000;
 
@@ -122,13 +124,7 @@ fn has_plain_host(url: &Url) -> bool {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+    url.scheme() == "http" && names_this_machine(url)
 }
 
 fn without_port(url: &Url) -> Url {

@@ -8,7 +8,6 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::{
-    changes::Change,
     identity::{digest, network, random_token},
     issuer::{ClientMetadata, Issuer, IssuerError, clients::Client},
     secret::Secret,
@@ -54,11 +53,8 @@ impl Issuer {
         let now = self.0.clock.now();
         {
             let mut places = self.0.registrations.lock().unwrap_or_else(PoisonError::into_inner);
-            let retry_after = places.wait(&network(address), now);
-            if !retry_after.is_zero() {
-                return Err(IssuerError::TooMany { retry_after });
-            }
-            places.take(network(address), now);
+            let admitted = places.admit(network(address), now);
+            admitted.map_err(|retry_after| IssuerError::TooMany { retry_after })?;
         }
         if body.len() > BODY_BYTES_MAX {
             return Err(IssuerError::InvalidClientMetadata("the description is too long".into()));
@@ -102,14 +98,7 @@ impl Issuer {
     /// Removes a client, with everything people let it do. Holds on the next call.
     pub async fn unregister(&self, id: &str, bearer: &str) -> Result<(), IssuerError> {
         self.own_registration(id, bearer).await?;
-        let mut tx = self.0.store.system().await?;
-        let grants = tx.list_grants_of_client(id).await?;
-        tx.remove_client(id).await?;
-        tx.commit().await?;
-        for grant in grants {
-            self.0.changes.announce(Change::Grant(grant));
-        }
-        Ok(())
+        Ok(self.0.identity.forget_client(id).await?)
     }
 
     /// Finds a registration by its token. One that is not there is refused alike.

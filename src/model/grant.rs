@@ -36,6 +36,14 @@ impl Scopes {
         Self { tools, resources, prompts }
     }
 
+    /// Reads what somebody asks for: everything, if they say nothing that is known.
+    pub fn asked(text: Option<&str>) -> Self {
+        match Self::read(text.unwrap_or_default()) {
+            Self::NONE => Self::ALL,
+            some => some,
+        }
+    }
+
     /// Returns what is in either.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
@@ -109,6 +117,8 @@ mod tests {
         assert_eq!(Scopes::read("offline_access mcp:tools openid"), some);
         assert_eq!(some.to_string(), "mcp:tools");
         assert_eq!(Scopes::read(&Scopes::ALL.to_string()), Scopes::ALL);
+        assert_eq!(Scopes::asked(Some("openid mcp:tools")), some);
+        assert_eq!([Scopes::asked(None), Scopes::asked(Some("openid"))], [Scopes::ALL; 2]);
         assert!(Scopes::ALL.covers(some) && !some.covers(Scopes::ALL));
     }
 }

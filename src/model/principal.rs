@@ -92,3 +92,13 @@ pub enum Via {
     /// The operator at the shell of the installation.
     Shell,
 }
+
+impl Via {
+    /// Returns the API key; `None` if it was something else.
+    pub fn key(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::ApiKey { id, .. } => Some(*id),
+            Self::Grant { .. } | Self::BrowserSession(_) | Self::Shell => None,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::Denied;
 use crate::model::{
-    AccessLevel, ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Via, Whence,
+    AccessLevel, ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Whence,
 };
 
 /// Its holder may look at what an organisation has.
@@ -201,10 +201,7 @@ impl Actor {
             user: Some(member.user),
             handle: Some(member.handle.clone()),
             tenant: Some(member.tenant),
-            key: match &member.via {
-                Via::ApiKey { id, .. } => Some(*id),
-                Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
-            },
+            key: member.via.key(),
             whence: member.whence,
         }
     }

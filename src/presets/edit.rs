@@ -4,7 +4,9 @@ use std::future::Future;
 
 use crate::{
     changes::Change,
-    model::{AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, Visibility},
+    model::{
+        AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, TenantId, Visibility,
+    },
     policy::{self, ManagePermit},
     presets::{NewPreset, OpenPreset, PresetChange, PresetError, Presets, Result, check, stock},
     sources::{Subject, last_editor},
@@ -16,10 +18,7 @@ impl Presets {
     pub async fn add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
         let id = PresetId::new();
         let subject = Subject::Preset(id, new.slug.to_string());
-        let entry = self.0.sources.trail().begin(member, "add", subject);
-        let result = self.add_new(member, id, new, Run::Real).await;
-        entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
-        result
+        self.recorded(member.tenant, member, "add", subject, self.add_new(member, id, new, Run::Real)).await
     }
 
     /// Says what [`Presets::add`] would, and makes nothing.
@@ -193,7 +192,19 @@ impl Presets {
         doing: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let preset = &open.preset;
-        let entry = self.0.sources.trail().begin_at(preset.tenant, member, done, preset.into());
+        self.recorded(preset.tenant, member, done, preset.into(), doing).await
+    }
+
+    /// Records what is done to something of an organisation, as it ends.
+    async fn recorded<T>(
+        &self,
+        tenant: TenantId,
+        member: &Member,
+        done: &str,
+        subject: Subject,
+        doing: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let entry = self.0.sources.trail().begin_at(tenant, member, done, subject);
         let result = doing.await;
         entry.end(result.as_ref().err().map(|error| (error.fault(), error.to_string())));
         result

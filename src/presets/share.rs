@@ -25,6 +25,24 @@ pub enum NewGrantee {
     Members(Handle, OrgRole),
 }
 
+impl NewGrantee {
+    /// Returns whom these mean, as REST and documents name them; `None` unless exactly one of the first three is given.
+    /// The role goes with the organisation, and is `viewer` if absent.
+    pub fn one_of(
+        user: Option<Handle>,
+        email: Option<Email>,
+        organisation: Option<Handle>,
+        role: Option<OrgRole>,
+    ) -> Option<Self> {
+        match (user, email, organisation, role) {
+            (Some(user), None, None, None) => Some(Self::User(user)),
+            (None, Some(email), None, None) => Some(Self::Email(email)),
+            (None, None, Some(handle), role) => Some(Self::Members(handle, role.unwrap_or(OrgRole::Viewer))),
+            _ => None,
+        }
+    }
+}
+
 impl From<&Grantee> for NewGrantee {
     fn from(who: &Grantee) -> Self {
         match who {

@@ -50,11 +50,7 @@ impl Presets {
 
     /// Returns a preset that the member may open; `None` if there is none such.
     pub async fn find(&self, member: &Member, id: PresetId) -> Result<Option<OpenPreset>> {
-        match self.open(member, id, AccessLevel::Viewer).await {
-            Ok(open) => Ok(Some(open)),
-            Err(PresetError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(self.open(member, id, AccessLevel::Viewer).await)
     }
 
     /// Returns a preset of the member's organisation by its slug.
@@ -77,11 +73,7 @@ impl Presets {
     /// Returns what the editor shows of a preset that the member may change; `None` if there is none
     /// such. Whoever it is only shared with sees the sources it takes from.
     pub async fn editor(&self, member: &Member, id: PresetId) -> Result<Option<PresetEditor>> {
-        let open = match self.open(member, id, AccessLevel::Editor).await {
-            Ok(open) => open,
-            Err(PresetError::NotFound) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(open) = found(self.open(member, id, AccessLevel::Editor).await)? else { return Ok(None) };
         let mut tx = self.0.store.read(open.permit.tenant()).await?;
         let selections = tx.selections(id).await?;
         let mut stocks = all_stocks(&mut tx).await?;
@@ -203,6 +195,14 @@ fn exposed(chosen: &Chosen<'_>, slug: Option<&str>) -> Exposed {
         tool: chosen.tool.name.clone(),
         state: chosen.tool.state,
         flags: flags(chosen.name(), slug),
+    }
+}
+
+/// Returns `None` for what is not there.
+fn found(opened: Result<OpenPreset>) -> Result<Option<OpenPreset>> {
+    match opened {
+        Err(PresetError::NotFound) => Ok(None),
+        other => other.map(Some),
     }
 }
 

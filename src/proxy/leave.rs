@@ -86,9 +86,7 @@ impl Leave {
         match change {
             Change::Preset(_, preset) => *preset == self.permit.preset(),
             Change::User(user) => member.is_none_or(|member| member.user == *user),
-            Change::Key(key) => {
-                member.is_some_and(|member| matches!(&member.via, Via::ApiKey { id, .. } if id == key))
-            }
+            Change::Key(key) => member.is_some_and(|member| member.via.key() == Some(*key)),
             Change::Grant(grant) => {
                 member.is_some_and(|member| matches!(&member.via, Via::Grant { id, .. } if id == grant))
             }

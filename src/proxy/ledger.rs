@@ -8,7 +8,7 @@ use crate::{
     audit::Audit,
     clock::Clock,
     mcp::{Raw, Revision},
-    model::{Action, EventId, Outcome, Principal, RunEvent, SourceId, SourceName, Via},
+    model::{Action, EventId, Outcome, Principal, RunEvent, SourceId, SourceName},
     policy::CallPermit,
     presets::RouteTable,
 };
@@ -50,10 +50,7 @@ impl Ledger {
         facts: &Facts<'_>,
     ) -> Self {
         let member = permit.caller().member();
-        let key = member.and_then(|member| match &member.via {
-            Via::ApiKey { id, .. } => Some(*id),
-            Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
-        });
+        let key = member.and_then(|member| member.via.key());
         let event = RunEvent {
             id: EventId::new(),
             tenant: permit.tenant(),

@@ -5,7 +5,7 @@ use crate::{
     audit::Audit,
     clock::{Clock, Ms},
     fault::Fault,
-    model::{Action, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId, Via},
+    model::{Action, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -110,10 +110,7 @@ impl Entry<'_> {
             reason,
             user: Some(member.user),
             principal: member.handle.to_string(),
-            key: match member.via {
-                Via::ApiKey { id, .. } => Some(id),
-                Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => None,
-            },
+            key: member.via.key(),
             address: member.whence.address_text(),
             preset,
             preset_slug: preset_slug.unwrap_or_default(),

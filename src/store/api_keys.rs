@@ -185,22 +185,8 @@ impl Tx {
 impl SystemTx {
     /// Notes when keys were last used.
     pub async fn touch_api_keys(&mut self, used: &[(ApiKeyId, Ms)]) -> Result<()> {
-        // In one order, so that two replicas never wait for each other.
-        let mut used = used.to_vec();
-        used.sort_unstable();
-        for (id, at) in used {
-            on!(self, |c| {
-                query(
-                    "update api_keys set last_used_at = $2
-                     where id = $1 and (last_used_at is null or last_used_at < $2)",
-                )
-                .bind(id)
-                .bind(at)
-                .execute(c)
-                .await
-                .map(drop)
-            })?;
-        }
-        Ok(())
+        let statement = "update api_keys set last_used_at = $2
+             where id = $1 and (last_used_at is null or last_used_at < $2)";
+        self.touch(statement, used).await
     }
 }

@@ -173,23 +173,9 @@ impl SystemTx {
 
     /// Notes when grants were last used.
     pub async fn touch_grants(&mut self, used: &[(GrantId, Ms)]) -> Result<()> {
-        // In one order, so that two replicas never wait for each other.
-        let mut used = used.to_vec();
-        used.sort_unstable();
-        for (id, at) in used {
-            on!(self, |c| {
-                query(
-                    "update oauth_grants set last_used_at = $2
-                     where id = $1 and (last_used_at is null or last_used_at < $2)",
-                )
-                .bind(id)
-                .bind(at)
-                .execute(c)
-                .await
-                .map(drop)
-            })?;
-        }
-        Ok(())
+        let statement = "update oauth_grants set last_used_at = $2
+             where id = $1 and (last_used_at is null or last_used_at < $2)";
+        self.touch(statement, used).await
     }
 }
 

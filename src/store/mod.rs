@@ -58,6 +58,7 @@ use std::{borrow::Cow, path::Path};
 
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query, query_scalar};
+use uuid::Uuid;
 
 use crate::{clock::Ms, model::TenantId, secret::Secret};
 
@@ -266,6 +267,20 @@ impl SystemTx {
     /// Makes what was done hold.
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await
+    }
+
+    /// Notes when things were last used, by a statement that takes an id and a time.
+    async fn touch<Id>(&mut self, statement: &'static str, used: &[(Id, Ms)]) -> Result<()>
+    where
+        Id: Copy + Into<Uuid>,
+    {
+        // In one order, so that two replicas never wait for each other.
+        let mut used: Vec<(Uuid, Ms)> = used.iter().map(|(id, at)| ((*id).into(), *at)).collect();
+        used.sort_unstable();
+        for (id, at) in used {
+            on!(self, |c| query(statement).bind(id).bind(at).execute(c).await.map(drop))?;
+        }
+        Ok(())
     }
 }
 

@@ -117,20 +117,7 @@ impl SystemTx {
 
     /// Notes when sessions were last seen.
     pub async fn touch_browser_sessions(&mut self, seen: &[(BrowserSessionId, Ms)]) -> Result<()> {
-        // In one order, so that two replicas never wait for each other.
-        let mut seen = seen.to_vec();
-        seen.sort_unstable();
-        for (id, at) in seen {
-            on!(self, |c| {
-                query("update browser_sessions set seen_at = $2 where id = $1 and seen_at < $2")
-                    .bind(id)
-                    .bind(at)
-                    .execute(c)
-                    .await
-                    .map(drop)
-            })?;
-        }
-        Ok(())
+        self.touch("update browser_sessions set seen_at = $2 where id = $1 and seen_at < $2", seen).await
     }
 
     /// Returns a person's sessions that have not ended, the last seen first.

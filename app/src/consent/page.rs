@@ -14,21 +14,20 @@ use crate::{
     page::{Page, bare},
     session,
     shell::let_forms_lead_to,
-    trouble::Trouble,
+    trouble::{Trouble, sentence},
     ui::{Fact, Facts, FormMistake, Icon, Notice, Tone},
 };
 
 /// Draws the page.
 pub(crate) fn page() -> AnyView {
     let query = path_and_query().split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
-    bare(move |flash| load(flash.form, query))
+    bare(move |flash| load(flash.form(FORM), query))
 }
 
-async fn load(form: Option<Form>, query: String) -> Result<Page, Trouble> {
+async fn load(form: Form, query: String) -> Result<Page, Trouble> {
     // First of all: who is not signed in learns nothing, and is sent nowhere but to sign in.
     let member = session::member().await?;
     let (issuer, base) = (console().issuer.clone(), issuer_base());
-    let form = form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
     let request = match issuer.asked(&base, &query).await? {
         Asked::Request(request) => request,
         Asked::Wrong { why } => return Ok(wrong(&why)),
@@ -51,7 +50,7 @@ async fn load(form: Option<Form>, query: String) -> Result<Page, Trouble> {
 
 fn wrong(why: &str) -> Page {
     respond_as(StatusCode::BAD_REQUEST);
-    let text = format!("{}.", capital(why));
+    let text = sentence(why);
     let body = view! {
         <div class="grid gap-4">
             <p>{text}</p>
@@ -224,9 +223,4 @@ fn tool(tool: OfferedTool) -> impl IntoView {
             </label>
         </li>
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -36,7 +36,7 @@ async fn load(flash: Flash, token: String) -> Result<Page, Trouble> {
         };
         return Ok(Page::new("Almost there", body).lead("This Doorward has no owner yet."));
     }
-    let form = flash.form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
+    let form = flash.form(FORM);
     Ok(Page::new("Make it yours", draw(form, token))
         .lead("One account owns this Doorward: it manages people, plans and everything else."))
 }

@@ -40,10 +40,7 @@ async fn begin(login: &str, password: Secret, next: &str) -> Result<Onward, Mist
         }
         other => other.map_err(mistake)?,
     };
-    if let Some(replaced) = session::sent() {
-        identity.sign_out(&replaced, &session::origin()).await?;
-    }
-    session::begin(&session.cookie);
+    session::replace(&session.cookie).await?;
     Ok(Onward::to(next))
 }
 

@@ -35,7 +35,7 @@ async fn load(flash: Flash, next: String) -> Result<Page, Trouble> {
     if !console().identity.is_half_signed_in(&cookie).await? {
         return Err(Trouble::Elsewhere(sign_in_path(&next)));
     }
-    let form = flash.form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
+    let form = flash.form(FORM);
     Ok(Page::new("One more step", draw(form, next))
         .lead("Your authenticator shows a code of six digits for Doorward."))
 }
@@ -79,9 +79,6 @@ async fn begin(code: &str, next: &str) -> Result<Onward, Mistake> {
         other => super::api::mistake(other),
     })?;
     UnderWay::Half.end();
-    if let Some(replaced) = session::sent() {
-        identity.sign_out(&replaced, &session::origin()).await?;
-    }
-    session::begin(&session.cookie);
+    session::replace(&session.cookie).await?;
     Ok(Onward::to(next))
 }

@@ -26,7 +26,7 @@ async fn load(flash: Flash, next: String) -> Result<Page, Trouble> {
     if session::find().await?.is_some() {
         return Err(Trouble::Elsewhere(next));
     }
-    let form = flash.form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
+    let form = flash.form(FORM);
     let body = view! {
         <div class="grid gap-5">{draw(form, next.clone())} {others(&next)}</div>
     };

@@ -37,7 +37,7 @@ async fn load(flash: Flash) -> Result<Page, Trouble> {
     }
     let label = identity.login_providers().find(|provider| provider.name == pending.provider);
     let label = label.map_or_else(|| pending.provider.clone(), |provider| provider.label.clone());
-    let form = flash.form.filter(|form| form.name() == FORM).unwrap_or_else(|| Form::new(FORM));
+    let form = flash.form(FORM);
     Ok(Page::new("Make your account", draw(form, &pending, label))
         .lead("You sign in to it as you just did; it needs no password."))
 }

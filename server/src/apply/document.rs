@@ -124,14 +124,7 @@ pub(super) struct AccessItem {
 impl AccessItem {
     /// Returns whom it is about; `None` if that is nobody or two.
     pub(super) fn who(&self) -> Option<NewGrantee> {
-        match (&self.user, &self.email, &self.organisation, self.role) {
-            (Some(user), None, None, None) => Some(NewGrantee::User(user.clone())),
-            (None, Some(email), None, None) => Some(NewGrantee::Email(email.clone())),
-            (None, None, Some(handle), role) => {
-                Some(NewGrantee::Members(handle.clone(), role.unwrap_or(OrgRole::Viewer)))
-            }
-            _ => None,
-        }
+        NewGrantee::one_of(self.user.clone(), self.email.clone(), self.organisation.clone(), self.role)
     }
 }
 

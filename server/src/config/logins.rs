@@ -2,16 +2,16 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     path::{Path, PathBuf},
 };
 
 use doorward::{
+    egress::names_this_machine,
     identity::{LoginProvider, ProviderKind, SignUp},
     secret::Secret,
 };
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     layer::{PREFIX, variable},
@@ -143,14 +143,8 @@ fn github(url: Option<Url>) -> Result<ProviderKind, String> {
 
 /// Refuses what people's identity must not travel over.
 fn check_address(url: &Url) -> Result<(), String> {
-    let own_machine = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
     let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if plain && (url.scheme() == "https" || url.scheme() == "http" && own_machine) {
+    if plain && (url.scheme() == "https" || url.scheme() == "http" && names_this_machine(url)) {
         return Ok(());
     }
     Err(format!("`{url}` must be https:// and nothing behind its path"))

@@ -197,10 +197,12 @@ impl Settings {
 
     /// Returns the address people and agents use, without a slash at the end.
     pub fn base_url(&self) -> String {
-        match &self.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.listen),
-        }
+        self.public_base().unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+
+    /// Returns that address if it was configured.
+    pub fn public_base(&self) -> Option<String> {
+        self.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned())
     }
 
     /// Says whether browsers reach us over TLS, so that cookies may be bound to it.

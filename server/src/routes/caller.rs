@@ -43,7 +43,8 @@ pub(super) async fn find(headers: &HeaderMap, state: &AppState) -> Result<Option
     Ok(identity.find_session(cookie).await?)
 }
 
-fn bearer(value: &str) -> Option<&str> {
+/// Returns the text after `Bearer `.
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }

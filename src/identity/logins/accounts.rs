@@ -5,7 +5,7 @@ use crate::{
     changes::Change,
     identity::{
         IdentityError, NewSession, Origin, accounts,
-        password::NO_PASSWORD,
+        password::{self, NO_PASSWORD},
         record::{Deed, home},
         token,
     },
@@ -108,8 +108,7 @@ impl Identity {
 
     /// Says whether the person's account has a password.
     pub async fn has_password(&self, member: &Member) -> Result<bool, IdentityError> {
-        let hash = self.0.store.system_read().await?.find_password(member.user).await?;
-        Ok(hash.is_some_and(|hash| hash != NO_PASSWORD))
+        Ok(password::is_set(self.0.store.system_read().await?.find_password(member.user).await?.as_deref()))
     }
 
     /// Removes one of the person's logins, unless they could not sign in any more; `false` if there
@@ -121,7 +120,7 @@ impl Identity {
         tx.take_turn().await?;
         let logins = tx.list_logins(permit.user()).await?;
         let Some(removed) = logins.iter().find(|login| login.id == id) else { return Ok(false) };
-        let password = tx.find_password(permit.user()).await?.is_some_and(|hash| hash != NO_PASSWORD);
+        let password = password::is_set(tx.find_password(permit.user()).await?.as_deref());
         // A login of a provider that the settings do not name opens nothing.
         let others = logins.iter().any(|login| login.id != id && self.provider_of(&login.issuer).is_some());
         if !password && !others {

@@ -69,17 +69,13 @@ pub(in crate::routes) struct NewAccessBody {
 
 impl GranteeBody {
     fn read(self) -> Result<NewGrantee, Problem> {
-        match (self.user, self.email, self.organisation, self.role) {
-            (Some(user), None, None, None) => Ok(NewGrantee::User(user)),
-            (None, Some(email), None, None) => Ok(NewGrantee::Email(email)),
-            (None, None, Some(handle), role) => {
-                Ok(NewGrantee::Members(handle, role.unwrap_or(OrgRole::Viewer)))
-            }
-            _ => Err(Problem::new(
+        let who = NewGrantee::one_of(self.user, self.email, self.organisation, self.role);
+        who.ok_or_else(|| {
+            Problem::new(
                 ProblemKind::Unprocessable,
                 "`who` holds exactly one of `user`, `email` and `organisation`; `role` goes with the last",
-            )),
-        }
+            )
+        })
     }
 
     fn of(who: Grantee) -> Self {

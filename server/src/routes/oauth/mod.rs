@@ -12,19 +12,18 @@ use axum::response::Response;
 use doorward::issuer::base_url;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::caller;
 use crate::state::AppState;
 
 /// Returns the address of this gateway as whoever asks knows it.
 fn base(state: &AppState, headers: &HeaderMap) -> String {
-    let settings = state.settings();
-    base_url(settings.public_url.as_ref().map(|_| settings.base_url()).as_deref(), headers)
+    base_url(state.settings().public_base().as_deref(), headers)
 }
 
 /// Returns the text after `Bearer `; empty if there is none.
 fn bearer(headers: &HeaderMap) -> &str {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (scheme, text) = value.split_once(' ').unwrap_or_default();
-    if scheme.eq_ignore_ascii_case("bearer") { text.trim() } else { "" }
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    value.and_then(caller::bearer).unwrap_or_default()
 }
 
 /// Lets scripts of any page read the answer.
