@@ -11,13 +11,16 @@ use doorward::{
     audit::Audit,
     changes::{Change, Changes},
     clock::{Clock, Ms},
+    connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
     mcp::ListKind,
     metrics::Metrics,
     model::{
         BrowserSessionId, Credential, Email, Era, EraSetting, Handle, InstanceRole, Member, OrgRole,
-        PlanName, Reach, Selection, Slug, SourceName, TenantId, User, UserId, Via, Visibility, Whence,
+        PlanName, Reach, RunsAs, Selection, Slug, SourceName, TenantId, User, UserId, Via, Visibility,
+        Whence,
     },
+    oauth::OwnNames,
     presets::{NewPreset, Presets, RouteTable},
     sources::{NewSource, SourceSettings, Sources},
     store::Store,
@@ -120,15 +123,16 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
     let clock = Clock::system();
     let changes = Changes::new();
     let egress = EgressPolicy { allow: vec!["127.0.0.0/8".parse()?] };
-    let upstreams = Upstreams::new(
-        Egress::new(egress, EgressLimits::default()),
-        clock.clone(),
-        UpstreamLimits::default(),
-    );
+    let egress = Egress::new(egress, EgressLimits::default());
+    let upstreams = Upstreams::new(egress.clone(), clock.clone(), UpstreamLimits::default());
+    let names = OwnNames::at("http://127.0.0.1:8080").ok_or("no address")?;
+    let connections =
+        Connections::new(store.clone(), vault.clone(), egress, clock.clone(), changes.clone(), names);
     let sources = Sources::new(
         store.clone(),
         vault,
         upstreams,
+        connections,
         Audit::new(store.clone(), Metrics::new(store.clone())),
         clock.clone(),
         SourceSettings::default(),
@@ -142,6 +146,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
         reach: Reach::McpHttp { url: source().await? },
         credential: Credential::default(),
         era: EraSetting::Legacy,
+        runs_as: RunsAs::default(),
         enabled: true,
     };
     let source = sources.add(&ada, new).await?.source.id;

@@ -24,6 +24,8 @@ pub enum Change {
     Source(TenantId, SourceId),
     /// A source works again, or fails. What it offers is the same.
     SourceHealth(TenantId, SourceId),
+    /// Somebody signed in to a source, or a sign-in there is over. What it offers is the same.
+    Connection(SourceId),
     /// A preset was made, edited, switched or removed.
     Preset(TenantId, PresetId),
     /// An API key was made or revoked.

@@ -12,12 +12,14 @@ use crate::{
     audit::Audit,
     changes::Changes,
     clock::Clock,
+    connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
     fault::Fault,
     identity::{Identity, IdentitySettings},
     issuer::Issuer,
     jobs::Jobs,
     metrics::{Gauge, Metrics},
+    oauth::OwnNames,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::Quota,
@@ -34,6 +36,8 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(1);
 const KEYS_PAUSE: Duration = Duration::from_secs(10);
 /// How often it is looked whether a source is due for a look.
 const SOURCES_PAUSE: Duration = Duration::from_secs(15);
+/// How often it is looked whether the token of a connection ends soon.
+const CONNECTIONS_PAUSE: Duration = Duration::from_secs(20);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events and metrics past their plan's retention are removed.
@@ -52,6 +56,8 @@ pub struct EngineSettings {
     pub egress_limits: EgressLimits,
     /// The bounds of links to sources.
     pub upstream: UpstreamLimits,
+    /// Our own addresses, as the issuers of sources know them.
+    pub own_names: OwnNames,
     /// How people are recognised.
     pub identity: IdentitySettings,
     /// The bounds of sources.
@@ -116,6 +122,7 @@ pub struct Parts {
     pub identity: Identity,
     pub quota: Quota,
     pub upstreams: Upstreams,
+    pub connections: Connections,
     pub sources: Sources,
     pub presets: Presets,
     pub issuer: Issuer,
@@ -160,10 +167,19 @@ impl Engine {
         );
         let quota = Quota::new(store.clone(), &changes, clock.clone());
         let upstreams = Upstreams::new(egress.clone(), clock.clone(), settings.upstream);
+        let connections = Connections::new(
+            store.clone(),
+            vault.clone(),
+            egress.clone(),
+            clock.clone(),
+            changes.clone(),
+            settings.own_names,
+        );
         let sources = Sources::new(
             store.clone(),
             vault.clone(),
             upstreams.clone(),
+            connections.clone(),
             audit.clone(),
             clock.clone(),
             settings.sources,
@@ -202,6 +218,7 @@ impl Engine {
             identity,
             quota,
             upstreams,
+            connections,
             sources,
             presets,
             issuer,
@@ -229,6 +246,11 @@ impl Engine {
             let sources = sources.clone();
             async move { log_failure("the sources' health", sources.check_due().await) }
         });
+        let connections = self.connections.clone();
+        self.jobs.every(CONNECTIONS_PAUSE, move || {
+            let connections = connections.clone();
+            async move { log_failure("the tokens of connections", connections.renew_due().await) }
+        });
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -239,11 +261,13 @@ impl Engine {
         self.jobs.every(RETENTION_PAUSE, move || {
             let (store, now) = (engine.store.clone(), engine.clock.now());
             let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
+            let connections = engine.connections.clone();
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);
                 log_failure("the ended tokens", issuer.remove_ended().await);
+                log_failure("the sign-ins that were given up", connections.remove_late().await);
             }
         });
     }

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod changes;
 pub mod clock;
+pub mod connections;
 pub mod egress;
 pub mod engine;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod jobs;
 pub mod mcp;
 pub mod metrics;
 pub mod model;
+pub mod oauth;
 pub mod policy;
 pub mod presets;
 pub mod proxy;

@@ -31,6 +31,8 @@ mod admin;
 #[cfg(feature = "ssr")]
 mod audit;
 #[cfg(feature = "ssr")]
+mod connections;
+#[cfg(feature = "ssr")]
 mod consent;
 #[cfg(feature = "ssr")]
 pub mod context;

@@ -21,6 +21,7 @@ pub(crate) enum Place {
     Home,
     Sources,
     Presets,
+    Connections,
     Keys,
     Grants,
     Metrics,
@@ -32,10 +33,11 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const RAIL: [Self; 8] = [
+    const RAIL: [Self; 9] = [
         Self::Home,
         Self::Sources,
         Self::Presets,
+        Self::Connections,
         Self::Keys,
         Self::Grants,
         Self::Metrics,
@@ -48,6 +50,7 @@ impl Place {
             Self::Home => "/",
             Self::Sources => "/sources",
             Self::Presets => "/presets",
+            Self::Connections => "/connections",
             Self::Keys => "/keys",
             Self::Grants => "/grants",
             Self::Metrics => "/metrics",
@@ -63,6 +66,7 @@ impl Place {
             Self::Home => "Home",
             Self::Sources => "Data sources",
             Self::Presets => "Presets",
+            Self::Connections => "Connections",
             Self::Keys => "API keys",
             Self::Grants => "Clients",
             Self::Metrics => "Metrics",
@@ -78,6 +82,7 @@ impl Place {
             Self::Home => Icon::Home,
             Self::Sources => Icon::Plug,
             Self::Presets => Icon::Layers,
+            Self::Connections => Icon::Refresh,
             Self::Keys => Icon::Key,
             Self::Grants => Icon::Link,
             Self::Metrics => Icon::Metrics,

@@ -9,8 +9,8 @@ use leptos_router::{
 };
 
 use crate::{
-    account, admin, audit, consent, grants, home, keys, metrics, page, playground, presets, setup, sign_in,
-    sources,
+    account, admin, audit, connections, consent, grants, home, keys, metrics, page, playground, presets,
+    setup, sign_in, sources,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -37,6 +37,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sources/:id/edit") view=sources::edit_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/process") view=sources::process_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>
+                <Route path=path!("/connections") view=connections::list_page ssr=SsrMode::Async/>
+                <Route path=path!("/connections/callback") view=connections::arrive_page ssr=SsrMode::Async/>
+                <Route path=path!("/connections/going/:id") view=connections::going_page ssr=SsrMode::Async/>
+                <Route path=path!("/connections/:id") view=connections::detail_page ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=account::page ssr=SsrMode::Async/>
                 <Route path=path!("/account/add-login") view=account::add_login_page ssr=SsrMode::Async/>
                 <Route path=path!("/account/second-factor") view=account::second_factor_page ssr=SsrMode::Async/>

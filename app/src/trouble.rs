@@ -2,6 +2,7 @@
 
 use doorward::{
     audit::AuditError,
+    connections::ConnectionError,
     fault::Fault,
     identity::{IdentityError, LoginError},
     issuer::IssuerError,
@@ -100,7 +101,11 @@ impl From<SourceError> for Trouble {
     fn from(error: SourceError) -> Self {
         match error {
             SourceError::NotFound => Self::NotFound,
-            SourceError::Denied(denied) => denied.into(),
+            SourceError::Denied(denied) | SourceError::Connection(ConnectionError::Denied(denied)) => {
+                denied.into()
+            }
+            SourceError::Connection(ConnectionError::NotFound) => Self::NotFound,
+            SourceError::Connection(ConnectionError::Store(error)) => error.into(),
             SourceError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }

@@ -6,10 +6,10 @@ import { runClientScenario } from './suite.mjs'
 
 const DRIVER = join(import.meta.dirname, 'driver.mjs')
 
-/**
- * The scenarios without sign-in, and the revisions they are run at. Those with sign-in need an account at the
- * source's issuer, which Doorward cannot have yet.
- */
+const BOTH = ['2025-11-25', '2026-07-28']
+const MODERN = ['2026-07-28']
+
+/** The scenarios that count, and the revisions they are run at. */
 const SCENARIOS = {
   initialize: ['2025-11-25'],
   tools_call: ['2025-11-25', '2026-07-28'],
@@ -22,6 +22,41 @@ const SCENARIOS = {
   'http-invalid-tool-headers': ['2026-07-28'],
   'json-schema-ref-no-deref': ['2026-07-28'],
   'json-schema-2020-12-preservation': ['2025-11-25', '2026-07-28'],
+  'auth/metadata-default': BOTH,
+  'auth/metadata-var1': BOTH,
+  'auth/metadata-var2': BOTH,
+  'auth/metadata-var3': BOTH,
+  'auth/basic-cimd': BOTH,
+  'auth/scope-from-www-authenticate': BOTH,
+  'auth/scope-from-scopes-supported': BOTH,
+  'auth/scope-omitted-when-undefined': BOTH,
+  'auth/scope-step-up': BOTH,
+  'auth/scope-retry-limit': BOTH,
+  'auth/token-endpoint-auth-basic': BOTH,
+  'auth/token-endpoint-auth-post': BOTH,
+  'auth/token-endpoint-auth-none': BOTH,
+  'auth/pre-registration': BOTH,
+  'auth/resource-mismatch': MODERN,
+  'auth/offline-access-scope': MODERN,
+  'auth/offline-access-not-supported': MODERN,
+  'auth/authorization-server-migration': MODERN,
+  'auth/iss-supported': MODERN,
+  'auth/iss-not-advertised': MODERN,
+  'auth/iss-supported-missing': MODERN,
+  'auth/iss-wrong-issuer': MODERN,
+  'auth/iss-unexpected': MODERN,
+  'auth/iss-normalized': MODERN,
+  'auth/metadata-issuer-mismatch': MODERN,
+}
+
+/** The scenarios that neither revision scores and that Doorward does not drive, with the reason. */
+export const UNSCORED = {
+  'auth/client-credentials-jwt': 'an extension: sources sign people in, and no client signs in for itself',
+  'auth/client-credentials-basic': 'an extension: sources sign people in, and no client signs in for itself',
+  'auth/enterprise-managed-authorization': 'an extension',
+  'auth/dpop': 'an extension that is not final',
+  'auth/dpop-nonce': 'an extension that is not final',
+  'auth/wif-jwt-bearer': 'an extension that is not final',
 }
 
 /** The way of this suite: from the gateway to the suite's own servers. */
@@ -29,7 +64,11 @@ export const AS_CLIENT = 'as a client'
 
 /** Runs them, or only one, against a gateway; returns a row for each revision, as the suites for servers have them. */
 export async function clientSuite(gateway, only) {
-  const env = { DOORWARD_URL: gateway.url, DOORWARD_KEY: await gateway.read('driver.key') }
+  const env = {
+    DOORWARD_URL: gateway.url,
+    DOORWARD_KEY: await gateway.read('driver.key'),
+    DOORWARD_PASSWORD: await gateway.read('ada.password'),
+  }
   const rows = {}
   for (const [scenario, revisions] of Object.entries(SCENARIOS)) {
     if (only !== undefined && only !== scenario) continue

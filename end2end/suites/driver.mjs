@@ -1,11 +1,14 @@
-// What a person does with a new server, for the suite for clients: makes it a source, puts it into a preset, and has
-// an agent list and call its tools through the gateway. The suite's server is the last argument.
+// What a person does with a new server, for the suite for clients: makes it a source, signs in to it where it wants
+// that, puts it into a preset, and has an agent list and call its tools through the gateway. The suite's server is the last argument.
 
 import { randomBytes } from 'node:crypto'
 
 import { ABLE, ANSWERS, MODERN, legacyCaller, modernCaller } from '../matrix/callers.mjs'
 
-const { DOORWARD_URL, DOORWARD_KEY, MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT } = process.env
+import { person } from './person.mjs'
+
+const { DOORWARD_URL, DOORWARD_KEY, DOORWARD_PASSWORD } = process.env
+const { MCP_CONFORMANCE_PROTOCOL_VERSION, MCP_CONFORMANCE_CONTEXT, MCP_CONFORMANCE_SCENARIO } = process.env
 const server = process.argv.at(-1)
 const name = `suite-${randomBytes(4).toString('hex')}`
 
@@ -20,9 +23,18 @@ async function api(method, path, body) {
   return text && JSON.parse(text)
 }
 
-const { source, report } = await api('POST', 'datasources', { name, kind: 'mcp_http', url: server })
+const context = JSON.parse(MCP_CONFORMANCE_CONTEXT || '{}')
+// A gateway at a public address is known by its document there; this one is told what it would be.
+const DOCUMENT = 'https://conformance-test.local/client-metadata.json'
+const known = MCP_CONFORMANCE_SCENARIO === 'auth/basic-cimd' ? { client_id: DOCUMENT } : context
+const { client_id, client_secret } = known
+const auth = MCP_CONFORMANCE_SCENARIO?.startsWith('auth/') ? { oauth: { client_id, client_secret } } : undefined
+const { source, report } = await api('POST', 'datasources', { name, kind: 'mcp_http', url: server, auth })
 console.error(JSON.stringify(report))
 const preset = await api('POST', 'presets', { slug: name, visibility: 'public', anonymous: true, sources: [{ source: source.id, all: true }] })
+
+const somebody = auth && (await person(DOORWARD_URL, 'ada', DOORWARD_PASSWORD))
+if (somebody) await somebody.signInTo(name)
 
 // A user who keeps every default that a form proposes.
 const defaults = ({ requestedSchema }) => {
@@ -34,12 +46,21 @@ const open = MCP_CONFORMANCE_PROTOCOL_VERSION === MODERN ? modernCaller : legacy
 const caller = await open(`${DOORWARD_URL}/mcp/ada/${name}`, ABLE, { ...ANSWERS, 'elicitation/create': defaults })
 
 try {
-  const { result, error } = await caller.ask('tools/list')
-  if (error) throw new Error(`tools/list: ${error.message}`)
-  for (const call of calls(result.tools)) {
-    const tool = result.tools.find(({ name }) => name === call.name)
+  const list = async () => {
+    const { result, error } = await caller.ask('tools/list')
+    if (error) throw new Error(`tools/list: ${error.message}`)
+    return result.tools
+  }
+  let tools = await list()
+  // The source did not take the first sign-in, which the console says; its owner tries once more.
+  if (somebody && tools.length === 0 && (await somebody.signInTo(name))) tools = await list()
+  for (const call of calls(tools)) {
+    const tool = tools.find(({ name }) => name === call.name)
     const headers = caller.era === 'modern' ? mirrored(tool?.inputSchema, call.arguments ?? {}) : {}
-    const answer = await caller.ask('tools/call', call, { headers })
+    let answer = await caller.ask('tools/call', call, { headers })
+    // An agent that nobody knows is told that the owner has to sign in again, who does.
+    const isOver = JSON.stringify(answer.result ?? '').includes('has to be signed in to again')
+    if (isOver && (await somebody.signInTo(name))) answer = await caller.ask('tools/call', call, { headers })
     console.error(call.name, JSON.stringify(answer.result ?? answer.error))
   }
   await caller.close()
@@ -51,7 +72,7 @@ try {
 
 /** The calls that the suite names, or else one of each tool. */
 function calls(tools) {
-  const wanted = JSON.parse(MCP_CONFORMANCE_CONTEXT || '{}').toolCalls
+  const wanted = context.toolCalls
   if (wanted?.length > 0) return wanted
   // A tool that wants to be told a schema is told the one of another, as it arrived.
   const schema = (name) => tools.find((tool) => tool.name !== name)?.inputSchema

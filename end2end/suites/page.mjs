@@ -1,6 +1,6 @@
 // The page with what was measured.
 
-import { AS_CLIENT } from './client.mjs'
+import { AS_CLIENT, UNSCORED } from './client.mjs'
 import { AS_ISSUER } from './issuer.mjs'
 import { SUITES } from './suite.mjs'
 
@@ -12,8 +12,7 @@ gateway. It is measured, not promised: \`cargo xtask test suites\` fails when a 
 \`cargo xtask keep suites\` writes it again.
 
 Figures are checks that hold. *2026-07-28* and *2025-11-25* are what 0.2.0-alpha.12 requires of these revisions, *all* is
-everything it has for servers. The scenarios with a sign-in at the source are not among those for clients: Doorward signs
-in to sources with keys and headers, and has no account at an issuer.
+everything it has for servers.
 `
 
 /** Writes the page. */
@@ -33,6 +32,7 @@ export function page(rows, impossible) {
   const table = [line(head), rule(head), ...ways.map((way) => line([way, ...suites.map((suite) => shown(way, suite))]))]
   const clients = rows.filter(({ way }) => way === AS_CLIENT)
   const client = clients.map(({ suite }) => `- ${suite.replace('client ', '')}: ${shown(AS_CLIENT, suite)}`)
+  const unscored = Object.entries(UNSCORED).map(([scenario, reason]) => `- \`${scenario}\`: ${reason}`)
   const reasons = Object.entries(impossible).flatMap(([way, suites]) =>
     Object.entries(suites).flatMap(([suite, reasons]) => [
       `\n${way[0].toUpperCase()}${way.slice(1)}, ${suite}:\n`,
@@ -48,9 +48,14 @@ ${table.join('\n')}
 
 ## The gateway as a client
 
-Against the servers of 0.2.0-alpha.12, which a driver makes sources of, and whose tools it calls through a preset:
+Against the servers of 0.2.0-alpha.12, which a driver makes sources of, signs in to as a person in a browser does, and
+whose tools it calls through a preset:
 
 ${client.join('\n')}
+
+Not driven, and scored by neither revision:
+
+${unscored.join('\n')}
 
 ## The gateway as an issuer
 

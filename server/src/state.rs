@@ -8,6 +8,7 @@ use doorward::{
     egress::{EgressLimits, EgressPolicy},
     engine::{Database, Engine, EngineSettings},
     identity::IdentitySettings,
+    oauth::OwnNames,
     proxy::ProxySettings,
     sources::SourceSettings,
     upstream::UpstreamLimits,
@@ -158,6 +159,8 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             program_path: search_path().unwrap_or(upstream.program_path),
             ..upstream
         },
+        own_names: OwnNames::at(&settings.base_url())
+            .expect("the settings hold an address, or a host and port"),
         identity: IdentitySettings {
             login_providers: settings
                 .logins_file

@@ -175,7 +175,11 @@ impl Identity {
             Change::User(id) => listener.changed(id.0),
             Change::Everything => listener.everything_changed(),
             // Who somebody is does not depend on these; what a plan allows is looked up by its name.
-            Change::Source(..) | Change::SourceHealth(..) | Change::Preset(..) | Change::Plan(_) => {}
+            Change::Source(..)
+            | Change::SourceHealth(..)
+            | Change::Connection(_)
+            | Change::Preset(..)
+            | Change::Plan(_) => {}
         });
         Self(Arc::new(Inner {
             store,

@@ -66,4 +66,8 @@ ids! {
     AccessId;
     /// Names a run event.
     EventId;
+    /// Names a connection: somebody's sign-in at a data source.
+    ConnectionId;
+    /// Names a sign-in at a data source that has been begun.
+    SignInId;
 }

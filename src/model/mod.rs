@@ -4,6 +4,7 @@
 //! a file of its own here, a table in `migrations/`, and a file in `store`.
 
 mod access;
+mod connection;
 mod event;
 mod grant;
 mod id;
@@ -20,10 +21,12 @@ mod user;
 mod whence;
 
 pub use access::{Access, AccessEntry, AccessLevel, Grantee};
+pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
 pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
-    AccessId, ApiKeyId, BrowserSessionId, EventId, GrantId, LoginId, PresetId, SourceId, TenantId, UserId,
+    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, LoginId, PresetId, SignInId,
+    SourceId, TenantId, UserId,
 };
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     clock::Ms,
-    model::{SourceId, SourceName, TenantId, words},
+    model::{OauthClient, RunsAs, SourceId, SourceName, TenantId, words},
     secret::Secret,
 };
 
@@ -87,9 +87,14 @@ pub enum Auth {
         /// Its value.
         value: Secret,
     },
+    /// The token of a connection: somebody signs in at the source's issuer.
+    Oauth(OauthClient),
 }
 
 impl Auth {
+    /// The word for sources that are signed in to.
+    pub const OAUTH: &'static str = "oauth";
+
     /// Returns the word for the kind, which is no secret.
     pub fn word(&self) -> &'static str {
         match self {
@@ -97,6 +102,7 @@ impl Auth {
             Self::Bearer(_) => "bearer",
             Self::Basic { .. } => "basic",
             Self::Header { .. } => "header",
+            Self::Oauth(_) => Self::OAUTH,
         }
     }
 }
@@ -193,6 +199,8 @@ pub struct Source {
     pub reach: Reach,
     /// The kind of credential kept, in the words of [`Auth::word`].
     pub auth_kind: String,
+    /// Whose connection calls run with, where people sign in to it.
+    pub runs_as: RunsAs,
     /// The names of the environment variables kept, never their values.
     pub env_names: Vec<String>,
     /// What the owner says of its era.
@@ -209,4 +217,11 @@ pub struct Source {
     pub created_at: Ms,
     /// When it was last edited.
     pub updated_at: Ms,
+}
+
+impl Source {
+    /// Says whether somebody signs in to it.
+    pub fn is_signed_in_to(&self) -> bool {
+        self.auth_kind == Auth::OAUTH
+    }
 }

@@ -93,7 +93,11 @@ impl Tables {
             // The owner's handle is part of the address.
             Change::User(_) | Change::Everything => &|_| true,
             // A table says where a source is called, not whether it answers.
-            Change::SourceHealth(..) | Change::Key(_) | Change::Grant(_) | Change::Plan(_) => return,
+            Change::SourceHealth(..)
+            | Change::Connection(_)
+            | Change::Key(_)
+            | Change::Grant(_)
+            | Change::Plan(_) => return,
         };
         let _edit = self.edit.lock().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::SeqCst);

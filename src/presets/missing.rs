@@ -59,6 +59,7 @@ impl Missing {
             }
             Change::Source(..)
             | Change::SourceHealth(..)
+            | Change::Connection(_)
             | Change::Key(_)
             | Change::Grant(_)
             | Change::Plan(_) => {}

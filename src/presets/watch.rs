@@ -227,7 +227,13 @@ fn concerns(change: &Result<Change, RecvError>, table: &RouteTable) -> bool {
         Ok(Change::Source(_, source)) => table.sources().contains(source),
         // The owner's handle is part of the address.
         Ok(Change::User(_) | Change::Everything) | Err(RecvError::Lagged(_)) => true,
-        Ok(Change::SourceHealth(..) | Change::Key(_) | Change::Grant(_) | Change::Plan(_)) => false,
+        Ok(
+            Change::SourceHealth(..)
+            | Change::Connection(_)
+            | Change::Key(_)
+            | Change::Grant(_)
+            | Change::Plan(_),
+        ) => false,
         // The announcer lives as long as the presets.
         Err(RecvError::Closed) => false,
     }

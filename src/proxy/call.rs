@@ -15,14 +15,16 @@ use crate::{
         error::relay,
         response,
         sealed::Purpose,
-        translate::{self, CallEnd, Entry},
+        translate::{self, Ask, CallEnd, Entry},
+        write,
     },
-    model::{Era, Outcome, SourceId, SourceName},
+    model::{Era, OrgRole, Outcome, Principal, SourceId, SourceName},
     proxy::{
         Proxy, asker::Asker, dialogue::raw, leave::Leave, ledger::Ledger, seal::Bound, session::CallEntry,
         tasks, words,
     },
     quota::Reservation,
+    sources::SignedIn,
     upstream::{self, Link, Reply, ReplyBody, UpstreamError},
 };
 
@@ -44,6 +46,8 @@ pub(super) struct Call {
     pub(super) reservation: Option<Reservation>,
     /// What a modern source is asked again with; there for callers who can be asked on a stream.
     pub(super) again: Option<Box<Again>>,
+    /// Whose sign-in at the source it goes with, or would have to.
+    pub(super) signed_in: Option<SignedIn>,
     /// What the caller was let in with.
     pub(super) leave: Leave,
 }
@@ -149,6 +153,9 @@ impl Call {
         let reply = match end {
             Ok(reply) => reply,
             Err(error) => {
+                if let (Some(signed_in), UpstreamError::Credential { .. }) = (self.signed_in, &error) {
+                    return self.sign_in(signed_in);
+                }
                 let text = words::upstream(&self.source_name, &error);
                 return Turn::Over(self.failed(&text, outcome_of(error.fault()), error.to_string()));
             }
@@ -156,6 +163,51 @@ impl Call {
         match &reply.body {
             ReplyBody::Result(result) => self.result(&reply, result),
             ReplyBody::Error(error) => self.refusal(reply.revision, raw(error)),
+        }
+    }
+
+    /// Returns how a call goes on whose sign-in at the source is missing or not enough: those who can
+    /// do something about it are sent to the page where, everybody else is told who can.
+    fn sign_in(&self, signed_in: SignedIn) -> Turn {
+        let may_sign_in = match self.leave.permit.caller() {
+            Principal::Anonymous => false,
+            Principal::Member(member) => {
+                signed_in.of_caller
+                    || (member.tenant == self.leave.permit.tenant() && member.org_role >= OrgRole::Admin)
+            }
+        };
+        let page = signed_in
+            .connection
+            .filter(|_| may_sign_in)
+            .map(|connection| format!("{}/connections/{connection}", self.proxy.0.settings.base_url));
+        let text = words::sign_in(&self.source_name, signed_in.of_caller, page.as_deref());
+        let reason = "somebody has to sign in to the source";
+        let can_be_sent = self.asker.capabilities.elicitation_url
+            && self.method.may_ask()
+            && self.asker.revision >= Revision::V2025_11_25;
+        let Some(page) = page.filter(|_| can_be_sent) else {
+            return Turn::Over(self.failed(&text, Outcome::Refused, reason));
+        };
+        let id = signed_in.connection.map(|connection| connection.to_string()).unwrap_or_default();
+        let (page, text, id) = (write::quoted(&page), write::quoted(&text), write::quoted(&id));
+        match self.asker.era() {
+            Era::Modern => {
+                let params = format!(r#"{{"mode":"url","url":{page},"message":{text}}}"#);
+                let entry = translate::entry("sign-in", Ask::Elicitation, Some(Raw::checked(&params)));
+                Turn::Pages(vec![entry])
+            }
+            Era::Legacy => {
+                let asked = format!(
+                    r#"{{"elicitations":[{{"mode":"url","elicitationId":{id},"url":{page},"message":{text}}}]}}"#
+                );
+                let mut error = ErrorObject::new(
+                    codes::URL_ELICITATION_REQUIRED,
+                    "somebody has to sign in to the source",
+                );
+                error.data = Some(asked);
+                let message = error.render(Some(self.asker.id()));
+                Turn::Over(Ending::new(message, Outcome::Refused, reason))
+            }
         }
     }
 

@@ -91,7 +91,7 @@ impl Leave {
                 member.is_some_and(|member| matches!(&member.via, Via::Grant { id, .. } if id == grant))
             }
             Change::Everything => true,
-            Change::Source(..) | Change::SourceHealth(..) | Change::Plan(_) => false,
+            Change::Source(..) | Change::SourceHealth(..) | Change::Connection(_) | Change::Plan(_) => false,
         }
     }
 }

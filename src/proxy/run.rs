@@ -30,8 +30,8 @@ use crate::{
         work::Work,
     },
     quota::{QuotaError, QuotaSubject, Reservation},
-    sources::SourceError,
-    upstream::{self, Partition},
+    sources::{SourceError, Way},
+    upstream::{self, Partition, UpstreamError},
 };
 
 /// What a request is for.
@@ -145,6 +145,7 @@ impl Proxy {
             timeout: self.call_timeout(),
             reservation,
             again,
+            signed_in: None,
             leave: Leave::new(guest.request.headers, &guest.permit, &guest.table),
         };
         let state = match round {
@@ -159,18 +160,27 @@ impl Proxy {
                 return Box::pin(Exchange::of(work).answer()).await;
             }
         };
-        let link = match self.0.sources.link(guest.table.preset.tenant, errand.source).await {
-            Ok(link) => link,
-            Err(error) => {
-                if error.fault() == Fault::Gateway {
-                    let chain = &error as &dyn std::error::Error;
-                    tracing::error!(source.id = %errand.source, error = chain, "a source has no link");
+        let caller = guest.permit.caller().member().map(|member| member.user);
+        let Way { link, signed_in } =
+            match self.0.sources.way(guest.table.preset.tenant, errand.source, caller).await {
+                Ok(way) => way,
+                Err(SourceError::SignIn { signed_in, .. }) => {
                     refund(reservation);
+                    let call = Call { signed_in: Some(signed_in), ..call(ledger, asker, None, None) };
+                    let refused = UpstreamError::Credential { status: 401, challenge: None };
+                    let calling: Calling = Box::pin(std::future::ready(Err(refused)));
+                    return Box::pin(Exchange::of(Work::begin(call, calling)).answer()).await;
                 }
-                let text = words::source(errand.source_name, &error);
-                return told(ledger, source_outcome(&error), error.to_string(), &text);
-            }
-        };
+                Err(error) => {
+                    if error.fault() == Fault::Gateway {
+                        let chain = &error as &dyn std::error::Error;
+                        tracing::error!(source.id = %errand.source, error = chain, "a source has no link");
+                        refund(reservation);
+                    }
+                    let text = words::source(errand.source_name, &error);
+                    return told(ledger, source_outcome(&error), error.to_string(), &text);
+                }
+            };
         let can_be_asked = asker.capabilities.can_be_asked();
         let request = upstream::Call {
             method: errand.method.as_str(),
@@ -192,7 +202,8 @@ impl Proxy {
         let again = is_asked_on_a_stream
             .then(|| Box::new(Again { link: Arc::clone(&link), request: request.clone() }));
         let calling: Calling = Box::pin(async move { link.call(request).await });
-        Exchange::of(Work::begin(call(ledger, asker, reservation, again), calling)).answer().await
+        let call = Call { signed_in, ..call(ledger, asker, reservation, again) };
+        Exchange::of(Work::begin(call, calling)).answer().await
     }
 
     /// Finds out what a request goes on with.
@@ -296,7 +307,7 @@ pub(super) fn partition(guest: &Guest<'_>) -> Partition {
 
 fn source_outcome(error: &SourceError) -> Outcome {
     match error {
-        SourceError::Disabled { .. } | SourceError::NotFound => Outcome::Refused,
+        SourceError::Disabled { .. } | SourceError::NotFound | SourceError::SignIn { .. } => Outcome::Refused,
         error => outcome_of(error.fault()),
     }
 }

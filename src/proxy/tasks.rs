@@ -59,8 +59,9 @@ impl Proxy {
             let error = ErrorObject::new(codes::INTERNAL, text);
             body::message(guest.accepts, error.render(Some(id)))
         };
-        let link = match self.0.sources.link(tenant, source).await {
-            Ok(link) => link,
+        let caller = guest.permit.caller().member().map(|member| member.user);
+        let link = match self.0.sources.way(tenant, source, caller).await {
+            Ok(way) => way.link,
             Err(error) => return failed(words::source(&source_name, &error)),
         };
         let edits = Edits { name: Some(("taskId", &own)), ..Edits::default() };

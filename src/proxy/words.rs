@@ -62,17 +62,41 @@ pub(super) fn upstream(source: &SourceName, error: &UpstreamError) -> String {
     format!("The data source `{source}` {what}. Other tools are not affected.")
 }
 
+/// Says that a source has to be signed in to, by whom, and where, as far as the caller can.
+pub(super) fn sign_in(source: &SourceName, of_caller: bool, page: Option<&str>) -> String {
+    match (page, of_caller) {
+        (Some(page), true) => format!(
+            "The data source `{source}` runs with your own account there, and you have to sign in to it first: \
+             open {page} in a browser, then make the call again."
+        ),
+        (Some(page), false) => format!(
+            "The data source `{source}` has to be signed in to again: open {page} in a browser, then make the \
+             call again."
+        ),
+        (None, true) => format!(
+            "The data source `{source}` runs with the caller's own account there, so this gateway has to know who \
+             calls. Call it with an API key of your own."
+        ),
+        (None, false) => format!(
+            "The data source `{source}` has to be signed in to again. Its owner can do so on the page of \
+             connections in Doorward; your own API key is fine."
+        ),
+    }
+}
+
 /// Says why there is no link to a source.
 pub(super) fn source(name: &SourceName, error: &SourceError) -> String {
     match error {
         SourceError::Upstream(error) => upstream(name, error),
         SourceError::Disabled { .. } => format!("The data source `{name}` is switched off by its owner."),
+        SourceError::SignIn { signed_in, .. } => sign_in(name, signed_in.of_caller, None),
         SourceError::NotFound => format!("The data source `{name}` is not connected any more."),
         SourceError::Vault { .. } | SourceError::Credential { .. } => format!(
             "The credential of the data source `{name}` cannot be used. Its owner must enter it again on the \
              data source's page in Doorward."
         ),
         SourceError::Denied(_)
+        | SourceError::Connection(_)
         | SourceError::Invalid { .. }
         | SourceError::NameTaken { .. }
         | SourceError::Limit { .. }

@@ -168,7 +168,8 @@ impl Work {
         self.call.note(end.as_ref().map(|_| ()));
         match self.call.turn(end) {
             Turn::Over(ending) => Out::End(ending),
-            Turn::Asks(_) | Turn::Pages(_) => unreachable!("a link that failed asks nothing"),
+            Turn::Pages(pages) => Out::End(self.show_pages(&pages)),
+            Turn::Asks(_) => unreachable!("a link that failed asks nothing"),
         }
     }
 

@@ -64,6 +64,7 @@ impl Limits {
             }
             Change::Source(..)
             | Change::SourceHealth(..)
+            | Change::Connection(_)
             | Change::Preset(..)
             | Change::Key(_)
             | Change::Grant(_) => {}

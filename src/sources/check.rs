@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    model::{Auth, Credential, EraSetting, Reach},
+    model::{Auth, Credential, EraSetting, OauthClient, Reach},
     secret::Secret,
     sources::{Result, SourceError},
 };
@@ -101,7 +101,32 @@ fn auth(auth: &Auth) -> Result<()> {
             header_name(name)?;
             secret("value", value)
         }
+        Auth::Oauth(client) => oauth_client(client),
     }
+}
+
+fn oauth_client(client: &OauthClient) -> Result<()> {
+    let fits = |text: &str, spaces: bool| {
+        !text.is_empty()
+            && text.len() <= SECRET_BYTES_MAX
+            && text.bytes().all(|byte| byte.is_ascii_graphic() || (spaces && byte == b' '))
+    };
+    if client.id.as_ref().is_some_and(|id| !fits(id, false)) {
+        return Err(invalid("client_id", "a client's id holds visible ASCII characters only"));
+    }
+    if client.secret.is_some() && client.id.is_none() {
+        return Err(invalid("client_id", "a client's secret needs its id beside it"));
+    }
+    if let Some(text) = &client.secret {
+        secret("client_secret", text)?;
+    }
+    if client.scope.as_ref().is_some_and(|scope| !fits(scope, true)) {
+        return Err(invalid(
+            "scope",
+            "scopes are words of visible ASCII characters, with spaces between them",
+        ));
+    }
+    Ok(())
 }
 
 fn header_name(name: &str) -> Result<()> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{Auth, Credential, SourceId, TenantId},
+    model::{Auth, Credential, OauthClient, SourceId, TenantId},
     secret::Secret,
     sources::{Result, SourceError},
     vault::{Place, Vault},
@@ -58,6 +58,7 @@ enum WrittenAuth<'a> {
     Bearer(&'a str),
     Basic { user: &'a str, password: &'a str },
     Header { name: &'a str, value: &'a str },
+    Oauth { id: Option<&'a str>, secret: Option<&'a str>, scope: Option<&'a str> },
 }
 
 #[derive(Deserialize)]
@@ -73,6 +74,7 @@ enum ReadAuth {
     Bearer(Secret),
     Basic { user: String, password: Secret },
     Header { name: String, value: Secret },
+    Oauth { id: Option<String>, secret: Option<Secret>, scope: Option<String> },
 }
 
 pub(super) fn to_json(credential: &Credential) -> Zeroizing<Vec<u8>> {
@@ -81,6 +83,11 @@ pub(super) fn to_json(credential: &Credential) -> Zeroizing<Vec<u8>> {
         Auth::Bearer(token) => WrittenAuth::Bearer(token.expose()),
         Auth::Basic { user, password } => WrittenAuth::Basic { user, password: password.expose() },
         Auth::Header { name, value } => WrittenAuth::Header { name, value: value.expose() },
+        Auth::Oauth(OauthClient { id, secret, scope }) => WrittenAuth::Oauth {
+            id: id.as_deref(),
+            secret: secret.as_ref().map(Secret::expose),
+            scope: scope.as_deref(),
+        },
     };
     let env = credential.env.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
     // Large enough from the start, so that growing leaves no copy behind.
@@ -96,6 +103,7 @@ fn from_json(json: &[u8]) -> Option<Credential> {
         ReadAuth::Bearer(token) => Auth::Bearer(token),
         ReadAuth::Basic { user, password } => Auth::Basic { user, password },
         ReadAuth::Header { name, value } => Auth::Header { name, value },
+        ReadAuth::Oauth { id, secret, scope } => Auth::Oauth(OauthClient { id, secret, scope }),
     };
     Some(Credential { auth, env })
 }
@@ -111,6 +119,12 @@ mod tests {
             Auth::Bearer(Secret::new("t\"1")),
             Auth::Basic { user: "ada".into(), password: Secret::new("p:ä") },
             Auth::Header { name: "X-Key".into(), value: Secret::new("v") },
+            Auth::Oauth(OauthClient {
+                id: Some("c1".into()),
+                secret: Some(Secret::new("s")),
+                scope: Some("read write".into()),
+            }),
+            Auth::Oauth(OauthClient::default()),
         ];
         for auth in auths {
             let env = BTreeMap::from([("TOKEN".to_owned(), Secret::new("line\n2"))]);

@@ -8,8 +8,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, Credential, EraVerdict, Health, HealthState, Member, OrgRole, PlanName, Source, SourceId,
-        SourceName,
+        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Source,
+        SourceId, SourceName,
     },
     secret::Secret,
     sources::{
@@ -59,6 +59,7 @@ impl Sources {
             tenant: permit.tenant(),
             name: new.name,
             auth_kind: new.credential.auth.word().to_owned(),
+            runs_as: new.runs_as,
             env_names: new.credential.env.keys().cloned().collect(),
             reach: new.reach,
             era: new.era,
@@ -70,7 +71,7 @@ impl Sources {
             updated_at: now,
         };
         let (report, look) = if source.enabled {
-            let report = self.probe(&link::target(&source, new.credential, now)).await?;
+            let report = self.probe(&link::target(&source, new.credential, now), None).await?;
             source.health = look::health(&report, self.0.clock.now());
             let first = report.passed();
             source.verdict = report.verdict.clone().filter(|_| first);
@@ -86,6 +87,9 @@ impl Sources {
         tx.take_turn().await?;
         room_for_one(&mut tx, member, limit, &source.name).await?;
         tx.add_source(&source, sealed.as_deref()).await.map_err(|error| taken(error, &source.name))?;
+        if source.is_signed_in_to() {
+            tx.want_connection(id, None, now).await?;
+        }
         tx.put_source_tools(id, &look.put).await?;
         let mut found = look.change;
         found.beside = beside::keep(&mut tx, id, &report.beside, now, &self.0.settings).await?;
@@ -156,6 +160,7 @@ impl Sources {
         }
         source.name = change.name.unwrap_or(source.name);
         source.era = change.era.unwrap_or(source.era);
+        source.runs_as = change.runs_as.unwrap_or(source.runs_as);
         source.enabled = change.enabled.unwrap_or(source.enabled);
         check::era(&source.reach, source.era)?;
         source.updated_at = self.0.clock.now();
@@ -180,6 +185,15 @@ impl Sources {
                 source.env_names = credential.env.keys().cloned().collect();
             }
         }
+        // Whoever signed in did so at the issuer of the address as it was.
+        let ends_connections =
+            before.reach != source.reach || (before.is_signed_in_to() && !source.is_signed_in_to());
+        if ends_connections {
+            tx.remove_connections_to(id).await?;
+        }
+        if source.is_signed_in_to() {
+            tx.want_connection(id, None, self.0.clock.now()).await?;
+        }
         if edits_credential || before.reach != source.reach || before.era != source.era {
             // What was found out is not believed any more; that something was, is.
             source.verdict = source.verdict.map(|verdict| EraVerdict { at: Ms(0), ..verdict });
@@ -196,6 +210,9 @@ impl Sources {
             return Ok(source);
         }
         self.commit(tx, Change::Source(source.tenant, id)).await?;
+        if ends_connections {
+            self.0.changes.announce(Change::Connection(id));
+        }
         if !source.enabled {
             self.0.upstreams.close(id);
         }
@@ -221,7 +238,22 @@ impl Sources {
         let sealed = tx.source_credential(id).await?;
         match credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?.auth {
             Auth::None | Auth::Bearer(_) => Ok(None),
+            Auth::Oauth(_) => Ok(None),
             Auth::Basic { user: name, .. } | Auth::Header { name, .. } => Ok(Some(name)),
+        }
+    }
+
+    /// Returns how Doorward is known at a source's issuer as far as its owner has said, with an empty
+    /// secret in place of one that is kept; `None` if nobody signs in to the source.
+    pub async fn issuer_client(&self, member: &Member, id: SourceId) -> Result<Option<OauthClient>> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        let sealed = tx.source_credential(id).await?;
+        match credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?.auth {
+            Auth::Oauth(client) => {
+                Ok(Some(OauthClient { secret: client.secret.map(|_| Secret::default()), ..client }))
+            }
+            Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => Ok(None),
         }
     }
 
@@ -243,6 +275,7 @@ impl Sources {
             return Err(SourceError::NotFound);
         }
         self.commit(tx, Change::Source(source.tenant, id)).await?;
+        self.0.changes.announce(Change::Connection(id));
         self.0.upstreams.close(id);
         Ok(Removed { source, presets })
     }
@@ -273,12 +306,13 @@ impl NewSource {
 impl SourceChange {
     /// Says whether this takes power away and gives none: such a change needs no further right.
     fn only_switches_off(&self) -> bool {
-        let Self { name, reach, auth, env, era, enabled } = self;
+        let Self { name, reach, auth, env, era, runs_as, enabled } = self;
         name.is_none()
             && reach.is_none()
             && auth.is_none()
             && env.is_none()
             && era.is_none()
+            && runs_as.is_none()
             && *enabled == Some(false)
     }
 }

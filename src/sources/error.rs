@@ -4,9 +4,11 @@ use thiserror::Error;
 
 use crate::{
     clock::Ms,
+    connections::ConnectionError,
     fault::Fault,
     model::{SourceId, SourceName},
     policy::Denied,
+    sources::SignedIn,
     store::StoreError,
     upstream::UpstreamError,
     vault::VaultError,
@@ -69,6 +71,23 @@ pub enum SourceError {
         name: SourceName,
     },
 
+    /// Somebody has to sign in to it first.
+    #[error("{}", if .signed_in.of_caller {
+        format!("the caller has not signed in to the data source `{name}`")
+    } else {
+        format!("nobody has signed in to the data source `{name}`")
+    })]
+    SignIn {
+        /// Its name.
+        name: SourceName,
+        /// Who has to.
+        signed_in: SignedIn,
+    },
+
+    /// What people sign in with failed.
+    #[error("the sign-in to the data source failed: {0}")]
+    Connection(#[from] ConnectionError),
+
     /// It could not be reached or did not speak MCP.
     #[error("the data source did not answer as it should")]
     Upstream(#[from] UpstreamError),
@@ -102,7 +121,10 @@ impl SourceError {
             Self::NotFound | Self::Invalid { .. } | Self::NameTaken { .. } | Self::Stale { .. } => {
                 Fault::Caller
             }
-            Self::Denied(_) | Self::Limit { .. } | Self::Disabled { .. } => Fault::Refused,
+            Self::Denied(_) | Self::Limit { .. } | Self::Disabled { .. } | Self::SignIn { .. } => {
+                Fault::Refused
+            }
+            Self::Connection(error) => error.fault(),
             Self::Upstream(error) => error.fault(),
             Self::Vault { .. } | Self::Credential { .. } => Fault::Gateway,
             Self::Store(error) => error.fault(),

@@ -14,7 +14,11 @@ use sha2::{Digest, Sha256};
 use crate::{
     changes::Change,
     clock::Ms,
-    model::{Credential, EraVerdict, Health, HealthState, Reach, Source, SourceId, SourceName, TenantId},
+    connections::Live,
+    model::{
+        ConnectionId, Credential, EraVerdict, Health, HealthState, Reach, RunsAs, Source, SourceId,
+        SourceName, TenantId, UserId,
+    },
     sources::{Result, SourceError, Sources, credential, look},
     upstream::{Link, Target, UpstreamError},
 };
@@ -42,11 +46,31 @@ struct Known {
     tenant: TenantId,
     name: SourceName,
     enabled: bool,
+    /// Whose connection calls run with; `None` if nobody signs in to it.
+    runs_as: Option<RunsAs>,
     target: Target,
     /// When the verdict in the target ends; the source is read again then.
     until: Option<Ms>,
     failing: AtomicBool,
     noted_at: AtomicI64,
+}
+
+/// The way of a call to a source.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The link.
+    pub link: Arc<Link>,
+    /// The sign-in that it goes with; `None` if nobody signs in to the source.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// Whose sign-in a call goes with, or would have to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The connection; `None` if there can be none, because nobody knows who the caller is.
+    pub connection: Option<ConnectionId>,
+    /// Whether it is the caller's own, and not the organisation's.
+    pub of_caller: bool,
 }
 
 impl Targets {
@@ -67,6 +91,7 @@ impl Targets {
                 self.known.store(Arc::default());
             }
             Change::SourceHealth(..)
+            | Change::Connection(_)
             | Change::Preset(..)
             | Change::Key(_)
             | Change::Grant(_)
@@ -93,14 +118,72 @@ impl Targets {
 }
 
 impl Sources {
-    /// Returns the live link to a source of this organisation. Answers from memory once it was
-    /// asked; a change makes the next call read the source again.
+    /// Returns the live link to a source of this organisation that the organisation's own requests go
+    /// over. Answers from memory once it was asked; a change makes the next call read the source again.
     pub async fn link(&self, tenant: TenantId, source: SourceId) -> Result<Arc<Link>> {
-        let known = self.known(tenant, source).await?;
-        if !known.enabled {
-            return Err(SourceError::Disabled { name: known.name.clone() });
+        let known = self.usable(tenant, source).await?;
+        if known.runs_as.is_none() {
+            return Ok(self.0.upstreams.link(&known.target));
         }
-        Ok(self.0.upstreams.link(&known.target))
+        match self.live(&known, None).await? {
+            Some(live) => Ok(self.0.upstreams.link_on(&known.target, Some(&live.lane()))),
+            None => Err(self.nobody_signed_in(&known, None).await?),
+        }
+    }
+
+    /// Returns the way of a call to a source of this organisation: over the credential that its owner
+    /// has chosen for this caller, who is `None` if nobody knows who it is.
+    pub async fn way(&self, tenant: TenantId, source: SourceId, caller: Option<UserId>) -> Result<Way> {
+        let known = self.usable(tenant, source).await?;
+        let Some(runs_as) = known.runs_as else {
+            return Ok(Way { link: self.0.upstreams.link(&known.target), signed_in: None });
+        };
+        let own = match (runs_as, caller) {
+            (RunsAs::Owner, _) | (_, None) => None,
+            (RunsAs::Caller | RunsAs::CallerOrOwner, caller @ Some(_)) => self.live(&known, caller).await?,
+        };
+        let of_caller = own.is_some();
+        let live = match (own, runs_as) {
+            (Some(live), _) => Some(live),
+            (None, RunsAs::Caller) => None,
+            (None, RunsAs::Owner | RunsAs::CallerOrOwner) => self.live(&known, None).await?,
+        };
+        let Some(live) = live else {
+            let who = if runs_as == RunsAs::Owner { None } else { Some(caller) };
+            return Err(self.nobody_signed_in(&known, who).await?);
+        };
+        let link = self.0.upstreams.link_on(&known.target, Some(&live.lane()));
+        Ok(Way { link, signed_in: Some(SignedIn { connection: Some(live.id()), of_caller }) })
+    }
+
+    /// Returns a connection to a source, if it is for the address that the source has.
+    async fn live(&self, known: &Known, user: Option<UserId>) -> Result<Option<Arc<Live>>> {
+        let live = self.0.connections.live(known.tenant, known.target.source, user).await?;
+        Ok(live.filter(|live| match &known.target.reach {
+            Reach::McpHttp { url } => live.is_for(url),
+            Reach::McpStdio { .. } => false,
+        }))
+    }
+
+    /// Says that somebody has to sign in, and where: the organisation, or the caller, who may be
+    /// nobody that anyone knows.
+    async fn nobody_signed_in(&self, known: &Known, who: Option<Option<UserId>>) -> Result<SourceError> {
+        let connection = match who {
+            Some(None) => None,
+            Some(Some(user)) => Some(Some(user)),
+            None => Some(None),
+        };
+        let connection = match connection {
+            Some(user) => Some(self.0.connections.want(known.tenant, known.target.source, user).await?.id),
+            None => None,
+        };
+        let signed_in = SignedIn { connection, of_caller: who.is_some() };
+        Ok(SourceError::SignIn { name: known.name.clone(), signed_in })
+    }
+
+    async fn usable(&self, tenant: TenantId, source: SourceId) -> Result<Arc<Known>> {
+        let known = self.known(tenant, source).await?;
+        if known.enabled { Ok(known) } else { Err(SourceError::Disabled { name: known.name.clone() }) }
     }
 
     /// Takes note of how a call of a source ended, for its health. Costs next to nothing while the
@@ -108,6 +191,12 @@ impl Sources {
     pub fn note(&self, tenant: TenantId, source: SourceId, outcome: Result<(), &UpstreamError>) {
         let Some(known) = self.0.targets.get(source).filter(|known| known.tenant == tenant) else { return };
         let failure = match outcome {
+            // Whether one person's sign-in is good says nothing of the source.
+            Err(UpstreamError::Credential { .. })
+                if known.runs_as.is_some_and(|as_| as_ != RunsAs::Owner) =>
+            {
+                return;
+            }
             Ok(()) => None,
             Err(error) if tells_of_the_source(error) => Some(error),
             Err(_) => return,
@@ -168,6 +257,7 @@ impl Sources {
         let known = Arc::new(Known {
             tenant,
             enabled: found.enabled,
+            runs_as: found.is_signed_in_to().then_some(found.runs_as),
             until: target.verdict.as_ref().map(|verdict| verdict.at.plus(EraVerdict::LIFETIME)),
             failing: AtomicBool::new(found.health.state == HealthState::Failing),
             noted_at: AtomicI64::new(0),

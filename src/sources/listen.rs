@@ -205,6 +205,7 @@ fn concerns(change: Result<Change, RecvError>, source: SourceId) -> bool {
         Ok(Change::Everything) | Err(RecvError::Lagged(_)) => true,
         Ok(
             Change::SourceHealth(..)
+            | Change::Connection(_)
             | Change::Preset(..)
             | Change::Key(_)
             | Change::Grant(_)

@@ -1,6 +1,8 @@
 //! Looking at sources: what is at an address, whether it still works, what it offers, and what the
 //! owner accepts of that.
 
+use std::sync::Arc;
+
 use futures::{StreamExt, stream};
 use serde_json::value::RawValue;
 use url::Url;
@@ -8,11 +10,13 @@ use url::Url;
 use crate::{
     changes::Change,
     clock::Ms,
+    connections::Live,
     mcp::ListKind,
     model::{
         Credential, EraSetting, EraVerdict, Health, HealthState, Member, OrgRole, Reach, Source, SourceId,
         SourceKind, SourceName, TenantId,
     },
+    oauth::Challenge,
     sources::{
         Accept, Accepted, CatalogueChange, Definition, Detected, Result, SourceError, Sources, beside,
         catalogue, check, credential,
@@ -21,7 +25,7 @@ use crate::{
         link, may_manage, may_reach,
         trail::{REFRESH, TEST},
     },
-    upstream::{Beside, LinkState, ProbeReport, Target, UpstreamError},
+    upstream::{Beside, LinkState, ProbeReport, Target, Tokens, UpstreamError},
 };
 
 impl Sources {
@@ -37,7 +41,11 @@ impl Sources {
             era: EraSetting::Auto,
             verdict: None,
         };
-        let report = self.probe(&target).await?;
+        let report = self.probe(&target, None).await?;
+        let signs_in = match &report.needs_credential {
+            Some(said) => self.0.connections.is_offered(url, &Challenge::read(said)).await,
+            None => false,
+        };
         let taken = self.0.store.read(permit.tenant()).await?.list_sources().await?;
         let names: Vec<&str> = taken.iter().map(|source| source.name.as_str()).collect();
         let mut tools: Vec<String> =
@@ -48,6 +56,7 @@ impl Sources {
             name: free_name(url, &names)?,
             verdict: report.verdict.clone(),
             needs_credential: report.needs_credential.clone(),
+            signs_in,
             tools,
             report,
         })
@@ -69,7 +78,7 @@ impl Sources {
     pub async fn try_out(&self, member: &Member, id: SourceId) -> Result<ProbeReport> {
         let source = self.for_look(member, id).await?;
         let target = Target { verdict: None, ..self.read_target(&source).await? };
-        self.probe(&target).await
+        self.probe(&target, self.own_live(&source).await?).await
     }
 
     /// Asks a source for its tools, and holds what is new or another than accepted.
@@ -194,7 +203,8 @@ impl Sources {
             return self.look_afresh(source).await?.1;
         }
         let target = self.read_target(source).await?;
-        let link = self.0.upstreams.link(&target);
+        let live = self.own_live(source).await?;
+        let link = self.0.upstreams.link_on(&target, live.map(|live| live.lane()).as_ref());
         match link.list(ListKind::Tools).await {
             Ok(listing) => {
                 let beside = link.beside().await;
@@ -209,10 +219,13 @@ impl Sources {
     }
 
     /// Probes a source, keeps what was found, and says both.
-    async fn look_afresh(&self, source: &Source) -> Result<(ProbeReport, Result<CatalogueChange>)> {
+    pub(super) async fn look_afresh(
+        &self,
+        source: &Source,
+    ) -> Result<(ProbeReport, Result<CatalogueChange>)> {
         let mut target = self.read_target(source).await?;
         target.verdict = None;
-        let report = self.probe(&target).await?;
+        let report = self.probe(&target, self.own_live(source).await?).await?;
         if report.passed() {
             let change = self.keep(source, &report.tools, &report.beside, report.verdict.clone()).await;
             return Ok((report, change));
@@ -224,9 +237,19 @@ impl Sources {
     }
 
     /// Probes, with not too many at the same time.
-    pub(super) async fn probe(&self, target: &Target) -> Result<ProbeReport> {
+    pub(super) async fn probe(&self, target: &Target, live: Option<Arc<Live>>) -> Result<ProbeReport> {
         let _turn = self.0.probes.acquire().await;
-        Ok(self.0.upstreams.probe(target).await)
+        Ok(self.0.upstreams.probe(target, live.map(|live| live as Arc<dyn Tokens>)).await)
+    }
+
+    /// Returns the organisation's own connection to a source; `None` also if nobody signs in to it.
+    async fn own_live(&self, source: &Source) -> Result<Option<Arc<Live>>> {
+        let Reach::McpHttp { url } = &source.reach else { return Ok(None) };
+        if !source.is_signed_in_to() {
+            return Ok(None);
+        }
+        let live = self.0.connections.live(source.tenant, source.id, None).await?;
+        Ok(live.filter(|live| live.is_for(url)))
     }
 
     async fn read_target(&self, source: &Source) -> Result<Target> {

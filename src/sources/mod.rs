@@ -12,6 +12,7 @@
 mod beside;
 mod catalogue;
 mod check;
+mod connect;
 mod credential;
 mod definition;
 mod diff;
@@ -31,6 +32,7 @@ use crate::{
     audit::Audit,
     changes::{Change, Changes},
     clock::Clock,
+    connections::Connections,
     mcp::Raw,
     model::{
         Member, OrgRole, Reach, ResourceKind, Source, SourceId, SourceName, SourceResource, SourceTool,
@@ -43,8 +45,10 @@ use crate::{
     vault::Vault,
 };
 
+pub use connect::ConnectionView;
 pub use diff::{PartDiff, ToolDiff, ToolPart, indented, visible};
 pub use error::SourceError;
+pub use link::{SignedIn, Way};
 pub use listen::Listening;
 pub use view::{
     Accept, Accepted, Added, CatalogueChange, Detected, Impact, NewSource, RefusedTool, Removed,
@@ -94,6 +98,7 @@ struct Inner {
     store: Store,
     vault: Vault,
     upstreams: Upstreams,
+    connections: Connections,
     trail: Trail,
     clock: Clock,
     settings: SourceSettings,
@@ -106,10 +111,12 @@ struct Inner {
 
 impl Sources {
     /// Begins with nothing remembered.
+    #[expect(clippy::too_many_arguments, reason = "one for each room it stands on")]
     pub fn new(
         store: Store,
         vault: Vault,
         upstreams: Upstreams,
+        connections: Connections,
         audit: Audit,
         clock: Clock,
         settings: SourceSettings,
@@ -122,6 +129,7 @@ impl Sources {
             store,
             vault,
             upstreams,
+            connections,
             trail: Trail::new(audit, clock.clone()),
             clock,
             probes: Semaphore::new(settings.looks_at_once.max(1)),

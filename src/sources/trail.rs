@@ -13,7 +13,12 @@ use crate::{
 pub(super) const TEST: &str = "test";
 /// See [`TEST`].
 pub(super) const REFRESH: &str = "refresh";
-const LOOKS: [&str; 2] = [TEST, REFRESH];
+/// What the log calls signing in to a source, and ending that, for the organisation and for oneself:
+/// neither edits anything.
+pub(super) const SIGN_IN: [&str; 2] = ["sign in to", "sign in for oneself to"];
+/// See [`SIGN_IN`].
+pub(super) const DISCONNECT: [&str; 2] = ["disconnect", "disconnect oneself from"];
+const LOOKS: [&str; 6] = [TEST, REFRESH, SIGN_IN[0], SIGN_IN[1], DISCONNECT[0], DISCONNECT[1]];
 
 /// Records edits; cheap to clone.
 #[derive(Clone)]

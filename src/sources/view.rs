@@ -7,7 +7,8 @@ use url::Url;
 use crate::{
     clock::Ms,
     model::{
-        Auth, Credential, EraSetting, EraVerdict, Preset, Reach, Source, SourceName, ToolHash, ToolState,
+        Auth, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceName, ToolHash,
+        ToolState,
     },
     secret::Secret,
     sources::ToolDiff,
@@ -134,6 +135,8 @@ pub struct Detected {
     pub verdict: Option<EraVerdict>,
     /// The challenge of a source that asks for a credential; `None` if it asks for none.
     pub needs_credential: Option<String>,
+    /// Whether it names an issuer to sign in at.
+    pub signs_in: bool,
     /// The names of the tools it lists, by name.
     pub tools: Vec<String>,
     /// Each step and its time.
@@ -151,6 +154,8 @@ pub struct NewSource {
     pub credential: Credential,
     /// What its owner says of its era.
     pub era: EraSetting,
+    /// Whose connection calls run with, where people sign in to it.
+    pub runs_as: RunsAs,
     /// Whether it may be used.
     pub enabled: bool,
 }
@@ -179,6 +184,8 @@ pub struct SourceChange {
     pub env: Option<BTreeMap<String, Option<Secret>>>,
     /// What its owner says of its era.
     pub era: Option<EraSetting>,
+    /// Whose connection calls run with, where people sign in to it.
+    pub runs_as: Option<RunsAs>,
     /// Whether it may be used.
     pub enabled: Option<bool>,
 }

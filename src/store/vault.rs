@@ -1,8 +1,8 @@
 //! What the vault needs: sealed texts by the key they are sealed under, and its canary.
 //!
 //! A sealed text is a JSON object whose member `kid` names the key. That member is all this room
-//! ever reads of it. One more sealed column is one more `union all` here, and one more arm in
-//! `replace_sealed`.
+//! ever reads of it. One more sealed column is one more row of [`COLUMNS`], one more `union all`, and one more
+//! arm in `replace_sealed`.
 
 use serde::Deserialize;
 use sqlx::{FromRow, query, query_as, query_scalar};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     model::TenantId,
-    store::{Result, SystemTx, changed, on, read_json},
+    store::{Result, StoreError, SystemTx, changed, on, read_json},
 };
 
 /// A sealed text and its place.
@@ -30,17 +30,28 @@ pub struct SealedRow {
 
 #[derive(FromRow)]
 struct FoundRow {
+    place: i64,
     tenant_id: TenantId,
     id: Uuid,
-    credential: String,
-    of_factor: bool,
+    sealed: String,
 }
 
-impl From<FoundRow> for SealedRow {
-    fn from(row: FoundRow) -> Self {
-        let FoundRow { tenant_id: tenant, id: row, credential: sealed, of_factor } = row;
-        let (table, column) = if of_factor { ("user_factors", "sealed") } else { ("sources", "credential") };
-        Self { tenant, table, row, column, sealed }
+/// The columns that hold sealed texts: table, column, and where the name of the key is.
+const COLUMNS: [(&str, &str); 4] = [
+    ("sources", "credential"),
+    ("connections", "sealed"),
+    ("sign_ins", "sealed"),
+    ("user_factors", "sealed"),
+];
+
+impl FoundRow {
+    fn row(self) -> Result<SealedRow> {
+        let place = usize::try_from(self.place).ok().and_then(|place| COLUMNS.get(place));
+        let (table, column) = place.ok_or_else(|| StoreError::Corrupt {
+            what: "sealed column",
+            detail: format!("there is none of the number {}", self.place),
+        })?;
+        Ok(SealedRow { tenant: self.tenant_id, table, row: self.id, column, sealed: self.sealed })
     }
 }
 
@@ -58,24 +69,37 @@ impl SystemTx {
     pub async fn list_sealed_not_under(&mut self, kid: &str, limit: i64) -> Result<Vec<SealedRow>> {
         let rows: Vec<FoundRow> = on!(self, |c| {
             query_as(
-                "select tenant_id, id, credential, false as of_factor from sources
-                 where credential is not null and credential_kid <> $1
+                "select cast(0 as bigint) as place, tenant_id, id, credential as sealed from sources
+                    where credential is not null and credential_kid <> $1
                  union all
-                 select tenant_id, user_id, sealed, true from user_factors where sealed_kid <> $1
-                 order by 2 limit $2",
+                 select cast(1 as bigint), tenant_id, id, sealed from connections
+                    where sealed is not null and sealed_kid <> $1
+                 union all
+                 select cast(2 as bigint), tenant_id, id, sealed from sign_ins where sealed_kid <> $1
+                 union all
+                 select cast(3 as bigint), tenant_id, user_id, sealed from user_factors where sealed_kid <> $1
+                 order by id limit $2",
             )
             .bind(kid)
             .bind(limit)
             .fetch_all(c)
             .await
         })?;
-        Ok(rows.into_iter().map(SealedRow::from).collect())
+        rows.into_iter().map(FoundRow::row).collect()
     }
 
     /// Replaces a sealed text if it is still the one read; `false` if somebody was faster.
     pub async fn replace_sealed(&mut self, row: &SealedRow, sealed: &str) -> Result<bool> {
         let kid = kid_of(sealed)?;
         let statement = match row.table {
+            "connections" => {
+                "update connections set sealed = $4, sealed_kid = $5
+                 where tenant_id = $1 and id = $2 and sealed = $3"
+            }
+            "sign_ins" => {
+                "update sign_ins set sealed = $4, sealed_kid = $5
+                 where tenant_id = $1 and id = $2 and sealed = $3"
+            }
             "user_factors" => {
                 "update user_factors set sealed = $4, sealed_kid = $5
                  where tenant_id = $1 and user_id = $2 and sealed = $3"

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Answer, Call, LinkStatus, Listing, Offer, ReplyBody, Target, UpstreamError, UpstreamLimits, Watch,
-    WatchFilter, http::HttpLink, offer, stdio::StdioSource, wire,
+    Answer, Call, LinkStatus, Listing, Offer, ReplyBody, Target, Tokens, UpstreamError, UpstreamLimits,
+    Watch, WatchFilter, http::HttpLink, offer, stdio::StdioSource, wire,
 };
 use crate::{
     clock::Clock,
@@ -34,9 +34,12 @@ impl Link {
         limits: &Arc<UpstreamLimits>,
         slots: &Arc<tokio::sync::Semaphore>,
         target: &Target,
+        tokens: Option<Arc<dyn Tokens>>,
     ) -> Self {
         let transport = match &target.reach {
-            Reach::McpHttp { url } => Transport::Http(HttpLink::new(egress, clock, limits, url, target)),
+            Reach::McpHttp { url } => {
+                Transport::Http(HttpLink::new(egress, clock, limits, url, target, tokens))
+            }
             Reach::McpStdio { command, working_dir } => {
                 let program = super::stdio::Command {
                     arguments: command.clone(),

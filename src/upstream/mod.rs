@@ -24,6 +24,7 @@ mod probe;
 pub mod stdio;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod watch;
 mod wire;
 
@@ -36,6 +37,7 @@ use std::{
 };
 
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use crate::{
     clock::{Clock, Ms},
@@ -49,6 +51,7 @@ pub use error::UpstreamError;
 pub use link::Link;
 pub use offer::{Listing, Offer};
 pub use probe::{ProbeReport, Step, StepOutcome};
+pub use tokens::{Lane, Refusal, Tokens};
 pub use watch::{Notice, Watch, WatchFilter};
 
 /// The bounds of links.
@@ -204,6 +207,10 @@ pub struct LinkStatus {
     pub last_error: Option<String>,
 }
 
+/// How many links with tokens of their own are kept, of all sources together. When there are more,
+/// those nobody holds make room.
+const LANES_MAX: usize = 1024;
+
 /// How long calls on a link that has been replaced may go on.
 const REPLACED_GRACE: Duration = Duration::from_secs(120);
 
@@ -218,13 +225,26 @@ struct Inner {
     limits: Arc<UpstreamLimits>,
     /// One permit for each process that may run.
     slots: Arc<Semaphore>,
-    links: RwLock<HashMap<SourceId, Held>>,
+    /// By source and lane; the nil lane is the one without tokens of its own.
+    links: RwLock<HashMap<(SourceId, Uuid), Held>>,
 }
 
 #[derive(Clone, Debug)]
 struct Held {
     version: i64,
+    tokens: Option<Arc<dyn Tokens>>,
     link: Arc<Link>,
+}
+
+impl Held {
+    fn is_for(&self, target: &Target, lane: Option<&Lane>) -> bool {
+        let same_tokens = match (&self.tokens, lane) {
+            (None, None) => true,
+            (Some(tokens), Some(lane)) => Arc::ptr_eq(tokens, &lane.tokens),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        same_tokens && self.version == target.version
+    }
 }
 
 impl Upstreams {
@@ -240,51 +260,57 @@ impl Upstreams {
     /// Returns the link to a source, the same one for every call until the target's version
     /// changes. Connects to nothing; the first call does.
     pub fn link(&self, target: &Target) -> Arc<Link> {
-        let current = |held: &Held| (held.version == target.version).then(|| Arc::clone(&held.link));
+        self.link_on(target, None)
+    }
+
+    /// Returns the link to a source on a lane of its own, or on the common one.
+    pub fn link_on(&self, target: &Target, lane: Option<&Lane>) -> Arc<Link> {
+        let key = (target.source, lane.map_or(Uuid::nil(), |lane| lane.id));
+        let current = |held: &Held| held.is_for(target, lane).then(|| Arc::clone(&held.link));
         let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = links.get(&target.source).and_then(current) {
+        if let Some(link) = links.get(&key).and_then(current) {
             return link;
         }
         drop(links);
         let mut links = self.0.links.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = links.get(&target.source).and_then(current) {
+        if let Some(link) = links.get(&key).and_then(current) {
             return link;
         }
-        let link = Arc::new(self.open(target));
-        let held = Held { version: target.version, link: Arc::clone(&link) };
-        if let Some(replaced) = links.insert(target.source, held) {
-            replaced.link.end_watches();
-            in_background(async move {
-                // Those who hold it finish what they have begun.
-                let _ = tokio::time::timeout(REPLACED_GRACE, replaced.link.drained()).await;
-                replaced.link.close().await;
-            });
+        if lane.is_some() && links.len() >= LANES_MAX {
+            let is_unused = |_: &(SourceId, Uuid), held: &mut Held| {
+                held.tokens.is_some() && Arc::strong_count(&held.link) == 1
+            };
+            replace(links.extract_if(is_unused).map(|(_, held)| held));
         }
+        let tokens = lane.map(|lane| Arc::clone(&lane.tokens));
+        let link = Arc::new(self.open(target, tokens.clone()));
+        let held = Held { version: target.version, tokens, link: Arc::clone(&link) };
+        replace(links.insert(key, held));
         link
     }
 
-    fn open(&self, target: &Target) -> Link {
-        Link::new(&self.0.egress, &self.0.clock, &self.0.limits, &self.0.slots, target)
+    fn open(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {
+        Link::new(&self.0.egress, &self.0.clock, &self.0.limits, &self.0.slots, target, tokens)
     }
 
-    /// Closes the link to a source, and ends its process. Calls in flight to a process fail.
+    /// Closes every link to a source, and ends its process. Calls in flight to a process fail.
     pub fn close(&self, source: SourceId) {
-        let held = self.0.links.write().unwrap_or_else(PoisonError::into_inner).remove(&source);
-        if let Some(held) = held {
+        let mut links = self.0.links.write().unwrap_or_else(PoisonError::into_inner);
+        for (_, held) in links.extract_if(|(of, _), _| *of == source) {
             in_background(async move { held.link.close().await });
         }
     }
 
-    /// Returns what the link to a source is doing; `None` when there is none.
+    /// Returns what the link to a source without tokens of its own is doing; `None` when there is none.
     pub fn status(&self, source: SourceId) -> Option<LinkStatus> {
         let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.get(&source).map(|held| held.link.status())
+        links.get(&(source, Uuid::nil())).map(|held| held.link.status())
     }
 
     /// Tries a source step by step, over a link of its own, and keeps nothing of it. The era is
     /// found out anew whatever the target says of it.
-    pub async fn probe(&self, target: &Target) -> ProbeReport {
-        let link = self.open(&Target { verdict: None, ..target.clone() });
+    pub async fn probe(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> ProbeReport {
+        let link = self.open(&Target { verdict: None, ..target.clone() }, tokens);
         let report = probe::run(&self.0.egress, &target.reach, &link).await;
         link.close().await;
         report
@@ -312,6 +338,18 @@ impl Upstreams {
     fn all(&self) -> Vec<Arc<Link>> {
         let links = self.0.links.read().unwrap_or_else(PoisonError::into_inner);
         links.values().map(|held| Arc::clone(&held.link)).collect()
+    }
+}
+
+/// Ends links in whose place there are others, once those who hold them have finished what they have
+/// begun.
+fn replace(replaced: impl IntoIterator<Item = Held>) {
+    for held in replaced {
+        held.link.end_watches();
+        in_background(async move {
+            let _ = tokio::time::timeout(REPLACED_GRACE, held.link.drained()).await;
+            held.link.close().await;
+        });
     }
 }
 

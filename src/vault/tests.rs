@@ -324,6 +324,7 @@ impl Scene {
             auth_kind: "bearer".into(),
             env_names: Vec::new(),
             era: EraSetting::Auto,
+            runs_as: crate::model::RunsAs::default(),
             verdict: None,
             enabled: true,
             health: Health { state: HealthState::Unknown, detail: String::new(), at: None },

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use doorward::{
     clock::Ms,
-    model::{ApiKey, HealthState, PresetStatus},
+    model::{ApiKey, ConnectionState, HealthState, PresetStatus},
     presets::PresetSummary,
     quota::Usage,
-    sources::SourceSummary,
+    sources::{ConnectionView, SourceSummary},
 };
 
 use crate::ui::{Tone, ago, count};
 
 /// How long before its end a key is spoken of.
 const KEY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long before its end a sign-in is spoken of that does not renew itself.
+const CONNECTION_WARNING: Duration = Duration::from_secs(24 * 3600);
 
 /// Something that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,11 +33,13 @@ pub(super) fn items(
     sources: &[SourceSummary],
     presets: &[PresetSummary],
     keys: &[ApiKey],
+    connections: &[ConnectionView],
     usage: &Usage,
     now: Ms,
 ) -> Vec<Item> {
     let mut items: Vec<Item> = quota(usage, now).into_iter().collect();
     items.extend(sources.iter().filter_map(failing));
+    items.extend(connections.iter().filter_map(|view| connection(view, now)));
     items.extend(presets.iter().filter_map(collisions));
     items.extend(sources.iter().flat_map(held));
     items.extend(keys.iter().filter_map(|key| ending(key, now)));
@@ -66,6 +71,44 @@ fn failing(summary: &SourceSummary) -> Option<Item> {
         path: format!("/sources/{}", source.id),
         button: "Look",
     })
+}
+
+/// Speaks of sign-ins before tools stop working, where that can be known.
+fn connection(view: &ConnectionView, now: Ms) -> Option<Item> {
+    let ConnectionView { connection, source_name, may_change, .. } = view;
+    if !may_change {
+        return None;
+    }
+    let ends = connection.expires_at.filter(|end| !connection.renews && *end <= now.plus(CONNECTION_WARNING));
+    let (tone, sentence, why) = match (connection.state, ends) {
+        (ConnectionState::Wanted, _) => (
+            Tone::Warn,
+            format!("Nobody has signed in to {source_name} yet."),
+            "Its tools answer with where to sign in.".to_owned(),
+        ),
+        (ConnectionState::Broken, _) => (
+            Tone::Bad,
+            format!("The sign-in at {source_name} does not work any more."),
+            crate::trouble::sentence(&connection.detail),
+        ),
+        (ConnectionState::Active, Some(end)) => (
+            if end <= now { Tone::Bad } else { Tone::Warn },
+            format!("The sign-in at {source_name} ends {}.", ago(end, now)),
+            "Its issuer gives none that lasts, so sign in again.".to_owned(),
+        ),
+        (ConnectionState::Active, None) if !connection.wanted_scope.is_empty() => (
+            Tone::Warn,
+            format!("{source_name} wants more than was granted."),
+            format!("It asks for: {}", connection.wanted_scope),
+        ),
+        (ConnectionState::Active, None) if !connection.detail.is_empty() => (
+            Tone::Warn,
+            format!("The sign-in at {source_name} could not be renewed so far."),
+            crate::trouble::sentence(&connection.detail),
+        ),
+        (ConnectionState::Active, None) => return None,
+    };
+    Some(Item { tone, sentence, why, path: format!("/connections/{}", connection.id), button: "Look" })
 }
 
 fn held(summary: &SourceSummary) -> impl Iterator<Item = Item> + use<> {
@@ -118,8 +161,8 @@ mod tests {
 
     #[test]
     fn a_quota_is_spoken_of_when_a_fifth_of_it_is_left() {
-        assert!(items(&[], &[], &[], &usage(79, 100), NOW).is_empty());
-        assert_eq!(items(&[], &[], &[], &usage(80, 100), NOW)[0].tone, Tone::Warn);
-        assert_eq!(items(&[], &[], &[], &usage(100, 100), NOW)[0].tone, Tone::Bad);
+        assert!(items(&[], &[], &[], &[], &usage(79, 100), NOW).is_empty());
+        assert_eq!(items(&[], &[], &[], &[], &usage(80, 100), NOW)[0].tone, Tone::Warn);
+        assert_eq!(items(&[], &[], &[], &[], &usage(100, 100), NOW)[0].tone, Tone::Bad);
     }
 }

@@ -39,6 +39,7 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let sources = console.sources.list(member).await?;
     let presets = console.presets.list(member).await?;
     let keys = console.identity.keys(member).await?;
+    let connections = console.sources.connections(member).await?;
     let usage = console.quota.usage(member.user).await?;
     let recent = EventFilter { action: Some(Action::ToolCall), limit: RECENT, ..EventFilter::default() };
     let calls = console.audit.search(member, &recent).await?;
@@ -57,7 +58,7 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     };
     let connect = first_preset
         .map_or_else(|| "/presets".to_owned(), |summary| format!("/presets/{}/connect", summary.preset.id));
-    let attention = items(&sources, &presets, &keys, &usage, now);
+    let attention = items(&sources, &presets, &keys, &connections, &usage, now);
     let body = view! {
         <div class="grid grid-cols-1 gap-6">
             {needs_attention(attention, progress)}

@@ -8,7 +8,8 @@
 use std::path::PathBuf;
 
 use doorward::{
-    model::{Credential, EraSetting, Reach, SourceId, SourceName, ToolHash},
+    connections::ConnectionError,
+    model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceName, ToolHash},
     secret::Secret,
     sources::{Accept, Accepted, NewSource, SourceChange, SourceError},
 };
@@ -115,8 +116,10 @@ pub async fn add_http_source(
         draft::keep(user, Begun::Address, Draft::of(Begun::Address, typed), console().now());
         let name = source_name(&name)?;
         let reach = Reach::McpHttp { url: address(&url)? };
+        let runs_as = auth.runs_as()?.unwrap_or_default();
         let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
-        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }, Begun::Address).await
+        let new = NewSource { name, reach, credential, era: EraSetting::Auto, runs_as, enabled: true };
+        add(new, Begun::Address).await
     };
     Form::new(ADD_FORM).answer(Begun::Address.path(), outcome.await)
 }
@@ -142,7 +145,8 @@ pub async fn add_process_source(
             })?;
             credential.env.insert(variable, value);
         }
-        add(NewSource { name, reach, credential, era: EraSetting::Auto, enabled: true }, Begun::Process).await
+        let (era, runs_as) = (EraSetting::Auto, RunsAs::default());
+        add(NewSource { name, reach, credential, era, runs_as, enabled: true }, Begun::Process).await
     };
     Form::new(PROCESS_FORM).answer(Begun::Process.path(), outcome.await)
 }
@@ -151,6 +155,13 @@ async fn add(new: NewSource, begun: Begun) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let added = console().sources.add(&member, new).await.map_err(mistake)?;
     draft::forget(member.user, begun);
+    if added.source.is_signed_in_to() {
+        let source = &added.source;
+        let wanted = console().connections.want(source.tenant, source.id, None).await;
+        let wanted = wanted.map_err(SourceError::from).map_err(mistake)?;
+        return Ok(Onward::to(format!("/connections/{}", wanted.id))
+            .saying(format!("{} is kept. Now sign in to it.", source.name)));
+    }
     let onward = Onward::to(format!("/sources/{}", added.source.id)).reporting(report(&added.report));
     let name = &added.source.name;
     Ok(match added.report.failure() {
@@ -175,6 +186,7 @@ pub async fn edit_http_source(
         let change = SourceChange {
             name: Some(source_name(&name)?),
             reach: Some(Reach::McpHttp { url: address(&url)? }),
+            runs_as: auth.runs_as()?,
             auth: auth.read()?,
             env: None,
             era: Some(era_setting(&era)?),
@@ -314,15 +326,20 @@ pub async fn remove_source(id: String, confirm: String) -> Result<(), ServerFnEr
     form.answer(&format!("/sources/{id}/delete"), outcome.await)
 }
 
-fn mistake(error: SourceError) -> Mistake {
+pub(crate) fn mistake(error: SourceError) -> Mistake {
     match error {
         SourceError::Invalid { part, reason } => Mistake::field(part, reason),
         SourceError::NameTaken { .. } => Mistake::field("name", error),
-        SourceError::Limit { .. } | SourceError::Stale { .. } | SourceError::Disabled { .. } => {
+        SourceError::Connection(error @ (ConnectionError::NotBegun | ConnectionError::Oauth(_))) => {
             Mistake::form(error)
         }
+        SourceError::Limit { .. }
+        | SourceError::Stale { .. }
+        | SourceError::Disabled { .. }
+        | SourceError::SignIn { .. } => Mistake::form(error),
         SourceError::Upstream(error) => Mistake::form(crate::trouble::chain(&error)),
         SourceError::NotFound
+        | SourceError::Connection(_)
         | SourceError::Denied(_)
         | SourceError::Vault { .. }
         | SourceError::Credential { .. }
@@ -331,7 +348,7 @@ fn mistake(error: SourceError) -> Mistake {
 }
 
 /// Reads the id of a source from a form or a path.
-pub(super) fn source_id(text: &str) -> Result<SourceId, Trouble> {
+pub(crate) fn source_id(text: &str) -> Result<SourceId, Trouble> {
     text.parse().map_err(|_| Trouble::NotFound)
 }
 

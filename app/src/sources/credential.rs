@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use doorward::{model::Auth, secret::Secret};
+use doorward::{
+    model::{Auth, OauthClient, RunsAs},
+    secret::Secret,
+};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,10 @@ pub struct AuthFields {
     password: String,
     header: String,
     value: String,
+    client_id: String,
+    client_secret: String,
+    scope: String,
+    runs_as: String,
 }
 
 impl fmt::Debug for AuthFields {
@@ -39,14 +46,39 @@ impl AuthFields {
             "bearer" => Auth::Bearer(Secret::new(self.token)),
             "basic" => Auth::Basic { user: self.user, password: Secret::new(self.password) },
             "header" => Auth::Header { name: self.header.trim().to_owned(), value: Secret::new(self.value) },
+            "oauth" => {
+                let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+                Auth::Oauth(OauthClient {
+                    id: said(&self.client_id),
+                    secret: said(&self.client_secret).map(Secret::new),
+                    scope: said(&self.scope),
+                })
+            }
             _ => return Err(Mistake::field("auth", "choose one of the credentials")),
         };
         Ok(Some(auth))
     }
 
+    /// Returns whose sign-in calls run with; `None` = the form did not ask.
+    pub(super) fn runs_as(&self) -> Result<Option<RunsAs>, Mistake> {
+        match self.runs_as.as_str() {
+            "" => Ok(None),
+            word => RunsAs::from_word(word)
+                .map(Some)
+                .ok_or_else(|| Mistake::field("runs_as", "choose whose sign-in calls run with")),
+        }
+    }
+
     /// Returns what is not secret, by field.
-    pub(super) fn plain(&self) -> [(&'static str, &str); 3] {
-        [("auth", &self.auth), ("user", &self.user), ("header", &self.header)]
+    pub(super) fn plain(&self) -> [(&'static str, &str); 6] {
+        [
+            ("auth", &self.auth),
+            ("user", &self.user),
+            ("header", &self.header),
+            ("client_id", &self.client_id),
+            ("scope", &self.scope),
+            ("runs_as", &self.runs_as),
+        ]
     }
 
     /// Keeps what is not secret in the form.
@@ -94,11 +126,34 @@ pub(super) fn CredentialChoice(
         </div>
     }
     .into_any();
+    let oauth = view! {
+        <div class="grid gap-3">
+            <p class="text-muted">
+                "You sign in on the page after this one, and Doorward keeps the sign-in alive. Issuers that register "
+                "no clients by themselves give you a client's id to enter here; leave it empty otherwise."
+            </p>
+            <div class="grid gap-3 sm:grid-cols-2">
+                <Field form=form.clone() name="client_id" label="Client id" mono=true optional=true plain=true/>
+                {secret("client_secret", "Client secret")}
+            </div>
+            <Field
+                form=form.clone()
+                name="scope"
+                label="Scopes"
+                hint="Separated by spaces. Without them, what the source asks for."
+                mono=true
+                optional=true
+                plain=true
+            />
+        </div>
+    }
+    .into_any();
     let kept = kept.map(|words| ("keep", "As it is", words, None));
     let picks = kept
         .into_iter()
         .chain([
             ("none", "None", "The source lets anybody in.", None),
+            ("oauth", "Sign-in", "You sign in at the source's issuer (OAuth).", Some(oauth)),
             ("bearer", "Bearer token", "Sent as `Authorization: Bearer …`", Some(token)),
             ("basic", "User and password", "Sent as `Authorization: Basic …`", Some(pair)),
             ("header", "Another header", "For sources that want their own, as `X-Api-Key`.", Some(header)),

@@ -2,7 +2,7 @@
 
 use doorward::{
     clock::Ms,
-    model::{EraSetting, Reach, Source, SourceKind, ToolState},
+    model::{EraSetting, Reach, RunsAs, Source, SourceKind, ToolState},
     sources::{Impact, SourceDetail, ToolView},
     upstream::{LinkState, LinkStatus},
 };
@@ -17,6 +17,7 @@ use super::{
     view::{auth_words, era_words, health_badge, held_badge, kind_words},
 };
 use crate::{
+    connections::OWN,
     context::console,
     form::{Form, Report},
     page::{Page, Place, Visit, page as framed},
@@ -205,6 +206,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                     <Fact term="Added"><Ago at=source.created_at/></Fact>
                 </Facts>
             </Panel>
+            {source.is_signed_in_to().then(|| sign_ins(&source))}
             {(!instructions.is_empty()).then(|| view! {
                 <Panel title="What it says to models" lead="Its own instructions, as it sent them. Callers of your presets are not told them.">
                     <blockquote class="m-0 max-w-3xl whitespace-pre-wrap break-words">{instructions}</blockquote>
@@ -214,6 +216,29 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                 {used_by(presets)}
             </Panel>
         </div>
+    }
+}
+
+/// What is said of a source that people sign in to.
+fn sign_ins(source: &Source) -> impl IntoView + use<> {
+    let words = match source.runs_as {
+        RunsAs::Owner => "Every call runs with the organisation's sign-in.",
+        RunsAs::Caller => {
+            "Every call runs with the caller's own sign-in; the organisation's is for looking at its tools."
+        }
+        RunsAs::CallerOrOwner => {
+            "Calls run with the caller's own sign-in, and with the organisation's where there is none."
+        }
+    };
+    let own = source.runs_as != RunsAs::Owner;
+    let fields = vec![("source", source.id.to_string())];
+    view! {
+        <Panel title="Sign-ins" lead=words>
+            <div class="flex flex-wrap gap-2">
+                <a class="button" href="/connections">"See the connections"</a>
+                {own.then(|| view! { <PostButton action=OWN fields class="button">"Sign in for yourself"</PostButton> })}
+            </div>
+        </Panel>
     }
 }
 

@@ -1,6 +1,6 @@
 //! The form to edit a source.
 
-use doorward::model::{Reach, Source};
+use doorward::model::{Reach, RunsAs, Source};
 use leptos::prelude::*;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     form::Form,
-    ui::{Field, FormMistake, Pick, Select},
+    ui::{Choice, Field, FormMistake, Pick, Select},
 };
 
 /// Draws the form with what is kept; a credential is kept or replaced, and never shown.
@@ -27,6 +27,7 @@ pub(super) fn draw(form: Form, source: Source) -> AnyView {
             <a class="button button-quiet" href=format!("/sources/{}", source.id)>"Cancel"</a>
         </div>
     };
+    let asks_whose = source.is_signed_in_to();
     match source.reach {
         Reach::McpHttp { url } => {
             let picks = vec![
@@ -42,7 +43,8 @@ pub(super) fn draw(form: Form, source: Source) -> AnyView {
                     <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
                     <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
                     <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
-                    {credential_choice(form, &source.auth_kind)}
+                    {credential_choice(form.clone(), &source.auth_kind)}
+                    {asks_whose.then(|| runs_as(form, source.runs_as))}
                     {save}
                 </form>
             }
@@ -66,6 +68,18 @@ pub(super) fn draw(form: Form, source: Source) -> AnyView {
             .into_any()
         }
     }
+}
+
+/// Asks whose sign-in calls run with.
+fn runs_as(form: Form, first: RunsAs) -> impl IntoView {
+    let picks = vec![
+        Pick::new("owner", "The organisation's").meaning("Whoever calls, the source sees the same account."),
+        Pick::new("caller", "The caller's own")
+            .meaning("Everybody signs in for themselves before their first call."),
+        Pick::new("caller_or_owner", "The caller's own, else the organisation's")
+            .meaning("Whoever has not signed in calls with the organisation's account."),
+    ];
+    view! { <Choice form=form name="runs_as" label="Calls run with the sign-in of" first=first.word() picks=picks/> }
 }
 
 fn credential_choice(form: Form, kind: &str) -> impl IntoView + use<> {

@@ -13,6 +13,7 @@ mod resources;
 mod tools;
 mod view;
 
+pub(crate) use api::{mistake, source_id};
 pub(crate) use detail::{
     delete_page, edit_page, overview_page, process_page, prompts_page, resources_page, tools_page,
 };

@@ -117,16 +117,21 @@ fn look(form: Form, url: String, looked: bool) -> impl IntoView {
 
 /// The second step: what is there, and how to show oneself to it.
 fn found_there(form: Form, detected: Detected, name: String) -> impl IntoView {
-    let Detected { url, verdict, needs_credential, tools, report: probe, .. } = detected;
+    let Detected { url, verdict, needs_credential, signs_in, tools, report: probe, .. } = detected;
     let steps = report(&probe);
     let failure = probe.failure().map(str::to_owned);
     let answered = verdict.is_some() || needs_credential.is_some();
     let (tone, word) = match (&verdict, &needs_credential, &failure) {
+        (_, Some(_), _) if signs_in => (Tone::Warn, "Asks you to sign in"),
         (_, Some(_), _) => (Tone::Warn, "Asks for a credential"),
         (Some(_), None, None) => (Tone::Good, "Ready"),
         (_, None, _) => (Tone::Bad, "Not reached"),
     };
-    let first_auth = if needs_credential.is_some() { "bearer" } else { "none" };
+    let first_auth = match (&needs_credential, signs_in) {
+        (Some(_), true) => "oauth",
+        (Some(_), false) => "bearer",
+        (None, _) => "none",
+    };
     let server = verdict.as_ref().map(|verdict| verdict.server.clone()).unwrap_or_default();
     let count = tools.len();
     let some_tools = tools.iter().take(12).cloned().collect::<Vec<_>>().join(", ");

@@ -73,6 +73,7 @@ pub(super) fn auth_words(kind: &str) -> &'static str {
         "bearer" => "Bearer token, sealed",
         "basic" => "User and password, sealed",
         "header" => "Header of its own, sealed",
+        "oauth" => "Sign-in, kept alive",
         _ => "None",
     }
 }

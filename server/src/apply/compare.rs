@@ -35,6 +35,10 @@ pub(super) fn source_change(item: &SourceItem, source: &Source) -> (SourceChange
         change.era = Some(era);
         parts.push("era");
     }
+    if let Some(runs_as) = item.runs_as.filter(|runs_as| *runs_as != source.runs_as) {
+        change.runs_as = Some(runs_as);
+        parts.push("runs_as");
+    }
     if let Some(enabled) = item.enabled.filter(|enabled| *enabled != source.enabled) {
         change.enabled = Some(enabled);
         parts.push("enabled");

@@ -7,8 +7,8 @@ use std::{
 
 use doorward::{
     model::{
-        AccessLevel, Email, EraSetting, Handle, InstanceRole, OrgRole, Plan, PlanName, PresetStatus, Slug,
-        SourceKind, SourceName, Visibility,
+        AccessLevel, Email, EraSetting, Handle, InstanceRole, OrgRole, Plan, PlanName, PresetStatus, RunsAs,
+        Slug, SourceKind, SourceName, Visibility,
     },
     presets::NewGrantee,
     secret::Secret,
@@ -65,10 +65,11 @@ pub(super) struct SourceItem {
     pub(super) env: Option<BTreeMap<String, Secret>>,
     pub(super) env_files: Option<BTreeMap<String, PathBuf>>,
     pub(super) era: Option<EraSetting>,
+    pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
 }
 
-/// Exactly one of the three.
+/// Exactly one of the four.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthItem {
@@ -76,6 +77,7 @@ pub(super) struct AuthItem {
     pub(super) bearer_file: Option<PathBuf>,
     pub(super) basic: Option<BasicItem>,
     pub(super) header: Option<HeaderItem>,
+    pub(super) oauth: Option<OauthItem>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +94,16 @@ pub(super) struct HeaderItem {
     pub(super) name: String,
     pub(super) value: Option<Secret>,
     pub(super) value_file: Option<PathBuf>,
+}
+
+/// How Doorward is known at a source's issuer, as far as it is not found out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OauthItem {
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) client_secret_file: Option<PathBuf>,
+    pub(super) scope: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -277,9 +289,12 @@ fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
     }
     if let Some(auth) = &item.auth {
         let bearer = auth.bearer.is_some() || auth.bearer_file.is_some();
-        let said = [bearer, auth.basic.is_some(), auth.header.is_some()];
+        let said = [bearer, auth.basic.is_some(), auth.header.is_some(), auth.oauth.is_some()];
         if said.iter().filter(|said| **said).count() != 1 {
-            return Err(mistake(source, "`auth` holds exactly one of bearer, basic and header".to_owned()));
+            return Err(mistake(
+                source,
+                "`auth` holds exactly one of bearer, basic, header and oauth".to_owned(),
+            ));
         }
         one_of(source, "bearer", auth.bearer.is_some(), "bearer_file", auth.bearer_file.is_some())?;
         if let Some(basic) = &auth.basic {
@@ -287,6 +302,10 @@ fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
         }
         if let Some(header) = &auth.header {
             exactly_one(source, "value", header.value.is_some(), header.value_file.is_some())?;
+        }
+        if let Some(oauth) = &auth.oauth {
+            let (text, file) = (oauth.client_secret.is_some(), oauth.client_secret_file.is_some());
+            one_of(source, "client_secret", text, "client_secret_file", file)?;
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use doorward::{
     model::{
-        AccessEntry, Grantee, KeyScope, Member, PresetStatus, PresetTool, Reach, Selection, SourceId, Take,
-        Visibility,
+        AccessEntry, Grantee, KeyScope, Member, OauthClient, PresetStatus, PresetTool, Reach, Selection,
+        Source, SourceId, Take, Visibility,
     },
     policy,
 };
@@ -74,6 +74,11 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
                 let called = rooms.sources.credential_name(owner, source.id).await.map_err(source_failed)?;
                 let called = called.unwrap_or_default();
                 add_auth(&mut item, &source.auth_kind, &source.name.to_string(), &called);
+                if let Some(client) =
+                    rooms.sources.issuer_client(owner, source.id).await.map_err(source_failed)?
+                {
+                    add_client(&mut item, &source, client);
+                }
             }
             Reach::McpStdio { command, working_dir } => {
                 item.insert("command".to_owned(), value(command));
@@ -144,6 +149,22 @@ fn add_auth(item: &mut Map<String, Value>, kind: &str, name: &str, called: &str)
         _ => return,
     };
     item.insert("auth".to_owned(), auth);
+}
+
+/// Names how Doorward is known at the issuer, with the file that its secret would be read from.
+fn add_client(item: &mut Map<String, Value>, source: &Source, client: OauthClient) {
+    let mut said = members(json!({}));
+    if let Some(id) = client.id {
+        said.insert("client_id".to_owned(), Value::String(id));
+    }
+    if client.secret.is_some() {
+        said.insert("client_secret_file".to_owned(), Value::String(format!("{}.secret", source.name)));
+    }
+    if let Some(scope) = client.scope {
+        said.insert("scope".to_owned(), Value::String(scope));
+    }
+    item.insert("auth".to_owned(), json!({ "oauth": said }));
+    item.insert("runs_as".to_owned(), value(&source.runs_as));
 }
 
 fn tools(taken: &Selection, names: &BTreeMap<SourceId, String>) -> Option<Value> {

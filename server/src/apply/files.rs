@@ -25,13 +25,16 @@ pub fn resolve(document: &mut Document, folder: &Path) -> Result<(), ApplyError>
     }
     for source in &mut document.sources {
         let at = line(source);
-        if let Some(AuthItem { bearer, bearer_file, basic, header }) = &mut source.value.auth {
+        if let Some(AuthItem { bearer, bearer_file, basic, header, oauth }) = &mut source.value.auth {
             take(bearer, bearer_file, folder, at)?;
             if let Some(basic) = basic {
                 take(&mut basic.password, &mut basic.password_file, folder, at)?;
             }
             if let Some(header) = header {
                 take(&mut header.value, &mut header.value_file, folder, at)?;
+            }
+            if let Some(oauth) = oauth {
+                take(&mut oauth.client_secret, &mut oauth.client_secret_file, folder, at)?;
             }
         }
         for (name, path) in source.value.env_files.take().into_iter().flatten() {
@@ -112,6 +115,9 @@ pub fn refuse_files(document: &Document) -> Result<(), ApplyError> {
         }
         if auth.header.as_ref().is_some_and(|header| header.value_file.is_some()) {
             return refuse(at, "value_file");
+        }
+        if auth.oauth.as_ref().is_some_and(|oauth| oauth.client_secret_file.is_some()) {
+            return refuse(at, "client_secret_file");
         }
     }
     for key in &document.keys {

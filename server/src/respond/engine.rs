@@ -3,8 +3,9 @@
 use std::error::Error;
 
 use doorward::{
-    audit::AuditError, fault::Fault, identity::IdentityError, metrics::MetricsError, policy::Denied,
-    presets::PresetError, quota::QuotaError, sources::SourceError, store::StoreError,
+    audit::AuditError, connections::ConnectionError, fault::Fault, identity::IdentityError,
+    metrics::MetricsError, policy::Denied, presets::PresetError, quota::QuotaError, sources::SourceError,
+    store::StoreError,
 };
 
 use super::{Problem, ProblemKind};
@@ -71,6 +72,9 @@ impl From<SourceError> for Problem {
             SourceError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
             SourceError::Denied(denied) => denied.into(),
             SourceError::Store(error) => error.into(),
+            SourceError::Connection(ConnectionError::NotFound) => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
             SourceError::NameTaken { .. } | SourceError::Stale { .. } => {
                 Self::new(ProblemKind::Conflict, error.to_string())
             }

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod assets;
 mod caller;
+mod connections;
 mod console;
 mod events;
 mod health;
@@ -47,6 +48,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/health", get(health::health)),
         row(Method::GET, "/ready", get(health::ready)),
         row(Method::GET, "/events", get(events::events)),
+        row(Method::GET, "/connections/client.json", get(connections::client_document)),
         row(Method::GET, "/api/v1/openapi.json", get(document::openapi)),
         row(Method::GET, "/api/v1/datasources", get(datasources::list)),
         row(Method::POST, "/api/v1/datasources", post(datasources::create)),

@@ -39,6 +39,8 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /health", "", [200, 200, 200, 200]),
     ("GET /ready", "", [200, 200, 200, 200]),
     ("GET /events", "", [401, 200, 200, 200]),
+    // Nobody could read it at an address that is not public.
+    ("GET /connections/client.json", "", [404, 404, 404, 404]),
     ("GET /metrics/prometheus", "", [401, 403, 403, 200]),
     ("GET /api/v1/openapi.json", "", [200, 200, 200, 200]),
     ("GET /api/v1/datasources", "", [401, 200, 200, 200]),
@@ -117,6 +119,11 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/sources/{id}/edit", [303, 404, 200, 404]),
     ("/sources/{id}/process", [303, 404, 200, 404]),
     ("/sources/{id}/delete", [303, 404, 200, 404]),
+    ("/connections", [303, 200, 200, 200]),
+    // What was not begun in this browser ends on the page of connections.
+    ("/connections/callback", [303, 303, 303, 303]),
+    ("/connections/going/{id}", [303, 404, 404, 404]),
+    ("/connections/{id}", [303, 404, 200, 404]),
     ("/presets", [303, 200, 200, 200]),
     ("/presets/new", [303, 200, 200, 200]),
     ("/presets/{id}", [303, 404, 200, 404]),
@@ -193,6 +200,11 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         "id={preset}&what=template&name=none%3A%2F{x}&fields[0][name]=x&fields[0][kind]=text&fields[0][value]=y",
         [false; 4],
     ),
+    // Nothing answers there, so nobody is sent anywhere.
+    ("/do/connections/begin", "id={connection}", [false; 4]),
+    ("/do/connections/renew", "id={connection}", [false; 4]),
+    ("/do/connections/disconnect", "id={connection}", [false; 4]),
+    ("/do/connections/own", "source={source}", [false; 4]),
     // Looks, and keeps nothing.
     ("/do/sources/look", "url=http%3A%2F%2F127.0.0.1%3A9%2F", [false; 4]),
     ("/do/sources/draft", "kind=address&forget=true", [false; 4]),
@@ -390,12 +402,14 @@ impl Stage {
         engine.audit.flush().await;
         let event = engine.audit.search(&owner.member, &EventFilter::default()).await.unwrap().remove(0);
         let (asked, grant) = self.grant(&owner.member, &handle).await;
+        let connection = engine.connections.want(owner.member.tenant, source, None).await.unwrap();
         let names = vec![
             ("asked", asked),
             ("grant", grant),
             ("slug", "notes".to_owned()),
             ("client", "0".repeat(32)),
             ("source", source.to_string()),
+            ("connection", connection.id.to_string()),
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
             ("key", key.id.to_string()),
@@ -495,6 +509,7 @@ impl Scene {
     /// Fills in what the path is about.
     pub(crate) fn path(&self, path: &str) -> String {
         let kind = [
+            ("connections", "connection"),
             ("datasources", "source"),
             ("sources", "source"),
             ("presets", "preset"),

@@ -197,7 +197,8 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
     ada.key = key["secret"].as_str().unwrap().to_owned();
 
     for row in routes::table(MetricsListen::Main) {
-        let is_open = matches!(row.path, "/health" | "/ready" | "/api/v1/openapi.json");
+        let is_open =
+            matches!(row.path, "/health" | "/ready" | "/api/v1/openapi.json" | "/connections/client.json");
         // The issuer asks its clients for proofs of their own.
         if is_open || row.path.starts_with("/oauth/") || row.path.starts_with("/.well-known/") {
             continue;

@@ -14,6 +14,7 @@ mod call;
 mod cluster;
 mod config;
 mod connect;
+mod connections;
 mod doctor;
 mod events;
 mod house;

@@ -104,6 +104,7 @@ impl World {
             reach: Reach::McpHttp { url: "http://127.0.0.1:9/mcp".parse().unwrap() },
             credential: Credential::default(),
             era: EraSetting::Auto,
+            runs_as: doorward::model::RunsAs::default(),
             enabled: false,
         };
         self.engine.sources.add(owner, new).await.unwrap().source.id

@@ -195,6 +195,7 @@ pub(in crate::presets) fn stock(name: &str, tools: &[(&str, ToolState)]) -> Stoc
         auth_kind: "none".to_owned(),
         env_names: Vec::new(),
         era: EraSetting::Auto,
+        runs_as: crate::model::RunsAs::default(),
         verdict: None,
         enabled: true,
         health: Health::default(),

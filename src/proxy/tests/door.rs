@@ -191,6 +191,7 @@ impl Door {
                 late_logs: Duration::from_millis(500),
                 ..UpstreamLimits::default()
             },
+            own_names: crate::oauth::OwnNames::at("http://127.0.0.1:8080").unwrap(),
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
             proxy: ProxySettings::default(),
@@ -260,6 +261,7 @@ impl Door {
             reach: Reach::McpHttp { url },
             credential: Credential::default(),
             era: EraSetting::Auto,
+            runs_as: crate::model::RunsAs::default(),
             enabled: true,
         };
         let added = self.engine.sources.add(&self.ada, new).await.expect("a source");

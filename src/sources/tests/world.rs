@@ -25,15 +25,17 @@ use crate::{
     audit::Audit,
     changes::Changes,
     clock::{Clock, Ms},
+    connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
     metrics::Metrics,
     model::{
-        BrowserSessionId, Credential, EraSetting, InstanceRole, Member, OrgRole, PlanName, Reach, SourceName,
-        Via, Whence,
+        BrowserSessionId, Credential, EraSetting, InstanceRole, Member, OrgRole, PlanName, Reach, RunsAs,
+        SourceName, Via, Whence,
     },
+    oauth::OwnNames,
     presets::Presets,
     sources::{Added, NewSource, SourceSettings, Sources},
-    store::testing::TestStore,
+    store::{Store, testing::TestStore},
     upstream::{GuardProgram, UpstreamLimits, Upstreams},
     vault::{KeySource, Vault},
 };
@@ -43,6 +45,7 @@ pub(crate) struct World {
     pub sources: Sources,
     pub presets: Presets,
     pub upstreams: Upstreams,
+    pub connections: Connections,
     pub audit: Audit,
     pub changes: Changes,
     pub clock: Clock,
@@ -62,21 +65,22 @@ impl World {
             Vault::open(db.store.clone(), KeySource::File(folder.path().join("vault.key"))).await.unwrap();
         let audit = Audit::new(db.store.clone(), Metrics::new(db.store.clone()));
         let changes = Changes::new();
-        let allow = vec!["127.0.0.0/8".parse().unwrap()];
-        let egress = Egress::new(EgressPolicy { allow }, EgressLimits::default());
+        let egress = egress();
         let limits = UpstreamLimits { guard: GuardProgram::None, ..UpstreamLimits::default() };
-        let upstreams = Upstreams::new(egress, clock.clone(), limits);
+        let upstreams = Upstreams::new(egress.clone(), clock.clone(), limits);
+        let connections = connections(&db.store, &vault, egress, &clock, &changes);
         let sources = Sources::new(
             db.store.clone(),
             vault,
             upstreams.clone(),
+            connections.clone(),
             audit.clone(),
             clock.clone(),
             SourceSettings::default(),
             changes.clone(),
         );
         let presets = Presets::new(db.store.clone(), sources.clone(), clock.clone(), changes.clone());
-        Self { db, sources, presets, upstreams, audit, changes, clock, _folder: folder }
+        Self { db, sources, presets, upstreams, connections, audit, changes, clock, _folder: folder }
     }
 
     /// Makes the sources of another process that has opened the same database.
@@ -86,7 +90,17 @@ impl World {
         let vault = Vault::open(store.clone(), key).await.unwrap();
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
         let (upstreams, settings) = (self.upstreams.clone(), SourceSettings::default());
-        Sources::new(store, vault, upstreams, audit, self.clock.clone(), settings, Changes::new())
+        let changes = Changes::new();
+        let connections = connections(&store, &vault, egress(), &self.clock, &changes);
+        Sources::new(store, vault, upstreams, connections, audit, self.clock.clone(), settings, changes)
+    }
+
+    /// Makes the connections of another process that has opened the same database.
+    pub(crate) async fn connections_of_another_process(&self) -> Connections {
+        let store = self.db.reopen().await;
+        let key = KeySource::File(self._folder.path().join("vault.key"));
+        let vault = Vault::open(store.clone(), key).await.unwrap();
+        connections(&store, &vault, egress(), &self.clock, &Changes::new())
     }
 
     /// Adds a person who manages their own organisation, on a plan with this many sources at most.
@@ -122,12 +136,29 @@ impl World {
     }
 }
 
+fn egress() -> Egress {
+    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    Egress::new(EgressPolicy { allow }, EgressLimits::default())
+}
+
+fn connections(
+    store: &Store,
+    vault: &Vault,
+    egress: Egress,
+    clock: &Clock,
+    changes: &Changes,
+) -> Connections {
+    let names = OwnNames::at("http://127.0.0.1:8080").unwrap();
+    Connections::new(store.clone(), vault.clone(), egress, clock.clone(), changes.clone(), names)
+}
+
 pub(crate) fn new_source(name: &str, script: &Script) -> NewSource {
     NewSource {
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpHttp { url: script.url.clone() },
         credential: Credential::default(),
         era: EraSetting::Auto,
+        runs_as: RunsAs::default(),
         enabled: true,
     }
 }
@@ -139,6 +170,7 @@ pub(crate) fn new_process(name: &str, enabled: bool) -> NewSource {
         reach: Reach::McpStdio { command: vec!["/bin/true".to_owned()], working_dir: None },
         credential: Credential::default(),
         era: EraSetting::Auto,
+        runs_as: RunsAs::default(),
         enabled,
     }
 }

@@ -41,6 +41,8 @@ async fn two(test: &TestStore) -> (Hers, User) {
     tx.put_source_prompts(hers.source.id, &[tool(hers.source.id, "review", "{}")]).await.unwrap();
     tx.put_source_resources(hers.source.id, &[file(hers.source.id)]).await.unwrap();
     tx.set_source_offer(hers.source.id, &offer()).await.unwrap();
+    let connection = tx.want_connection(hers.source.id, None, NOW).await.unwrap().connection.id;
+    tx.add_sign_in(&sign_in(&hers.user, connection), &[3; 32]).await.unwrap();
     tx.add_preset(&hers.preset).await.unwrap();
     tx.set_selections(hers.preset.id, &[selection(hers.source.id)]).await.unwrap();
     tx.add_access(hers.preset.id, &hers.entry).await.unwrap();
@@ -120,6 +122,9 @@ store_test!(nothing_of_another_organisation_is_found_or_changed, |test| async mo
     assert!(tx.list_source_resources(source_id).await.unwrap().is_empty());
     assert!(tx.list_resource_uris().await.unwrap().is_empty());
     assert!(tx.source_offer(source_id).await.unwrap().is_none());
+    assert!(tx.list_own_connections().await.unwrap().is_empty());
+    assert!(tx.find_connection_of(source_id, None).await.unwrap().is_none());
+    assert_eq!(tx.remove_connections_to(source_id).await.unwrap(), 0);
     assert!(tx.list_presets().await.unwrap().is_empty());
     assert!(tx.find_preset(preset_id).await.unwrap().is_none());
     assert!(tx.find_preset_by_slug(&hers.preset.slug).await.unwrap().is_none());
@@ -198,6 +203,10 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
     let mut tx = test.store.tenant(bob.tenant).await.unwrap();
+    let across = tx.want_connection(hers.source.id, None, NOW).await.unwrap_err();
+    assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
+    drop(tx);
+    let mut tx = test.store.tenant(bob.tenant).await.unwrap();
     let across = tx.add_api_key(&key(&hers.user), &[2; 32]).await.unwrap_err();
     assert!(matches!(across, StoreError::Dangling(_)), "{across:?}");
     drop(tx);
@@ -211,7 +220,7 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
 });
 
 /// Tables an organisation's transaction may read on PostgreSQL.
-const READABLE: [&str; 18] = [
+const READABLE: [&str; 20] = [
     "organisations",
     "memberships",
     "api_keys",
@@ -220,6 +229,8 @@ const READABLE: [&str; 18] = [
     "source_prompts",
     "source_resources",
     "source_offers",
+    "connections",
+    "sign_ins",
     "presets",
     "preset_sources",
     "preset_tools",
@@ -257,6 +268,8 @@ async fn row_level_security_holds_where_a_statement_forgets_the_organisation() {
         "update sources set name = 'mine'",
         "update api_keys set revoked_at = 1",
         "delete from presets",
+        "update connections set sealed = null",
+        "delete from sign_ins",
         "delete from preset_tools",
         "delete from preset_resources",
         "update preset_access set level = 'admin'",

@@ -1,6 +1,7 @@
 //! What the room as a whole promises, on both databases.
 
 mod audit;
+mod connections;
 mod factors;
 mod isolation;
 mod issuer;
@@ -36,6 +37,7 @@ fn source(tenant: TenantId, name: &str) -> Source {
         auth_kind: "bearer".into(),
         env_names: Vec::new(),
         era: EraSetting::Auto,
+        runs_as: crate::model::RunsAs::default(),
         verdict: None,
         enabled: true,
         health: Health::default(),
@@ -132,4 +134,17 @@ async fn keep_source(store: &Store, source: &Source) {
     let mut tx = store.tenant(source.tenant).await.unwrap();
     tx.add_source(source, None).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A sign-in that somebody has begun.
+fn sign_in(user: &User, connection: crate::model::ConnectionId) -> crate::store::SignInRow {
+    crate::store::SignInRow {
+        id: crate::model::SignInId::new(),
+        tenant: user.tenant,
+        connection,
+        user: user.id,
+        session: BrowserSessionId::new(),
+        expires_at: Ms(NOW.0 + 1000),
+        sealed: r#"{"kid":"k"}"#.into(),
+    }
 }

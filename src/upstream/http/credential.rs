@@ -34,7 +34,8 @@ pub(super) fn headers(auth: &Auth) -> Result<HeaderMap, UpstreamError> {
         HeaderValue::from_static(concat!("doorward/", env!("CARGO_PKG_VERSION"))),
     );
     match auth {
-        Auth::None => {}
+        // Each request gets its own, from whoever keeps it alive.
+        Auth::None | Auth::Oauth(_) => {}
         Auth::Bearer(token) => {
             let text = Zeroizing::new(format!("Bearer {}", token.expose()));
             headers.insert(header::AUTHORIZATION, sensitive(&text)?);

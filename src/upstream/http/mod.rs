@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{
-    Answer, Call, Event, LinkState, LinkStatus, Offer, QuestionId, ReplyBody, Target, UpstreamError,
+    Answer, Call, Event, LinkState, LinkStatus, Offer, QuestionId, ReplyBody, Target, Tokens, UpstreamError,
     UpstreamLimits, breaker::Breaker, era, mux, parts::Parts, watch::Hub, wire,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub(super) struct HttpLink {
     address: ArcSwap<Uri>,
     /// What every request carries, the credential included; an error if that cannot be written.
     headers: Result<HeaderMap, UpstreamError>,
+    /// Where every request gets its token, if somebody keeps one alive for it.
+    tokens: Option<Arc<dyn Tokens>>,
     setting: EraSetting,
     /// What an earlier probe found; believed until the first contact says otherwise.
     known: Mutex<Option<EraVerdict>>,
@@ -75,6 +77,7 @@ impl HttpLink {
         limits: &Arc<UpstreamLimits>,
         url: &Url,
         target: &Target,
+        tokens: Option<Arc<dyn Tokens>>,
     ) -> Arc<Self> {
         let address: Result<Uri, UpstreamError> = egress
             .check_url(url)
@@ -91,6 +94,7 @@ impl HttpLink {
             clock: clock.clone(),
             address: ArcSwap::from_pointee(address.unwrap_or_default()),
             headers,
+            tokens,
             setting: target.era,
             known: Mutex::new(target.verdict.clone()),
             plain: Slot::new(Capabilities::default(), false, clock.now()),

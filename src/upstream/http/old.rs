@@ -80,12 +80,22 @@ impl HttpLink {
         // Not left to the queue: it must be there before the first call is.
         let notice = write::notification("notifications/initialized", b"");
         let left = deadline.saturating_duration_since(Instant::now());
-        post(&self.egress, &endpoint, self.headers.clone()?, notice, left).await?;
+        post(&self.egress, &endpoint, self.headers_with_token()?, notice, left).await?;
         self.offered.store(Some(Arc::clone(&speech.offer)));
         self.speaks_old.store(true, Ordering::Relaxed);
         let verdict = self.verdict_of(speech.revision, speech.server);
         let session = Session::new(slot, speech.revision, self.headers.clone()?, verdict);
         Ok(Some(Session { old: Some(old), ..session }))
+    }
+
+    /// Returns what requests carry that do not go through [`HttpLink::send`]. A connection of this
+    /// transport keeps the token that it was opened with; the next one has the next.
+    fn headers_with_token(&self) -> Result<HeaderMap, UpstreamError> {
+        let mut headers = self.headers.clone()?;
+        if let Some(token) = self.tokens.as_ref().and_then(|tokens| tokens.current()) {
+            headers.insert(header::AUTHORIZATION, token);
+        }
+        Ok(headers)
     }
 
     async fn open_old(
@@ -123,7 +133,7 @@ impl HttpLink {
         let poster = Poster {
             egress: self.egress.clone(),
             endpoint: endpoint.clone(),
-            headers: own,
+            headers: self.headers_with_token()?,
             mux: Arc::clone(&mux),
             timeout: self.limits.handshake_timeout,
         };

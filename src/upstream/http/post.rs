@@ -17,7 +17,7 @@ use super::{
 use crate::{
     egress::{self, EgressError},
     mcp::Capabilities,
-    upstream::Reply,
+    upstream::{Refusal, Reply, Tokens},
 };
 
 /// How much of an answer that is no success is read.
@@ -140,8 +140,43 @@ impl HttpLink {
         Ok(status)
     }
 
-    /// Sends one request and keeps the breaker's book.
+    /// Sends one request, with its token if one is kept alive for it, and once more with the next
+    /// token if the source did not take it.
     pub(super) async fn send(
+        &self,
+        make: impl Fn(&Uri) -> Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<http::Response<Incoming>, EgressError> {
+        match &self.tokens {
+            None => self.send_once(make, deadline).await,
+            // Boxed, as it would otherwise take its room in every call.
+            Some(tokens) => Box::pin(self.send_with(tokens.as_ref(), make, deadline)).await,
+        }
+    }
+
+    async fn send_with(
+        &self,
+        tokens: &dyn Tokens,
+        make: impl Fn(&Uri) -> Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<http::Response<Incoming>, EgressError> {
+        let sent = tokens.current();
+        let response = self.send_once(with_token(&make, sent.as_ref()), deadline).await?;
+        let status = response.status();
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Ok(response);
+        }
+        let challenge = response.headers().get(header::WWW_AUTHENTICATE).cloned();
+        let challenge = challenge.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let refusal = Refusal { status: status.as_u16(), challenge, sent: sent.as_ref() };
+        match tokio::time::timeout_at(deadline, tokens.refused(refusal)).await {
+            Ok(true) => self.send_once(with_token(&make, tokens.current().as_ref()), deadline).await,
+            Ok(false) | Err(_) => Ok(response),
+        }
+    }
+
+    /// Sends one request and keeps the breaker's book.
+    async fn send_once(
         &self,
         make: impl Fn(&Uri) -> Request<Full<Bytes>>,
         deadline: Instant,
@@ -163,6 +198,20 @@ impl HttpLink {
                 Err(error)
             }
         }
+    }
+}
+
+/// Makes requests that carry a token.
+fn with_token(
+    make: &impl Fn(&Uri) -> Request<Full<Bytes>>,
+    token: Option<&HeaderValue>,
+) -> impl Fn(&Uri) -> Request<Full<Bytes>> {
+    move |uri| {
+        let mut request = make(uri);
+        if let Some(token) = token {
+            request.headers_mut().insert(header::AUTHORIZATION, token.clone());
+        }
+        request
     }
 }
 
@@ -195,7 +244,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Option<Upstrea
             let challenge = headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
             Some(UpstreamError::Credential {
                 status: status.as_u16(),
-                challenge: challenge.map(|challenge| wire::clip(challenge, 400)),
+                challenge: challenge.map(|challenge| wire::clip(challenge, 1000)),
             })
         }
         StatusCode::TOO_MANY_REQUESTS => {

@@ -233,7 +233,7 @@ async fn every_spelling_of_an_inner_address_is_refused_and_nothing_is_connected(
         let url = Url::parse(&format!("http://{host}:{port}/mcp")).unwrap();
 
         let error = upstreams.link(&target(url.clone())).call(echo("{}")).await.unwrap_err();
-        let report = upstreams.probe(&target(url)).await;
+        let report = upstreams.probe(&target(url), None).await;
 
         assert!(matches!(&error, UpstreamError::Refused(EgressError::Refused { .. })), "{host}: {error:?}");
         assert_eq!(report.steps[0].outcome, StepOutcome::Failed, "{host}");
@@ -293,7 +293,7 @@ async fn a_source_that_comes_back_is_used_again() {
 async fn a_test_reports_each_step_and_skips_what_follows_a_failure() {
     let sessions = Sessions::default();
     let source = sessions.serve().await;
-    let report = upstreams().probe(&source.target()).await;
+    let report = upstreams().probe(&source.target(), None).await;
     let steps: Vec<(&str, StepOutcome)> =
         report.steps.iter().map(|step| (step.name.as_str(), step.outcome)).collect();
     assert_eq!(
@@ -311,7 +311,7 @@ async fn a_test_reports_each_step_and_skips_what_follows_a_failure() {
     assert_eq!(sessions.open(), 0);
 
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let report = upstreams().probe(&target(Url::parse(&format!("http://{closed}/mcp")).unwrap())).await;
+    let report = upstreams().probe(&target(Url::parse(&format!("http://{closed}/mcp")).unwrap()), None).await;
     let outcomes: Vec<StepOutcome> = report.steps.iter().map(|step| step.outcome).collect();
     assert_eq!(outcomes[..3], [StepOutcome::Ok, StepOutcome::Failed, StepOutcome::Skipped]);
     assert!(report.failure().unwrap().contains("connection refused"));
@@ -325,7 +325,7 @@ async fn a_test_says_which_credential_is_wanted() {
     })
     .await;
 
-    let report = upstreams().probe(&source.target()).await;
+    let report = upstreams().probe(&source.target(), None).await;
 
     assert_eq!(report.needs_credential.as_deref(), Some("Basic realm=\"tools\""));
 }
@@ -336,7 +336,7 @@ async fn speaking_tls_to_a_port_that_does_not_is_explained() {
     let mut url = source.url.clone();
     url.set_scheme("https").unwrap();
 
-    let report = upstreams().probe(&target(url)).await;
+    let report = upstreams().probe(&target(url), None).await;
 
     let tls = &report.steps[2];
     assert_eq!((tls.name.as_str(), tls.outcome), ("TLS", StepOutcome::Failed));

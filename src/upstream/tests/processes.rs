@@ -318,7 +318,7 @@ async fn closing_a_source_fails_its_calls_clearly() {
 #[tokio::test]
 async fn a_test_of_a_process_reports_each_step_and_leaves_nothing_running() {
     let bench = bench();
-    let report = bench.upstreams.probe(&process("legacy")).await;
+    let report = bench.upstreams.probe(&process("legacy"), None).await;
     let steps: Vec<(&str, StepOutcome)> =
         report.steps.iter().map(|step| (step.name.as_str(), step.outcome)).collect();
     assert_eq!(steps, [("Program", StepOutcome::Ok), ("Era", StepOutcome::Ok), ("Tools", StepOutcome::Ok)]);
@@ -326,13 +326,13 @@ async fn a_test_of_a_process_reports_each_step_and_leaves_nothing_running() {
     assert!(report.passed());
     assert_eq!(std::fs::read_dir(bench.folder.path().join("run")).unwrap().count(), 0);
 
-    let report = bench.upstreams.probe(&process("fails")).await;
+    let report = bench.upstreams.probe(&process("fails"), None).await;
     assert!(report.failure().unwrap().contains("no configuration found"));
     assert!(!report.passed());
 
     let mut missing = process("x");
     missing.reach = Reach::McpStdio { command: vec!["no-such-program-here".to_owned()], working_dir: None };
-    let report = bench.upstreams.probe(&missing).await;
+    let report = bench.upstreams.probe(&missing, None).await;
     assert_eq!(report.steps[0].outcome, StepOutcome::Failed);
     assert!(report.failure().unwrap().contains("no-such-program-here"));
 }

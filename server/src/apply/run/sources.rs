@@ -1,7 +1,7 @@
 //! Sources with their credentials.
 
 use doorward::{
-    model::{Auth, Credential, Member, Source},
+    model::{Auth, Credential, Member, OauthClient, Source},
     secret::Secret,
     sources::{NewSource, SourceChange, SourceError, Sources},
 };
@@ -64,6 +64,7 @@ impl Run<'_> {
             reach,
             credential: credential(declared),
             era: declared.era.unwrap_or_default(),
+            runs_as: declared.runs_as.unwrap_or_default(),
             enabled: declared.enabled.unwrap_or(true),
         };
         let Some(owner) = owner.filter(|_| !self.dry_run) else {
@@ -142,6 +143,13 @@ fn auth(item: &AuthItem) -> Auth {
     }
     if let Some(header) = &item.header {
         return Auth::Header { name: header.name.clone(), value: text(&header.value) };
+    }
+    if let Some(oauth) = &item.oauth {
+        return Auth::Oauth(OauthClient {
+            id: oauth.client_id.clone(),
+            secret: oauth.client_secret.clone(),
+            scope: oauth.scope.clone(),
+        });
     }
     item.bearer.clone().map_or(Auth::None, Auth::Bearer)
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use doorward::{
     model::{
-        Auth, EraSetting, Health, HealthState, Reach, Source, SourceId, SourceKind, SourceName, ToolState,
+        Auth, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source, SourceId, SourceKind,
+        SourceName, ToolState,
     },
     secret::Secret,
     sources::ResourceView,
@@ -37,8 +38,11 @@ pub(in crate::routes) struct DataSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     working_dir: Option<PathBuf>,
-    /// The kind of credential kept: `none`, `bearer`, `basic` or `header`.
+    /// The kind of credential kept: `none`, `bearer`, `basic`, `header` or `oauth`.
     auth: String,
+    /// Whose sign-in calls run with, where `auth` is `oauth`: `owner`, `caller` or `caller_or_owner`.
+    #[schema(value_type = String)]
+    runs_as: RunsAs,
     /// The names of the environment variables kept.
     env: Vec<String>,
     /// `auto`, `modern`, `legacy` or `sse`.
@@ -92,6 +96,7 @@ impl From<Source> for DataSource {
             command,
             working_dir,
             auth: source.auth_kind,
+            runs_as: source.runs_as,
             env: source.env_names,
             era: source.era,
             revision: source.verdict.map(|verdict| verdict.revision),
@@ -163,6 +168,14 @@ pub(in crate::routes) enum AuthBody {
         #[schema(value_type = String)]
         value: Secret,
     },
+    /// Somebody signs in at the source's issuer, on the page of connections. All members may be left
+    /// out: the client is then registered by itself.
+    Oauth {
+        client_id: Option<String>,
+        #[schema(value_type = Option<String>)]
+        client_secret: Option<Secret>,
+        scope: Option<String>,
+    },
 }
 
 impl From<AuthBody> for Auth {
@@ -172,6 +185,9 @@ impl From<AuthBody> for Auth {
             AuthBody::Bearer(token) => Self::Bearer(token),
             AuthBody::Basic { user, password } => Self::Basic { user, password },
             AuthBody::Header { name, value } => Self::Header { name, value },
+            AuthBody::Oauth { client_id: id, client_secret: secret, scope } => {
+                Self::Oauth(OauthClient { id, secret, scope })
+            }
         }
     }
 }
@@ -197,6 +213,9 @@ pub(in crate::routes) struct NewDataSource {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub(super) era: EraSetting,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub(super) runs_as: RunsAs,
     pub(super) enabled: Option<bool>,
 }
 
@@ -219,6 +238,8 @@ pub(in crate::routes) struct DataSourceChange {
     pub(super) env: Option<BTreeMap<String, Option<Secret>>>,
     #[schema(value_type = Option<String>)]
     pub(super) era: Option<EraSetting>,
+    #[schema(value_type = Option<String>)]
+    pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
 }
 

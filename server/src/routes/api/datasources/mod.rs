@@ -54,6 +54,7 @@ pub(in crate::routes) async fn create(
         name: body.name,
         credential: Credential { auth: body.auth.map(Auth::from).unwrap_or_default(), env: body.env },
         era: body.era,
+        runs_as: body.runs_as,
         enabled: body.enabled.unwrap_or(true),
     };
     let added = state.engine().sources.add(&member, new).await?;
@@ -132,6 +133,7 @@ pub(in crate::routes) async fn update(
         auth: body.auth.map(Auth::from),
         env: body.env,
         era: body.era,
+        runs_as: body.runs_as,
         enabled: body.enabled,
     };
     let source = sources.update(&member, id, change, body.version).await?;
