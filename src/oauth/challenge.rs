@@ -41,15 +41,11 @@ impl Challenge {
 
 /// Returns the next token (RFC 9110 section 5.6.2) and what follows it.
 fn next_word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start_matches([' ', '\t', ',']);
-    let is_end = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(c));
-    let end = text.find(is_end).unwrap_or(text.len());
-    if end > 0 {
-        return Some(text.split_at(end));
-    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~/".contains(c);
     // What is no token is passed over.
-    let first = text.chars().next()?;
-    next_word(&text[first.len_utf8()..])
+    let text = text.trim_start_matches(|c| !is_part(c));
+    let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
 }
 
 /// Reads a token or a quoted string.
@@ -94,6 +90,9 @@ mod tests {
         {
             assert_eq!(Challenge::read(nothing), Challenge::default(), "{nothing}");
         }
+        // A long one of nonsense is read through, however deep the stack.
+        let long = "(".repeat(1 << 20);
+        assert_eq!(Challenge::read(&long), Challenge::default());
         assert_eq!(Challenge::read("bearer Scope=read").scope.as_deref(), Some("read"));
         assert_eq!(Challenge::read("Bearer scope=\"a\\\"b").scope.as_deref(), Some("a\"b"));
     }
