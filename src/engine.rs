@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
+    explain::Explain,
     fault::Fault,
     identity::{Identity, IdentitySettings},
     issuer::Issuer,
@@ -126,6 +127,7 @@ pub struct Parts {
     pub sources: Sources,
     pub presets: Presets,
     pub issuer: Issuer,
+    pub explain: Explain,
     pub proxy: Proxy,
     pub jobs: Jobs,
 }
@@ -186,6 +188,8 @@ impl Engine {
             changes.clone(),
         );
         let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone());
+        let explain =
+            Explain::new(store.clone(), sources.clone(), presets.clone(), quota.clone(), clock.clone());
         let issuer = Issuer::new(
             store.clone(),
             identity.clone(),
@@ -222,6 +226,7 @@ impl Engine {
             sources,
             presets,
             issuer,
+            explain,
             proxy,
             jobs,
         })))

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod connections;
 pub mod egress;
 pub mod engine;
+pub mod explain;
 pub mod fault;
 pub mod identity;
 pub mod issuer;

@@ -3,6 +3,7 @@
 use doorward::{
     audit::AuditError,
     connections::ConnectionError,
+    explain::ExplainError,
     fault::Fault,
     identity::{IdentityError, LoginError},
     issuer::IssuerError,
@@ -118,6 +119,18 @@ impl From<PresetError> for Trouble {
             PresetError::NotFound => Self::NotFound,
             PresetError::Denied(denied) => denied.into(),
             PresetError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<ExplainError> for Trouble {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Denied(denied) => denied.into(),
+            ExplainError::Preset(error) => error.into(),
+            ExplainError::Quota(error) => error.into(),
+            ExplainError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }
     }

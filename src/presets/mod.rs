@@ -20,6 +20,7 @@ mod names;
 mod reach;
 mod share;
 mod show;
+mod story;
 mod table;
 mod template;
 mod uris;
@@ -43,6 +44,7 @@ pub use lists::ListPage;
 pub use names::NameFlag;
 pub use reach::OpenPreset;
 pub use share::{ACCESS_MAX, NewGrantee};
+pub use story::{ToolEnd, ToolStory};
 pub use table::{PromptRoute, Route, RouteTable};
 pub use uris::ResourceRoute;
 pub use view::{

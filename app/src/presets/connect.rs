@@ -81,6 +81,7 @@ async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble>
     };
     let needs_key = !(preset.visibility == Visibility::Public && preset.anonymous);
     let lines = lines(&preset, &address, needs_key, &client);
+    let explain = format!("/explain?preset={}/{}", open.owner, preset.slug);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/connect", preset.id)/>
@@ -96,6 +97,7 @@ async fn load(visit: Visit, id: String, client: String) -> Result<Page, Trouble>
                 </Notice>
             })}
             {lines}
+            <p><a class="link" href=explain>"Why does a call not work?"</a></p>
         </div>
     };
     Ok(Page::new(preset.title, body)

@@ -37,14 +37,14 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Where a running installation is.
 #[derive(Debug, Args)]
-struct Running {
+pub(super) struct Running {
     /// The address of a running installation; without it, the stopped one of the settings.
     #[arg(long, value_name = "URL")]
-    url: Option<Uri>,
+    pub(super) url: Option<Uri>,
     /// The file with an API key of the running installation; `DOORWARD_KEY_FILE` names one and
     /// `DOORWARD_KEY` holds a key as well.
     #[arg(long, value_name = "FILE", requires = "url")]
-    key_file: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// What `doorward apply` takes.
@@ -154,7 +154,7 @@ struct Refusal {
 }
 
 /// Asks a running installation.
-async fn ask(
+pub(super) async fn ask(
     base: &Uri,
     method: Method,
     path: &str,

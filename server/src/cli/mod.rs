@@ -7,6 +7,7 @@ mod apply;
 mod config;
 mod connect;
 mod doctor;
+mod explain;
 mod installation;
 mod key;
 mod serve;
@@ -49,6 +50,8 @@ enum Command {
     Export(apply::ExportArguments),
     /// Look whether everything an installation needs is in order.
     Doctor,
+    /// Say why a call would work or not: every layer's decision in order.
+    Explain(explain::ExplainArguments),
     /// Manage the vault's keys.
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -87,6 +90,7 @@ fn run(arguments: Arguments) -> CommandResult {
         Command::Serve => wait_for(serve::run(&context)),
         Command::Apply(arguments) => wait_for(apply::apply(&context, arguments)),
         Command::Export(arguments) => wait_for(apply::export(&context, arguments)),
+        Command::Explain(arguments) => wait_for(explain::run(&context, arguments)),
         Command::Doctor => wait_for(doctor::run(&context)),
         Command::Vault(command) => wait_for(vault::run(&context, command)),
         Command::User(command) => wait_for(user::run(&context, command)),

@@ -3,9 +3,9 @@
 use std::error::Error;
 
 use doorward::{
-    audit::AuditError, connections::ConnectionError, fault::Fault, identity::IdentityError,
-    metrics::MetricsError, policy::Denied, presets::PresetError, quota::QuotaError, sources::SourceError,
-    store::StoreError,
+    audit::AuditError, connections::ConnectionError, explain::ExplainError, fault::Fault,
+    identity::IdentityError, metrics::MetricsError, policy::Denied, presets::PresetError, quota::QuotaError,
+    sources::SourceError, store::StoreError,
 };
 
 use super::{Problem, ProblemKind};
@@ -92,6 +92,18 @@ impl From<PresetError> for Problem {
             PresetError::SlugTaken { .. } | PresetError::Stale { .. } => {
                 Self::new(ProblemKind::Conflict, error.to_string())
             }
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<ExplainError> for Problem {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Denied(denied) => denied.into(),
+            ExplainError::Preset(error) => error.into(),
+            ExplainError::Quota(error) => error.into(),
+            ExplainError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }
     }

@@ -43,7 +43,7 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
-    use api::{access, apply, datasources, document, keys, presets, usage};
+    use api::{access, apply, datasources, document, explain, keys, presets, usage};
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
         row(Method::GET, "/ready", get(health::ready)),
@@ -67,6 +67,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/keys", get(keys::list)),
         row(Method::POST, "/api/v1/keys", post(keys::create)),
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),
+        row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),
         row(Method::POST, "/api/v1/apply", post(apply::apply)),
         row(Method::GET, "/api/v1/export", get(apply::export)),

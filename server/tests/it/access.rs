@@ -65,6 +65,8 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
         [401, 404, 201, 404],
     ),
     ("DELETE /api/v1/presets/{id}/access/{entry}", "", [401, 404, 204, 404]),
+    // Says nothing of which preset.
+    ("GET /api/v1/explain", "", [401, 422, 422, 422]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
@@ -131,6 +133,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/try", [303, 404, 200, 404]),
     ("/presets/{id}/sharing", [303, 404, 200, 404]),
     ("/presets/{id}/settings", [303, 404, 200, 404]),
+    ("/explain", [303, 200, 200, 200]),
     ("/keys", [303, 200, 200, 200]),
     // Without a client there is nothing to agree to.
     ("/oauth/authorize", [303, 400, 400, 400]),

@@ -56,6 +56,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
+    // Asks the rooms that decide on a call, and tells what they say.
+    ("explain", &["model", "policy", "presets", "quota", "sources", "store"]),
     ("jobs", &[]),
     (
         "engine",
@@ -64,6 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "changes",
             "connections",
             "egress",
+            "explain",
             "identity",
             "issuer",
             "jobs",

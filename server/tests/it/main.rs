@@ -17,6 +17,7 @@ mod connect;
 mod connections;
 mod doctor;
 mod events;
+mod explain;
 mod house;
 mod http;
 mod logins;

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{access, apply, datasources, keys, presets, usage};
+use super::{access, apply, datasources, explain, keys, presets, usage};
 use crate::apply::{Action, Plan, Step};
 
 /// The document. Every path of `routes/mod.rs` under `/api/v1` stands here; a test compares them.
@@ -31,6 +31,7 @@ use crate::apply::{Action, Plan, Step};
         presets::list, presets::create, presets::read, presets::update, presets::remove,
         access::list, access::create, access::remove,
         keys::list, keys::create, keys::revoke,
+        explain::read,
         usage::read,
         apply::apply, apply::export,
     ),
