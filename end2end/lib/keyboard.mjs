@@ -42,7 +42,9 @@ export async function walk(page) {
   assert.equal(order, 0, `${page.url()} has an order of its own`)
   // From wherever the focus is to the end, and then once through everything.
   await lap(page)
-  const stops = await lap(page)
+  let stops = await lap(page)
+  // What had the focus may have been exchanged while the page was still loading, and that lap ended in the middle.
+  if (stops < expected) stops = await lap(page)
   assert.ok(stops >= expected, `${page.url()} has ${expected} controls and ${stops} stops`)
 }
 
