@@ -56,7 +56,10 @@ use uuid::Uuid;
 pub use accounts::{check_plan, default_plan};
 pub use error::{IdentityError, KeyError};
 pub use keys::KEYS_MAX;
-pub use logins::{BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider, ProviderKind, SignUp};
+pub use logins::{
+    Asserted, AssertionError, BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider,
+    ProviderKind, SignUp,
+};
 pub use second::SecondFactor;
 pub use settings::{IdentitySettings, PasswordCost};
 pub(crate) use throttle::{Buckets, network};

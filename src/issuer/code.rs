@@ -53,7 +53,7 @@ impl Issuer {
             return Err(self.end_family(&row, "a code was redeemed twice").await?);
         }
         let refresh = Secret::new(format!("{REFRESH_PREFIX}{}", random_token()?.expose()));
-        let answer = give(&mut tx, &row.grant, row.family, Some(refresh), now, None).await?;
+        let answer = give(&mut tx, &row.grant, row.family, Some(refresh), None, now, None).await?;
         tx.commit().await?;
         Ok(answer)
     }

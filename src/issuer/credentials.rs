@@ -73,7 +73,7 @@ impl Issuer {
         tx.use_client(&id, now).await?;
         let grant = Grant { id: tx.put_grant(&grant).await?, ..grant };
         // All tokens of a key for a preset are one family, so that there are only so many.
-        let answer = give(&mut tx, &grant, grant.id.0, None, now, ends_at).await?;
+        let answer = give(&mut tx, &grant, grant.id.0, None, None, now, ends_at).await?;
         tx.commit().await?;
         self.0.changes.announce(Change::Grant(grant.id));
         // The key may have been revoked meanwhile, by somebody who found no tokens of it to end.

@@ -2,7 +2,13 @@ use std::{borrow::Cow, time::Duration};
 
 use thiserror::Error;
 
-use crate::{fault::Fault, identity::IdentityError, policy::Denied, presets::PresetError, store::StoreError};
+use crate::{
+    fault::Fault,
+    identity::{AssertionError, IdentityError},
+    policy::Denied,
+    presets::PresetError,
+    store::StoreError,
+};
 
 /// Says why the issuer did not do as it was asked. The texts are for the people who write clients.
 #[derive(Debug, Error)]
@@ -16,6 +22,12 @@ pub enum IssuerError {
     /// The code or token does not hold, or belongs to another client.
     #[error("{0}")]
     InvalidGrant(&'static str),
+    /// More is asked for than there is.
+    #[error("{0}")]
+    InvalidScope(&'static str),
+    /// What an identity provider says could not be looked at, or does not hold.
+    #[error(transparent)]
+    Assertion(#[from] AssertionError),
     /// Tokens are not given in this way.
     #[error("this issuer does not know the grant type `{0}`")]
     UnsupportedGrantType(String),
@@ -58,6 +70,9 @@ impl IssuerError {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
+            Self::InvalidScope(_) => "invalid_scope",
+            Self::Assertion(error) if error.fault() == Fault::Refused => "invalid_grant",
+            Self::Assertion(_) => "server_error",
             Self::UnsupportedGrantType(_) => "unsupported_grant_type",
             Self::InvalidTarget(_) => "invalid_target",
             Self::InvalidRedirectUri(_) => "invalid_redirect_uri",
@@ -74,6 +89,7 @@ impl IssuerError {
         match self {
             Self::InvalidRequest(_)
             | Self::UnsupportedGrantType(_)
+            | Self::InvalidScope(_)
             | Self::InvalidTarget(_)
             | Self::InvalidRedirectUri(_)
             | Self::InvalidClientMetadata(_) => Fault::Caller,
@@ -81,6 +97,7 @@ impl IssuerError {
             | Self::InvalidGrant(_)
             | Self::InvalidRegistrationToken
             | Self::TooMany { .. } => Fault::Refused,
+            Self::Assertion(error) => error.fault(),
             Self::Denied(denied) => denied.fault(),
             Self::Identity(error) => error.fault(),
             Self::Preset(error) => error.fault(),

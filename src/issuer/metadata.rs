@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{issuer::address::preset_url, model::Scopes};
+use crate::{
+    issuer::{address::preset_url, exchange, token},
+    model::Scopes,
+};
 
 /// What the issuer says of itself (RFC 8414). The same document answers those who look for OpenID
 /// Connect, with the members that their form requires; identity tokens are never given.
@@ -17,7 +20,9 @@ pub struct IssuerMetadata {
     scopes_supported: [&'static str; 3],
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
-    grant_types_supported: &'static [&'static str],
+    grant_types_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    authorization_grant_profiles_supported: &'static [&'static str],
     token_endpoint_auth_methods_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     code_challenge_methods_supported: [&'static str; 1],
@@ -28,8 +33,10 @@ pub struct IssuerMetadata {
 }
 
 impl IssuerMetadata {
-    /// Describes the issuer at this address, which has no slash at the end.
-    pub fn new(base: &str) -> Self {
+    /// Describes the issuer at this address, which has no slash at the end; `takes_assertions` is whether
+    /// there is an identity provider whose assertions let clients in.
+    pub(super) fn new(base: &str, takes_assertions: bool) -> Self {
+        let assertion = takes_assertions.then_some(exchange::ASSERTION);
         let at = |path: &str| format!("{base}{path}");
         Self {
             issuer: base.to_owned(),
@@ -41,7 +48,12 @@ impl IssuerMetadata {
             scopes_supported: Scopes::WORDS,
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
-            grant_types_supported: super::token::GRANT_TYPES,
+            grant_types_supported: token::GRANT_TYPES.iter().copied().chain(assertion).collect(),
+            authorization_grant_profiles_supported: if takes_assertions {
+                &[exchange::ID_JAG_PROFILE]
+            } else {
+                &[]
+            },
             token_endpoint_auth_methods_supported: super::clients::AUTH_METHODS,
             revocation_endpoint_auth_methods_supported: super::clients::AUTH_METHODS,
             code_challenge_methods_supported: ["S256"],

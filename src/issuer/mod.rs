@@ -19,6 +19,7 @@ mod consent;
 mod credentials;
 mod documents;
 mod error;
+mod exchange;
 mod grants;
 mod metadata;
 mod params;
@@ -127,6 +128,11 @@ impl Issuer {
         }))
     }
 
+    /// Returns what the issuer says of itself at this address of the gateway.
+    pub fn metadata(&self, base: &str) -> IssuerMetadata {
+        IssuerMetadata::new(base, self.0.identity.takes_assertions())
+    }
+
     /// Removes tokens that have ended and clients that nobody lets do anything, in small steps. To be
     /// called every hour or so.
     pub async fn remove_ended(&self) -> Result<(), IssuerError> {
@@ -136,8 +142,9 @@ impl Issuer {
             let mut tx = self.0.store.system().await?;
             let tokens = tx.remove_ended_tokens(now, REMOVED_AT_ONCE).await?;
             let clients = tx.remove_idle_clients(unused, idle, REMOVED_AT_ONCE).await?;
+            let assertions = tx.remove_ended_assertions(now, REMOVED_AT_ONCE).await?;
             tx.commit().await?;
-            if tokens.max(clients) < REMOVED_AT_ONCE.unsigned_abs() {
+            if tokens.max(clients).max(assertions) < REMOVED_AT_ONCE.unsigned_abs() {
                 return Ok(());
             }
         }

@@ -52,7 +52,7 @@ impl Issuer {
         let mut tx = self.0.store.system().await?;
         if tx.use_token(&hash, now, now.plus(REUSE_MEMORY)).await? {
             let next = self.next(text).next().ok_or(REFUSED)?;
-            let answer = give(&mut tx, &row.grant, row.family, Some(next), now, None).await?;
+            let answer = give(&mut tx, &row.grant, row.family, Some(next), None, now, None).await?;
             tx.commit().await?;
             return Ok(answer);
         }
@@ -61,7 +61,7 @@ impl Issuer {
         if used_at.is_some_and(|at| now.since(at) <= REFRESH_GRACE)
             && let Some(next) = self.known_next(&mut tx, text).await?
         {
-            let answer = give(&mut tx, &row.grant, row.family, None, now, None).await?;
+            let answer = give(&mut tx, &row.grant, row.family, None, None, now, None).await?;
             tx.commit().await?;
             return Ok(token::with_refresh(answer, &next));
         }

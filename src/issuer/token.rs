@@ -12,15 +12,17 @@ use crate::{
     issuer::{
         ACCESS_AGE_MAX, ACCESS_TOKENS_MAX, Issuer, IssuerError, REFRESH_AGE_MAX,
         address::{Target, read_resource},
+        exchange,
         params::Params,
     },
-    model::Grant,
+    model::{Grant, Scopes},
     secret::Secret,
     store::{NewToken, SystemTx, TokenKind},
 };
 
 /// The ways tokens are given.
-pub(super) const GRANT_TYPES: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
+pub(super) const GRANT_TYPES: &[&str] =
+    &["authorization_code", "refresh_token", "client_credentials", exchange::EXCHANGE];
 
 /// What a client gets (RFC 6749, 5.1).
 #[derive(Serialize)]
@@ -32,6 +34,16 @@ pub struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     scope: String,
+    /// What kind of token it is, where one was exchanged for it (RFC 8693, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
+}
+
+impl TokenAnswer {
+    /// Says what kind of token was given in exchange.
+    pub(super) fn exchanged(self, kind: &'static str) -> Self {
+        Self { issued_token_type: Some(kind), ..self }
+    }
 }
 
 impl fmt::Debug for TokenAnswer {
@@ -55,6 +67,10 @@ impl Issuer {
         match kind.as_str() {
             "authorization_code" => self.redeem(base, &client().await?, &params).await,
             "refresh_token" => self.refresh(base, &client().await?, &params).await,
+            exchange::EXCHANGE => self.exchange(base, &client().await?, &params).await,
+            exchange::ASSERTION if self.0.identity.takes_assertions() => {
+                self.accept(base, &client().await?, &params).await
+            }
             "client_credentials" => self.give_program(base, authorization, &params).await,
             _ => Err(IssuerError::UnsupportedGrantType(kind.chars().take(100).collect())),
         }
@@ -79,23 +95,27 @@ impl Issuer {
     }
 }
 
-/// Adds an access token that ends at `end` at the latest, and the refresh token to go with it.
+/// Adds an access token that ends at `end` at the latest, and the refresh token to go with it. The access
+/// token has all the scopes of the grant, or `only` these of them.
 pub(super) async fn give(
     tx: &mut SystemTx,
     grant: &Grant,
     family: Uuid,
     refresh: Option<Secret>,
+    only: Option<Scopes>,
     now: Ms,
     end: Option<Ms>,
 ) -> Result<TokenAnswer, IssuerError> {
     let access = Secret::new(format!("{ACCESS_PREFIX}{}", random_token()?.expose()));
     let access_end = now.plus(ACCESS_AGE_MAX).min(end.unwrap_or(Ms(i64::MAX)));
+    let fewer = only.filter(|only| !only.covers(grant.scopes)).map(|only| only.common(grant.scopes));
+    let bound = fewer.map(|fewer| fewer.to_string()).unwrap_or_default();
     let new = |text: &Secret, kind, expires_at| NewToken {
         hash: digest(text.expose()),
         grant: grant.id,
         family,
         kind,
-        bound: String::new(),
+        bound: if kind == TokenKind::Access { bound.clone() } else { String::new() },
         created_at: now,
         expires_at,
     };
@@ -109,7 +129,8 @@ pub(super) async fn give(
         token_type: "Bearer",
         expires_in: access_end.since(now).as_secs(),
         refresh_token: refresh.map(|refresh| refresh.expose().to_owned()),
-        scope: grant.scopes.to_string(),
+        scope: fewer.unwrap_or(grant.scopes).to_string(),
+        issued_token_type: None,
     })
 }
 

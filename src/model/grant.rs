@@ -54,6 +54,16 @@ impl Scopes {
         }
     }
 
+    /// Returns what is in both.
+    #[must_use]
+    pub fn common(self, other: Self) -> Self {
+        Self {
+            tools: self.tools && other.tools,
+            resources: self.resources && other.resources,
+            prompts: self.prompts && other.prompts,
+        }
+    }
+
     /// Says whether all of the other is in this.
     pub fn covers(self, other: Self) -> bool {
         self.union(other) == self

@@ -22,6 +22,7 @@
 
 mod access;
 mod api_keys;
+mod assertions;
 mod audit;
 mod audit_chain;
 mod clients;

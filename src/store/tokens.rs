@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Ms,
-    model::{Grant, GrantId, Member, Via},
+    model::{Grant, GrantId, Member, Scopes, Via},
     store::{Result, SystemTx, changed, grants::GrantRow, on, orgs::MemberRow, read_word},
 };
 
@@ -45,7 +45,8 @@ pub struct NewToken {
     pub family: Uuid,
     /// What it is for.
     pub kind: TokenKind,
-    /// What a code is bound to, as JSON; empty for the others.
+    /// What a code is bound to, as JSON; the scopes of an access token that has fewer than its grant; empty
+    /// otherwise.
     pub bound: String,
     /// When it was made.
     pub created_at: Ms,
@@ -114,14 +115,14 @@ impl SystemTx {
         })?;
         let Some(row) = row else { return Ok(None) };
         let grant = row.grant.grant()?;
-        let via = Via::Grant {
-            id: grant.id,
-            preset: grant.preset,
-            scopes: grant.scopes,
-            tools: grant.tools.clone(),
+        let kind = read_word("oauth_tokens.kind", &row.kind, TokenKind::from_word)?;
+        let scopes = match kind {
+            TokenKind::Access if !row.bound.is_empty() => grant.scopes.common(Scopes::read(&row.bound)),
+            TokenKind::Access | TokenKind::Code | TokenKind::Refresh => grant.scopes,
         };
+        let via = Via::Grant { id: grant.id, preset: grant.preset, scopes, tools: grant.tools.clone() };
         Ok(Some(TokenRow {
-            kind: read_word("oauth_tokens.kind", &row.kind, TokenKind::from_word)?,
+            kind,
             family: row.family,
             bound: row.bound,
             expires_at: row.expires_at,

@@ -54,6 +54,8 @@ struct Written {
     client_id: String,
     client_secret_file: Option<PathBuf>,
     client_secret_variable: Option<String>,
+    #[serde(default)]
+    assertions: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -126,8 +128,13 @@ fn provider(name: &str, written: Written, folder: &Path) -> Result<LoginProvider
             return Err("takes no issuer; name the table otherwise, or say kind = \"openid\"".to_owned());
         }
     };
+    let takes_assertions = written.assertions;
+    if takes_assertions && !matches!(kind, ProviderKind::OpenId { .. }) {
+        return Err("takes no assertions: GitHub makes none".to_owned());
+    }
     let label = written.label.unwrap_or_else(|| label.to_owned());
-    Ok(LoginProvider { name: name.to_owned(), label, kind, client_id: written.client_id, client_secret })
+    let (name, client_id) = (name.to_owned(), written.client_id);
+    Ok(LoginProvider { name, label, kind, client_id, client_secret, takes_assertions })
 }
 
 /// Returns where GitHub is, or the installation of GitHub Enterprise at this address.
@@ -212,7 +219,8 @@ mod tests {
         std::fs::write(folder.path().join("google.secret"), "hush\n").unwrap();
         let content = "[google]\nclient_id = 'a'\nclient_secret_file = 'google.secret'\n\
                        [github]\nclient_id = 'b'\n[work]\nkind = 'github'\nurl = 'https://git.example.org'\nclient_id = 'c'\n\
-                       [staff]\nlabel = 'Example'\nissuer = 'https://id.example.org/realms/x'\nclient_id = 'd'\n";
+                       [staff]\nlabel = 'Example'\nissuer = 'https://id.example.org/realms/x'\nclient_id = 'd'\n\
+                       assertions = true\n";
 
         let found = providers(content, folder.path()).unwrap();
 
@@ -227,6 +235,9 @@ mod tests {
                 ("work", "GitHub", "https://git.example.org".to_owned()),
             ]
         );
+        let taking: Vec<_> =
+            found.iter().filter(|one| one.takes_assertions).map(|one| one.name.as_str()).collect();
+        assert_eq!(taking, ["staff"]);
         assert_eq!(found[1].client_secret.as_ref().unwrap().expose(), "hush");
         let ProviderKind::GitHub { api, .. } = &found[3].kind else { panic!("{found:?}") };
         assert_eq!(api.as_str(), "https://git.example.org/api/v3");
@@ -243,6 +254,7 @@ mod tests {
             ("[google]\nclient_id = 'a'\nissuer = 'https://a.example'", "issuer"),
             ("[work]\nclient_id = 'a'\nissuer = 'https://a.example'\nsecret = 'x'", "secret"),
             ("[google]\nclient_id = 'a'\nclient_secret_file = 'none'", "none"),
+            ("[github]\nclient_id = 'a'\nassertions = true", "assertions"),
             ("[google]\nclient_id = 'a'\nclient_secret_variable = 'DOORWARD_X'", "setting"),
             ("[google]\nclient_id = 'a'\nclient_secret_variable = 'SURELY_NOT_SET'", "not set"),
             ("[a]\nkind = 'google'\nclient_id = 'a'\n[b]\nkind = 'google'\nclient_id = 'b'", "same issuer"),

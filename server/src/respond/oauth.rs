@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use doorward::issuer::IssuerError;
+use doorward::{fault::Fault, issuer::IssuerError};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -28,16 +28,23 @@ pub fn refused(error: IssuerError) -> Refused {
     let (status, description) = match &error {
         IssuerError::InvalidRequest(_)
         | IssuerError::InvalidGrant(_)
+        | IssuerError::InvalidScope(_)
         | IssuerError::UnsupportedGrantType(_)
         | IssuerError::InvalidTarget(_)
         | IssuerError::InvalidRedirectUri(_)
         | IssuerError::InvalidClientMetadata(_) => (StatusCode::BAD_REQUEST, error.to_string()),
+        IssuerError::Assertion(cause) if cause.fault() == Fault::Refused => {
+            (StatusCode::BAD_REQUEST, error.to_string())
+        }
         IssuerError::InvalidClient(_) | IssuerError::InvalidRegistrationToken => {
             (StatusCode::UNAUTHORIZED, error.to_string())
         }
         IssuerError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, error.to_string()),
         IssuerError::Denied(_) => (StatusCode::FORBIDDEN, error.to_string()),
-        IssuerError::Identity(_) | IssuerError::Preset(_) | IssuerError::Store(_) => {
+        IssuerError::Assertion(_)
+        | IssuerError::Identity(_)
+        | IssuerError::Preset(_)
+        | IssuerError::Store(_) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the issuer failed");
             (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment".to_owned())
         }

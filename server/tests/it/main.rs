@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod apply;
+mod assertions;
 mod audited;
 mod bad_addresses;
 mod bad_edits;

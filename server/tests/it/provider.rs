@@ -133,6 +133,16 @@ impl Provider {
         change(&mut self.behaviour.lock().unwrap());
     }
 
+    /// Signs a header and claims, to which it adds the key's name.
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        let (kid, key) = &*self.key.lock().unwrap();
+        let mut header = header.clone();
+        header["kid"] = json!(kid);
+        let signed = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+        let signature = sign(key, &signed);
+        format!("{signed}.{}", BASE64.encode(signature))
+    }
+
     /// Takes a code, as whoever asked for it.
     fn redeem(&self, fields: &BTreeMap<String, String>) -> Option<Issued> {
         let issued = self.codes.lock().unwrap().remove(fields.get("code")?)?;

@@ -10,6 +10,7 @@
 //! that turns a code into a `Claimed`.
 
 mod accounts;
+mod assertion;
 mod attempt;
 mod error;
 mod github;
@@ -35,6 +36,7 @@ use attempt::Ties;
 use github::GitHub;
 use openid::{Discovered, OpenId};
 
+pub use assertion::{Asserted, AssertionError};
 pub use error::LoginError;
 pub use settings::{LoginProvider, ProviderKind, SignUp};
 

@@ -9,12 +9,12 @@ use chrono::DateTime;
 use openidconnect::{
     AccessToken, AccessTokenHash, AdditionalProviderMetadata, AuthType, AuthenticationFlow,
     AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, DiscoveryError,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse as _,
-    PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, RequestTokenError, Scope,
-    SignatureVerificationError, TokenResponse as _, UserInfoError,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, JsonWebKey as _, Nonce,
+    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, TokenResponse as _, UserInfoError,
     core::{
         CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
-        CoreIdToken, CoreIdTokenClaims, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
+        CoreIdToken, CoreIdTokenClaims, CoreJsonWebKey, CoreJsonWebKeyUse, CoreJweContentEncryptionAlgorithm,
         CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType,
         CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
     },
@@ -27,11 +27,13 @@ use crate::{clock::Ms, egress::Egress, model::Email, secret::Secret};
 
 /// How long what was discovered of an issuer is believed.
 const DISCOVERED_FOR: Duration = Duration::from_secs(600);
+/// How long after its discovery an issuer is not asked again for a key that is not there.
+const DISCOVERED_JUST_NOW: Duration = Duration::from_secs(10);
 /// The longest subject that OpenID Connect allows, in bytes.
 const SUBJECT_BYTES_MAX: usize = 255;
 
 /// How ID tokens may be signed: by the issuer's own key, which nobody else has.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
+pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
@@ -194,6 +196,32 @@ impl OpenId<'_> {
             Rejected::UnknownKey => self.provider.unbelievable("the ID token is signed by nobody known"),
             Rejected::Forged(detail) => self.provider.unbelievable(detail),
         })
+    }
+
+    /// Says whether the issuer has signed a text, with the key of this name if one is given. A key that is
+    /// not among those discovered is looked for once more, unless they were discovered just now.
+    pub(super) async fn has_signed(
+        &self,
+        algorithm: &CoreJwsSigningAlgorithm,
+        key: Option<&str>,
+        text: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, LoginError> {
+        let has = |metadata: &Metadata| {
+            metadata.jwks().keys().iter().any(|one| {
+                let named = key.is_none_or(|key| one.key_id().is_some_and(|id| id.as_str() == key));
+                let signs = one.key_use().is_none_or(|purpose| *purpose == CoreJsonWebKeyUse::Signature);
+                named && signs && one.verify_signature(algorithm, text, signature).is_ok()
+            })
+        };
+        if has(self.metadata().await?.as_ref()) {
+            return Ok(true);
+        }
+        let known = self.discovered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.is_some_and(|(at, _)| self.now.since(at) < DISCOVERED_JUST_NOW) {
+            return Ok(false);
+        }
+        Ok(has(self.discover().await?.as_ref()))
     }
 
     fn client(&self, metadata: &Metadata) -> Result<Client, LoginError> {

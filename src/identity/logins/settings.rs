@@ -15,6 +15,9 @@ pub struct LoginProvider {
     pub client_id: String,
     /// What proves that name; `None` for a client that PKCE alone protects.
     pub client_secret: Option<Secret>,
+    /// Whether its assertions let MCP clients in, without asking the person (enterprise-managed
+    /// authorization of MCP). Only of OpenID Connect issuers.
+    pub takes_assertions: bool,
 }
 
 /// How a provider is spoken to.

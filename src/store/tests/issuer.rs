@@ -52,6 +52,13 @@ store_test!(a_client_is_let_in_and_taken_back, |test| async move {
     assert_eq!((row.member.user, row.client_name.as_str(), row.user_enabled), (ada.id, "A client", true));
     assert_eq!(row.member.via, Via::Grant { id, preset: preset.id, scopes: Scopes::ALL, tools: None });
     assert_eq!(row.grant.last_used_at, Some(Ms(NOW.0 + 9)));
+    let fewer = NewToken { bound: "mcp:prompts".into(), ..token(4, id, family, TokenKind::Access) };
+    tx.add_token(&fewer).await.unwrap();
+    let Via::Grant { scopes, .. } = tx.find_token(&[4; 32]).await.unwrap().unwrap().member.via else {
+        panic!()
+    };
+    assert_eq!(scopes, Scopes::read("mcp:prompts"));
+    assert!(tx.remove_token(&[4; 32]).await.unwrap());
     // Used once, and ending no later than said.
     assert!(tx.use_token(&[3; 32], Ms(NOW.0 + 1), Ms(NOW.0 + 50)).await.unwrap());
     assert!(!tx.use_token(&[3; 32], Ms(NOW.0 + 2), Ms(NOW.0 + 60)).await.unwrap());
@@ -75,6 +82,23 @@ store_test!(a_client_is_let_in_and_taken_back, |test| async move {
     assert!(!tx.remove_grant(UserId::new(), id).await.unwrap());
     assert!(tx.remove_grant(ada.id, id).await.unwrap());
     assert!(!tx.has_token(&[13; 32]).await.unwrap(), "its tokens go with it");
+    tx.commit().await.unwrap();
+});
+
+store_test!(an_assertion_is_used_once_until_it_has_ended, |test| async move {
+    let mut tx = test.store.system().await.unwrap();
+    assert!(tx.use_assertion(&[1; 32], Ms(NOW.0 + 10)).await.unwrap());
+    assert!(!tx.use_assertion(&[1; 32], Ms(NOW.0 + 90)).await.unwrap());
+    assert!(tx.use_assertion(&[2; 32], Ms(NOW.0 + 20)).await.unwrap());
+    tx.commit().await.unwrap();
+
+    let mut tx = test.store.system().await.unwrap();
+    assert_eq!(tx.remove_ended_assertions(Ms(NOW.0 + 10), 10).await.unwrap(), 1);
+    assert!(!tx.use_assertion(&[2; 32], Ms(NOW.0 + 20)).await.unwrap());
+    assert!(
+        tx.use_assertion(&[1; 32], Ms(NOW.0 + 10)).await.unwrap(),
+        "it has ended, and nothing takes it any more"
+    );
     tx.commit().await.unwrap();
 });
 

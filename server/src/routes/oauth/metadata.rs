@@ -16,7 +16,7 @@ pub(in crate::routes) async fn issuer(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Json<IssuerMetadata> {
-    Json(IssuerMetadata::new(&base(&state, &headers)))
+    Json(state.engine().issuer.metadata(&base(&state, &headers)))
 }
 
 /// Answers with the metadata of the gateway as a whole.
