@@ -9,15 +9,18 @@
 mod address;
 mod connect;
 mod error;
+mod pool;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod trace;
 
 use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode, Uri, header};
+use http::{Request, Response, StatusCode, Uri, header, uri::Scheme};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper_util::{
     client::legacy::{Client, Error as ClientError},
     rt::{TokioExecutor, TokioTimer},
@@ -26,9 +29,11 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use connect::{Connector, ConnectorParts, bad};
+use pool::Pool;
 
 pub use address::{AddressClass, allowed, classify, names_this_machine};
 pub use error::EgressError;
+pub use pool::AnswerBody;
 pub use trace::{Trace, TraceStep};
 
 /// Which addresses may be connected to beyond those of the public internet.
@@ -77,6 +82,9 @@ const HTTP2_PING: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Egress {
     connector: Connector,
+    /// Without TLS.
+    plain: Pool,
+    /// With TLS.
     client: Client<Connector, Full<Bytes>>,
 }
 
@@ -84,7 +92,7 @@ pub struct Egress {
 #[derive(Debug)]
 pub struct Answered {
     /// The head; the body follows as it arrives.
-    pub response: Response<Incoming>,
+    pub response: Response<AnswerBody>,
     /// The address that answered, when a redirect led to another one than was asked.
     pub moved_to: Option<Uri>,
 }
@@ -111,7 +119,7 @@ impl Egress {
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(HTTP2_PING)
             .build(connector.clone());
-        Self { connector, client }
+        Self { plain: Pool::new(connector.clone()), connector, client }
     }
 
     /// Checks what can be known of an address without resolving it: scheme, user information, and a
@@ -169,7 +177,11 @@ impl Egress {
         let mut moved_to: Option<Uri> = None;
         for _ in 0..=self.connector.0.limits.redirects_max {
             let here = moved_to.as_ref().unwrap_or(uri);
-            let response = self.client.request(make(here)).await.map_err(from_client)?;
+            let response = if here.scheme() == Some(&Scheme::HTTP) {
+                self.plain.request(make(here)).await?
+            } else {
+                self.client.request(make(here)).await.map_err(from_client)?.map(AnswerBody::driven_elsewhere)
+            };
             if !is_redirect(response.status()) {
                 return Ok(Answered { response, moved_to });
             }
@@ -234,7 +246,7 @@ fn from_client(error: ClientError) -> EgressError {
 }
 
 /// Reads a body of at most this many bytes. One that arrives in one piece is not copied.
-pub async fn read_body(mut body: Incoming, limit_bytes: usize) -> Result<Bytes, EgressError> {
+pub async fn read_body(mut body: AnswerBody, limit_bytes: usize) -> Result<Bytes, EgressError> {
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if expected > limit_bytes {
         return Err(EgressError::TooLarge { limit_bytes });
@@ -262,7 +274,7 @@ pub async fn read_body(mut body: Incoming, limit_bytes: usize) -> Result<Bytes, 
 }
 
 /// Returns the next piece of a body, `None` at its end.
-pub async fn next_data(body: &mut Incoming) -> Result<Option<Bytes>, EgressError> {
+pub async fn next_data(body: &mut AnswerBody) -> Result<Option<Bytes>, EgressError> {
     loop {
         match body.frame().await {
             None => return Ok(None),

@@ -9,13 +9,12 @@ use std::{
 
 use bytes::{BufMut, Bytes, BytesMut};
 use doorward::{
-    egress::{Answered, Egress, EgressError, next_data, read_body},
+    egress::{AnswerBody, Answered, Egress, EgressError, next_data, read_body},
     mcp::{Raw, headers::ParamHeaders, sse},
     secret::Secret,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::{
@@ -205,7 +204,7 @@ impl Link {
         request
     }
 
-    async fn pass_on(&self, response: Response<Incoming>, id: Option<&str>, asked: &Envelope) {
+    async fn pass_on(&self, response: Response<AnswerBody>, id: Option<&str>, asked: &Envelope) {
         let status = response.status();
         if asked.opens_session() && status.is_success() {
             lock(&self.session).id = response.headers().get(SESSION).cloned();
@@ -222,7 +221,7 @@ impl Link {
 
     async fn pass_on_body(
         &self,
-        body: Incoming,
+        body: AnswerBody,
         status: StatusCode,
         id: Option<&str>,
         asked: &Envelope,
@@ -244,7 +243,7 @@ impl Link {
 
     async fn pass_on_events(
         &self,
-        mut body: Incoming,
+        mut body: AnswerBody,
         id: Option<&str>,
         asked: Option<&Envelope>,
     ) -> Result<(), EgressError> {

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{
@@ -15,14 +14,14 @@ use super::{
     wire,
 };
 use crate::{
-    egress,
+    egress::{self, AnswerBody},
     mcp::{headers, sse::Decoder},
     upstream::{WatchFilter, in_background, mux},
 };
 
 /// A stream that belongs to no call.
 pub(super) struct Aside {
-    body: Incoming,
+    body: AnswerBody,
     decoder: Decoder,
     /// What came before it on the stream that it continues.
     resumed_from: Option<String>,
@@ -30,7 +29,7 @@ pub(super) struct Aside {
 
 impl Aside {
     /// Returns the body, for a call whose stream goes on in it.
-    pub(super) fn into_body(self) -> Incoming {
+    pub(super) fn into_body(self) -> AnswerBody {
         self.body
     }
 }
@@ -114,7 +113,7 @@ impl HttpLink {
 
     fn aside(
         &self,
-        response: http::Response<Incoming>,
+        response: http::Response<AnswerBody>,
         resumed_from: Option<&str>,
     ) -> Result<Result<Aside, StatusCode>, UpstreamError> {
         let (parts, body) = response.into_parts();

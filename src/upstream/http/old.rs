@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use hyper::body::Incoming;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::Url;
@@ -21,7 +20,7 @@ use super::{
     wire,
 };
 use crate::{
-    egress::{self, Egress},
+    egress::{self, AnswerBody, Egress},
     mcp::{Revision, sse::Decoder, write},
     upstream::mux::{self, Mux, OUTBOX_MAX},
 };
@@ -143,7 +142,7 @@ impl HttpLink {
 }
 
 /// Reads where messages are to be posted; `None` if the stream begins with something else.
-async fn endpoint(body: &mut Incoming, decoder: &mut Decoder) -> Option<String> {
+async fn endpoint(body: &mut AnswerBody, decoder: &mut Decoder) -> Option<String> {
     loop {
         if let Some(event) = decoder.next_event().ok()? {
             let is_endpoint = event.event.as_deref() == Some("endpoint");
@@ -172,7 +171,7 @@ fn resolve(address: &Uri, named: &str) -> Result<Uri, UpstreamError> {
 }
 
 /// Reads everything the source says, until it says no more.
-async fn read(mut body: Incoming, mut decoder: Decoder, mux: Arc<Mux>) {
+async fn read(mut body: AnswerBody, mut decoder: Decoder, mux: Arc<Mux>) {
     let error = loop {
         match decoder.next_event() {
             Ok(Some(event)) => {

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
     wire,
 };
 use crate::{
-    egress::{self, EgressError},
+    egress::{self, AnswerBody, EgressError},
     mcp::Capabilities,
     upstream::{Refusal, Reply, Tokens},
 };
@@ -95,7 +94,7 @@ impl HttpLink {
         question: &Question<'_>,
         mut cancel: Cancel,
         parts: http::response::Parts,
-        body: Incoming,
+        body: AnswerBody,
         session_id: Option<HeaderValue>,
     ) -> Result<Posted, UpstreamError> {
         let status = parts.status;
@@ -146,7 +145,7 @@ impl HttpLink {
         &self,
         make: impl Fn(&Uri) -> Request<Full<Bytes>>,
         deadline: Instant,
-    ) -> Result<http::Response<Incoming>, EgressError> {
+    ) -> Result<http::Response<AnswerBody>, EgressError> {
         match &self.tokens {
             None => self.send_once(make, deadline).await,
             // Boxed, as it would otherwise take its room in every call.
@@ -159,7 +158,7 @@ impl HttpLink {
         tokens: &dyn Tokens,
         make: impl Fn(&Uri) -> Request<Full<Bytes>>,
         deadline: Instant,
-    ) -> Result<http::Response<Incoming>, EgressError> {
+    ) -> Result<http::Response<AnswerBody>, EgressError> {
         let sent = tokens.current();
         let response = self.send_once(with_token(&make, sent.as_ref()), deadline).await?;
         let status = response.status();
@@ -180,7 +179,7 @@ impl HttpLink {
         &self,
         make: impl Fn(&Uri) -> Request<Full<Bytes>>,
         deadline: Instant,
-    ) -> Result<http::Response<Incoming>, EgressError> {
+    ) -> Result<http::Response<AnswerBody>, EgressError> {
         let address = self.address.load();
         let left = deadline.saturating_duration_since(Instant::now());
         match self.egress.request(&address, make, left).await {

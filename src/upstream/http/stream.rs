@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
     wire,
 };
 use crate::{
-    egress::{self, EgressError},
+    egress::{self, AnswerBody, EgressError},
     mcp::{Capabilities, sse::Decoder},
     upstream::{EventStream, call::Waiting},
 };
@@ -32,7 +31,7 @@ pub(super) const TELL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pieces of one answer.
 pub(in crate::upstream) struct HttpStream {
     cancel: Cancel,
-    body: Incoming,
+    body: AnswerBody,
     decoder: Decoder,
     /// Where to go on when the stream breaks off; `None` while the source gives no ids.
     last_id: Option<String>,
@@ -54,7 +53,7 @@ pub(in crate::upstream) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(super) fn new(cancel: Cancel, body: Incoming, question: &Question<'_>) -> Self {
+    pub(super) fn new(cancel: Cancel, body: AnswerBody, question: &Question<'_>) -> Self {
         let decoder = Decoder::new(cancel.link.limits.answer_bytes_max);
         Self {
             cancel,
@@ -87,6 +86,7 @@ impl HttpStream {
             Ok(Event::Notification { .. } | Event::Question { .. } | Event::Withdrawn { .. }) => {}
             Ok(Event::Reply(_)) => {
                 self.done = true;
+                self.body.leave();
                 self.cancel.disarm();
             }
             // The call is given up at the source when the stream is dropped.
