@@ -57,6 +57,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id/try") view=playground::page ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/sharing") view=presets::sharing ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/history") view=presets::history ssr=SsrMode::Async/>
                 <Route path=path!("/oauth/authorize") view=consent::page ssr=SsrMode::Async/>
                 <Route path=path!("/grants") view=grants::page ssr=SsrMode::Async/>
                 <Route path=path!("/explain") view=explain::page ssr=SsrMode::Async/>

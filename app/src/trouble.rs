@@ -116,7 +116,7 @@ impl From<SourceError> for Trouble {
 impl From<PresetError> for Trouble {
     fn from(error: PresetError) -> Self {
         match error {
-            PresetError::NotFound => Self::NotFound,
+            PresetError::NotFound | PresetError::NoVersion { .. } => Self::NotFound,
             PresetError::Denied(denied) => denied.into(),
             PresetError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),

@@ -18,6 +18,7 @@ mod principal;
 mod source;
 mod tool;
 mod user;
+mod version;
 mod whence;
 
 pub use access::{Access, AccessEntry, AccessLevel, Grantee};
@@ -41,6 +42,7 @@ pub use source::{
 };
 pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
 pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
+pub use version::{ChangeKind, PresetState, PresetTake, PresetVersion, VersionChange};
 pub use whence::Whence;
 
 /// Writes and reads an enum without fields as one lower-case word, in Rust, JSON and SQL alike.

@@ -1,5 +1,7 @@
 //! Presets: virtual MCP servers made of chosen tools.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     clock::Ms,
     model::{PresetId, Slug, SourceId, TenantId, words},
@@ -57,7 +59,7 @@ pub struct Preset {
 }
 
 /// What a preset takes from one source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     /// The source.
     pub source: SourceId,
@@ -90,7 +92,8 @@ impl Selection {
 }
 
 /// What is taken of what a source offers beside its tools.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Take {
     /// Nothing.
     #[default]
@@ -130,7 +133,7 @@ impl Take {
 }
 
 /// What a preset says of one tool of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresetTool {
     /// The name the source knows it by.
     pub name: String,

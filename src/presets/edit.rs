@@ -8,7 +8,7 @@ use crate::{
         AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, TenantId, Visibility,
     },
     policy::{self, ManagePermit},
-    presets::{NewPreset, OpenPreset, PresetChange, PresetError, Presets, Result, check, stock},
+    presets::{NewPreset, OpenPreset, PresetChange, PresetError, Presets, Result, check, stock, versions},
     sources::{Subject, last_editor},
     store::{StoreError, Tx},
 };
@@ -51,6 +51,7 @@ impl Presets {
         check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
         tx.set_selections(id, &new.selections).await?;
+        versions::keep(&mut tx, member, &preset, None, None).await?;
         if run == Run::Real {
             self.commit(tx, &preset).await?;
         }
@@ -66,8 +67,8 @@ impl Presets {
         version: i64,
     ) -> Result<Preset> {
         let open = self.open(member, id, AccessLevel::Editor).await?;
-        let doing = self.change(member, &open, change, None, Some(version), Run::Real);
-        self.audited(member, "edit", &open, doing).await
+        let edit = Edit { change, version: Some(version), ..Edit::default() };
+        self.audited(member, "edit", &open, self.change(member, &open, edit)).await
     }
 
     /// Says what [`Presets::update`] would, and changes nothing.
@@ -79,7 +80,8 @@ impl Presets {
         version: i64,
     ) -> Result<Preset> {
         let open = self.open(member, id, AccessLevel::Editor).await?;
-        self.change(member, &open, change, None, Some(version), Run::Rehearsal).await
+        let edit = Edit { change, version: Some(version), run: Run::Rehearsal, ..Edit::default() };
+        self.change(member, &open, edit).await
     }
 
     /// Chooses what a preset takes, if it still has the version the editor saw.
@@ -92,8 +94,8 @@ impl Presets {
     ) -> Result<Preset> {
         let change = PresetChange { selections: Some(selections), ..PresetChange::default() };
         let open = self.open(member, id, AccessLevel::Editor).await?;
-        let doing = self.change(member, &open, change, None, Some(version), Run::Real);
-        self.audited(member, "choose tools", &open, doing).await
+        let edit = Edit { change, version: Some(version), ..Edit::default() };
+        self.audited(member, "choose tools", &open, self.change(member, &open, edit)).await
     }
 
     /// Switches a preset on or off, or puts it away.
@@ -104,19 +106,12 @@ impl Presets {
             PresetStatus::Disabled => "switch off",
             PresetStatus::Archived => "archive",
         };
-        let doing = self.change(member, &open, PresetChange::default(), Some(status), None, Run::Real);
-        self.audited(member, done, &open, doing).await
+        let edit = Edit { status: Some(status), ..Edit::default() };
+        self.audited(member, done, &open, self.change(member, &open, edit)).await
     }
 
-    async fn change(
-        &self,
-        member: &Member,
-        open: &OpenPreset,
-        change: PresetChange,
-        status: Option<PresetStatus>,
-        version: Option<i64>,
-        run: Run,
-    ) -> Result<Preset> {
+    pub(super) async fn change(&self, member: &Member, open: &OpenPreset, edit: Edit) -> Result<Preset> {
+        let Edit { change, status, version, back_to, run } = edit;
         let (permit, id) = (&open.permit, open.permit.preset());
         // Clients have the address, and callers lose a preset that is switched off.
         let moves = change.slug.as_ref().is_some_and(|slug| *slug != open.preset.slug);
@@ -134,6 +129,7 @@ impl Presets {
             drop(tx);
             return Err(self.stale(&before).await);
         }
+        let was = versions::state(&mut tx, &before).await?;
 
         let mut preset = before.clone();
         preset.slug = change.slug.unwrap_or(preset.slug);
@@ -158,6 +154,7 @@ impl Presets {
             return Err(self.stale(&before).await);
         }
         preset.version = before.version + 1;
+        versions::keep(&mut tx, member, &preset, Some((&before, was)), back_to).await?;
         if run == Run::Real {
             self.commit(tx, &preset).await?;
         }
@@ -217,9 +214,25 @@ impl Presets {
     }
 }
 
+/// An edit of a preset on its way.
+#[derive(Default)]
+pub(super) struct Edit {
+    /// What is to be different.
+    pub change: PresetChange,
+    /// Whether it is to answer; `None` = as it does.
+    pub status: Option<PresetStatus>,
+    /// The version that was looked at; `None` = whichever there is.
+    pub version: Option<i64>,
+    /// The version that it is taken back to, if it is.
+    pub back_to: Option<i64>,
+    /// Whether it is to hold.
+    pub run: Run,
+}
+
 /// Whether a change is to hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Run {
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Run {
+    #[default]
     Real,
     /// Everything is done as far as the commit, which is left out.
     Rehearsal,

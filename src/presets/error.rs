@@ -52,6 +52,13 @@ pub enum PresetError {
         at: Ms,
     },
 
+    /// That version of the preset is not kept.
+    #[error("version {version} of this preset is not kept")]
+    NoVersion {
+        /// The version.
+        version: i64,
+    },
+
     /// The database failed.
     #[error("could not read or write presets")]
     Store(#[from] StoreError),
@@ -62,6 +69,7 @@ impl PresetError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NotFound
+            | Self::NoVersion { .. }
             | Self::Invalid { .. }
             | Self::SlugTaken { .. }
             | Self::Collision { .. }

@@ -12,6 +12,7 @@ mod arguments;
 mod cache;
 mod check;
 mod compose;
+mod difference;
 mod edit;
 mod error;
 mod lists;
@@ -24,6 +25,7 @@ mod story;
 mod table;
 mod template;
 mod uris;
+mod versions;
 mod view;
 mod watch;
 
@@ -47,6 +49,7 @@ pub use share::{ACCESS_MAX, NewGrantee};
 pub use story::{ToolEnd, ToolStory};
 pub use table::{PromptRoute, Route, RouteTable};
 pub use uris::ResourceRoute;
+pub use versions::{Compared, MissingTool, RolledBack};
 pub use view::{
     Collision, EditorPrompt, EditorResource, EditorSource, EditorTool, Exposed, NewPreset, PresetChange,
     PresetEditor, PresetSummary, Preview, SourceBrief,

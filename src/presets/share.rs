@@ -7,7 +7,7 @@ use crate::{
         AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Member, OrgRole, Preset, PresetId,
         Visibility,
     },
-    presets::{OpenPreset, PresetError, Presets, Result},
+    presets::{OpenPreset, PresetError, Presets, Result, versions},
     store::Tx,
 };
 
@@ -76,7 +76,7 @@ impl Presets {
             let mut tx = self.0.store.tenant(open.preset.tenant).await?;
             tx.take_turn().await?;
             let entry = put(&mut tx, &open.preset, entry).await?;
-            let preset = invite_only(&mut tx, id, self.0.clock.now()).await?;
+            let preset = invite_only(&mut tx, member, id, self.0.clock.now()).await?;
             self.commit(tx, &preset).await?;
             Ok(entry)
         };
@@ -192,13 +192,20 @@ fn too_long() -> PresetError {
 }
 
 /// Has a private preset listen to its access list from here on.
-pub(super) async fn invite_only(tx: &mut Tx, id: PresetId, now: crate::clock::Ms) -> Result<Preset> {
+pub(super) async fn invite_only(
+    tx: &mut Tx,
+    member: &Member,
+    id: PresetId,
+    now: crate::clock::Ms,
+) -> Result<Preset> {
     let mut preset = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
     if preset.visibility == Visibility::Private {
+        let (before, was) = (preset.clone(), versions::state(tx, &preset).await?);
         preset.visibility = Visibility::InviteOnly;
         preset.updated_at = now;
         tx.update_preset(&preset, preset.version).await?;
         preset.version += 1;
+        versions::keep(tx, member, &preset, Some((&before, was)), None).await?;
     }
     Ok(preset)
 }

@@ -1,6 +1,7 @@
 //! What presets promise, against a real database and a source on the loopback address.
 
 mod sharing;
+mod versions;
 
 use std::sync::Arc;
 

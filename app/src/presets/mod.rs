@@ -1,13 +1,15 @@
 //! Presets: composing virtual MCP servers, and handing out their addresses.
 //!
-//! A preset's tabs are its tools, the lines that connect a client, the playground, who it is shared with, and its
-//! settings; whoever has it shared with them sees those that their level opens.
+//! A preset's tabs are its tools, the lines that connect a client, the playground, who it is shared with, its
+//! settings, and what it was; whoever has it shared with them sees those that their level opens.
 
 mod api;
 mod beside;
 mod choose;
 mod connect;
 mod draft;
+mod history;
+mod history_api;
 mod list;
 mod new;
 mod published;
@@ -30,6 +32,7 @@ use crate::{
 };
 
 pub(crate) use connect::page as connect;
+pub(crate) use history::page as history;
 pub(crate) use list::page as list;
 pub(crate) use new::page as new;
 pub(crate) use settings::page as settings;
@@ -55,6 +58,7 @@ pub(crate) fn tabs(open: &OpenPreset) -> Vec<Tab> {
     }
     if open.permit.level() >= AccessLevel::Editor {
         tabs.push(Tab::new(format!("/presets/{id}/settings"), "Settings"));
+        tabs.push(Tab::new(history_path(id), "History"));
     }
     tabs
 }
@@ -72,6 +76,11 @@ pub(crate) fn owned_by(open: &OpenPreset) -> Option<String> {
 /// Returns the path of the tab with who it is shared with.
 pub(crate) fn sharing_path(id: PresetId) -> String {
     format!("/presets/{id}/sharing")
+}
+
+/// Returns the path of the tab with what it was.
+pub(crate) fn history_path(id: PresetId) -> String {
+    format!("/presets/{id}/history")
 }
 
 /// Returns the path of a preset's first tab.

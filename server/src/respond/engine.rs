@@ -86,7 +86,9 @@ impl From<SourceError> for Problem {
 impl From<PresetError> for Problem {
     fn from(error: PresetError) -> Self {
         match error {
-            PresetError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
+            PresetError::NotFound | PresetError::NoVersion { .. } => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
             PresetError::Denied(denied) => denied.into(),
             PresetError::Store(error) => error.into(),
             PresetError::SlugTaken { .. } | PresetError::Stale { .. } => {

@@ -67,6 +67,9 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("DELETE /api/v1/presets/{id}/access/{entry}", "", [401, 404, 204, 404]),
     // Says nothing of which preset.
     ("GET /api/v1/explain", "", [401, 422, 422, 422]),
+    ("GET /api/v1/presets/{id}/versions", "", [401, 404, 200, 404]),
+    ("GET /api/v1/presets/{id}/versions/{version}", "", [401, 404, 200, 404]),
+    ("POST /api/v1/presets/{id}/versions/{version}/restore", r#"{"version":1}"#, [401, 404, 200, 404]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
@@ -134,6 +137,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/sharing", [303, 404, 200, 404]),
     ("/presets/{id}/settings", [303, 404, 200, 404]),
     ("/explain", [303, 200, 200, 200]),
+    ("/presets/{id}/history", [303, 404, 200, 404]),
     ("/keys", [303, 200, 200, 200]),
     // Without a client there is nothing to agree to.
     ("/oauth/authorize", [303, 400, 400, 400]),
@@ -192,6 +196,8 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ),
     ("/do/preset-share", "id={preset}&who=grace%40example.org&level=viewer", [false, false, true, false]),
     ("/do/preset-unshare", "id={preset}&entry={entry}", [false, false, true, false]),
+    // What it takes is as it was: nothing but the version is another.
+    ("/do/preset-roll-back", "id={preset}&to=1&version=1", [false; 4]),
     ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
     ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
     // Asking for what is not there leaves nothing but an event.
@@ -415,6 +421,7 @@ impl Stage {
             ("connection", connection.id.to_string()),
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
+            ("version", "1".to_owned()),
             ("key", key.id.to_string()),
             ("event", event.id.to_string()),
             ("session", session.id.to_string()),

@@ -26,6 +26,9 @@ const STATUSES: &[(&str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}/access", [403, 403, 200, 404]),
     ("POST /api/v1/presets/{id}/access", [403, 403, 201, 404]),
     ("DELETE /api/v1/presets/{id}/access/{entry}", [403, 403, 204, 404]),
+    ("GET /api/v1/presets/{id}/versions", [403, 200, 200, 404]),
+    ("GET /api/v1/presets/{id}/versions/{version}", [403, 200, 200, 404]),
+    ("POST /api/v1/presets/{id}/versions/{version}/restore", [403, 200, 200, 404]),
 ];
 
 const PAGES: &[(&str, [u16; 4])] = &[
@@ -34,6 +37,7 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/try", [200, 200, 200, 404]),
     ("/presets/{id}/sharing", [403, 403, 200, 404]),
     ("/presets/{id}/settings", [403, 200, 200, 404]),
+    ("/presets/{id}/history", [403, 200, 200, 404]),
 ];
 
 /// Whether a form changes the preset or its list.
@@ -43,6 +47,7 @@ const CHANGES: &[(&str, [bool; 4])] = &[
     ("/do/preset-settings", [false, true, true, false]),
     ("/do/preset-share", [false, false, true, false]),
     ("/do/preset-unshare", [false, false, true, false]),
+    ("/do/preset-roll-back", [false, true, true, false]),
     ("/do/preset-switch", [false; 4]),
     ("/do/preset-delete", [false; 4]),
     ("/do/playground-call", [false; 4]),
@@ -89,6 +94,7 @@ impl Stage {
             ("id", id.to_string()),
             ("preset", id.to_string()),
             ("entry", entry.id.to_string()),
+            ("version", "1".to_owned()),
             // Of no organisation.
             ("source", PresetId::new().to_string()),
         ]

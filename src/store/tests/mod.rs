@@ -13,6 +13,7 @@ mod quota;
 mod schema;
 mod story;
 mod trouble;
+mod versions;
 
 use serde_json::value::RawValue;
 

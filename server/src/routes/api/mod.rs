@@ -13,6 +13,7 @@ pub(super) mod explain;
 pub(super) mod keys;
 pub(super) mod presets;
 pub(super) mod usage;
+pub(super) mod versions;
 
 use axum::{
     body::Bytes,

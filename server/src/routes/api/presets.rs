@@ -175,7 +175,7 @@ pub(in crate::routes) struct PresetChangeBody {
     sources: Option<Vec<SelectionBody>>,
 }
 
-fn body(state: &AppState, owner: &Handle, preset: Preset) -> PresetBody {
+pub(super) fn body(state: &AppState, owner: &Handle, preset: Preset) -> PresetBody {
     PresetBody {
         id: preset.id,
         address: format!("{}/mcp/{owner}/{}", state.settings().base_url(), preset.slug),
