@@ -156,6 +156,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
         description: String::new(),
         visibility: Visibility::Private,
         anonymous: false,
+        expires_at: None,
         selections: vec![Selection::all_tools(source)],
     };
     presets.add(&ada, new).await?;

@@ -61,6 +61,20 @@ impl Ms {
         }
     }
 
+    /// Reads RFC 3339 in UTC with seconds, as [`Display`](fmt::Display) writes it; `None` if it is not that.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let at = Self(begin_of_day(day)?.0 + ((hour * 60 + minute) * 60 + second) * 1000);
+        // What carries over into another field was no time.
+        (at.to_string() == text).then_some(at)
+    }
+
+    /// Reads a day, as in `2027-01-31`, and returns the instant at which it ends in UTC; `None` if it is none.
+    pub fn end_of_day(text: &str) -> Option<Self> {
+        Some(begin_of_day(text)?.plus(Duration::from_secs(86_400)))
+    }
+
     /// Returns the calendar month this lies in, in UTC.
     pub fn month(self) -> Month {
         let civil = self.civil();
@@ -74,6 +88,28 @@ impl fmt::Display for Ms {
         let Civil { year, month, day, hour, minute, second, .. } = self.civil();
         write!(formatter, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
+}
+
+/// Returns the instant at which a day begins in UTC.
+fn begin_of_day(text: &str) -> Option<Ms> {
+    let [year, month, day] = numbers(text, '-', [4, 2, 2])?;
+    let month = i32::try_from(year * 100 + month).ok().filter(|_| (1..=12).contains(&month))?;
+    // The end of the month before is the begin of this one.
+    let before = if month % 100 == 1 { month - 89 } else { month - 1 };
+    let at = Ms(Month(before).end().0 + (day - 1) * 86_400_000);
+    at.to_string().starts_with(text).then_some(at)
+}
+
+/// Reads three numbers of so many digits each.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(between);
+    let mut read = [0; 3];
+    for (number, digits) in read.iter_mut().zip(digits) {
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))?;
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(read)
 }
 
 fn small(number: i64) -> u8 {
@@ -159,6 +195,38 @@ mod tests {
         assert_eq!(Ms(951_782_400_000).to_string(), "2000-02-29T00:00:00Z");
         assert_eq!(Ms(1_795_233_963_183).to_string(), "2026-11-21T04:06:03Z");
         assert_eq!(Ms(-1).to_string(), "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_no_time_is_not() {
+        for at in [Ms(951_782_400_000), Ms(1_795_233_963_000), Ms(0), Ms(253_402_300_799_000)] {
+            assert_eq!(Ms::parse(&at.to_string()), Some(at), "{at}");
+        }
+        let end = |day| Ms::end_of_day(day).map(|end| end.to_string());
+        assert_eq!(end("2027-01-31").as_deref(), Some("2027-02-01T00:00:00Z"));
+        assert_eq!(end("2028-02-29").as_deref(), Some("2028-03-01T00:00:00Z"));
+        assert_eq!(end("2026-12-31").as_deref(), Some("2027-01-01T00:00:00Z"));
+        for wrong in [
+            "2027-02-29",
+            "2027-13-01",
+            "2027-00-10",
+            "2027-1-01",
+            "27-01-01",
+            "",
+            "2027-01-01-01",
+            "0000-00-00",
+        ] {
+            assert_eq!(Ms::end_of_day(wrong), None, "{wrong}");
+        }
+        for wrong in [
+            "2027-01-01T24:00:00Z",
+            "2027-01-01T23:59:60Z",
+            "2027-01-01 00:00:00Z",
+            "2027-01-01T00:00:00",
+            "x",
+        ] {
+            assert_eq!(Ms::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

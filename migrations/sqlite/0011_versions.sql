@@ -1,4 +1,7 @@
--- What presets were before they are what they are.
+-- What presets were before they are what they are, and until when they answer.
+
+-- From then on it answers nobody; null = it does not end.
+alter table presets add column expires_at integer;
 
 create table preset_versions (
     tenant_id blob not null,

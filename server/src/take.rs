@@ -1,10 +1,10 @@
-//! What is taken of a source's resources or prompts, as documents and the REST API write it: `all`,
-//! `none`, or a list.
+//! What documents and the REST API write alike: what is taken of a source's resources or prompts (`all`, `none`, or a
+//! list), and until when something answers.
 
 use std::collections::BTreeSet;
 
-use doorward::model::Take;
-use serde::{Deserialize, Serialize};
+use doorward::{clock::Ms, model::Take};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// `all`, `none`, or a list of URIs or names.
@@ -53,6 +53,40 @@ impl From<&Take> for Taken {
     }
 }
 
+/// Until when something answers, as documents and the REST API write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Without an end: `never`.
+    Never,
+    /// Up to an instant: a day, whose end in UTC is meant, or a time of RFC 3339 in UTC.
+    At(Ms),
+}
+
+impl Until {
+    /// Returns the end; `None` if there is none.
+    pub fn end(self) -> Option<Ms> {
+        match self {
+            Self::Never => None,
+            Self::At(end) => Some(end),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Until {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        let end = Ms::end_of_day(&text).or_else(|| Ms::parse(&text));
+        end.map(Self::At).ok_or_else(|| {
+            serde::de::Error::custom(
+                "give a day, as in 2027-01-31, a time in UTC, as in 2027-01-31T18:00:00Z, or `never`",
+            )
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -72,6 +106,10 @@ mod tests {
             let read: Taken = serde_json::from_value(written).unwrap();
             assert_eq!(Take::from(&read), take);
         }
+        let until = |text: &str| serde_json::from_value::<Until>(json!(text)).ok().and_then(Until::end);
+        assert_eq!(until("2027-01-31"), until("2027-02-01T00:00:00Z"));
+        assert_eq!(serde_json::from_value::<Until>(json!("never")).unwrap(), Until::Never);
+        assert!(serde_json::from_value::<Until>(json!("2027-02-30")).is_err());
         for wrong in [json!("some"), json!(true), json!({}), json!([1])] {
             assert!(serde_json::from_value::<Taken>(wrong.clone()).is_err(), "{wrong} was read");
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Ms},
     fault::Fault,
     model::{Access, AccessLevel, Handle, Member, Preset, Principal, Slug, UserId, Via, words},
     policy::{self, Denied},
@@ -225,11 +225,11 @@ impl Explain {
 
     /// Explains what would become of a call.
     pub async fn explain(&self, asker: &Asker, question: &Question) -> Result<Explanation, ExplainError> {
-        let found = self.find(question).await?;
+        let (found, now) = (self.find(question).await?, self.clock.now());
         let (may_share, owns) = match (asker, &found) {
             (Asker::Operator, _) => (true, true),
             (Asker::Person(member), Some(found)) => {
-                let permit = policy::may_open(member, &found.preset, &found.access, AccessLevel::Admin);
+                let permit = policy::may_open(member, &found.preset, &found.access, AccessLevel::Admin, now);
                 (permit.is_ok(), permit.is_ok_and(|permit| permit.owns()))
             }
             (Asker::Person(_), None) => (false, false),
@@ -240,13 +240,13 @@ impl Explain {
             Asker::Person(asker) => whom.member().is_some_and(|whom| whom.user == asker.user),
         };
         let mut steps = steps::Steps::new(question, owns, knows);
-        let Some(found) = found.filter(|found| may_share || opens(&whom, found)) else {
+        let Some(found) = found.filter(|found| may_share || opens(&whom, found, now)) else {
             steps.missing();
             return Ok(steps.end());
         };
         steps.passes(Layer::Address, "there is a preset at this address".to_owned());
-        let is_shared = steps.access(&whom, &found.preset, &found.access);
-        steps.status(&found.preset);
+        let is_shared = steps.access(&whom, &found.preset, &found.access, now);
+        steps.status(&found.preset, now);
         // What is held or left out is nobody's business but the owner's: it is not there.
         let tool = question.tool.as_deref();
         let stories = self.presets.stories(&found.preset, tool, !may_share).await?;
@@ -358,11 +358,11 @@ impl Explain {
     }
 }
 
-fn opens(whom: &Principal, found: &Found) -> bool {
+fn opens(whom: &Principal, found: &Found, now: Ms) -> bool {
     match whom {
         Principal::Anonymous => false,
         Principal::Member(member) => {
-            policy::may_open(member, &found.preset, &found.access, AccessLevel::Viewer).is_ok()
+            policy::may_open(member, &found.preset, &found.access, AccessLevel::Viewer, now).is_ok()
         }
     }
 }

@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
     }
 
     /// Says whether the preset is shared with whoever calls.
-    pub(super) fn access(&mut self, whom: &Principal, preset: &Preset, access: &Access) -> bool {
+    pub(super) fn access(&mut self, whom: &Principal, preset: &Preset, access: &Access, now: Ms) -> bool {
         let sharing = format!("/presets/{}/sharing", preset.id);
         let Principal::Member(member) = whom else {
             if is_open(preset) {
@@ -118,7 +118,7 @@ impl<'a> Steps<'a> {
             return false;
         };
         let who = &member.handle;
-        match policy::may_open(member, preset, access, AccessLevel::Viewer) {
+        match policy::may_open(member, preset, access, AccessLevel::Viewer, now) {
             Ok(permit) if permit.owns() => {
                 self.passes(Layer::Access, format!("{who} owns the preset"));
                 true
@@ -141,9 +141,17 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub(super) fn status(&mut self, preset: &Preset) {
+    pub(super) fn status(&mut self, preset: &Preset, now: Ms) {
         let settings = format!("/presets/{}/settings", preset.id);
         match preset.status {
+            PresetStatus::Active if preset.has_expired(now) => {
+                self.owners(
+                    Layer::Status,
+                    "the preset has come to its end",
+                    "give it a later last day",
+                    &settings,
+                );
+            }
             PresetStatus::Active => self.passes(Layer::Status, "the preset answers".to_owned()),
             PresetStatus::Disabled => {
                 self.owners(Layer::Status, "the preset is switched off", "switch it on", &settings);

@@ -56,6 +56,11 @@ async fn every_layer_speaks_in_its_order_and_the_first_refusal_has_its_cure() {
     world.presets.set_status(&ada, id, PresetStatus::Disabled).await.unwrap();
     assert_eq!(refused(&ask("bob", Some("search")).await), Some(Layer::Status));
     assert_eq!(refused(&ask("ada", None).await), Some(Layer::Status));
+    world.presets.set_status(&ada, id, PresetStatus::Active).await.unwrap();
+    world.presets.set_expiry(&ada, id, Some(world.clock.now())).await.unwrap();
+    let ended = ask("ada", None).await;
+    assert_eq!(refused(&ended), Some(Layer::Status));
+    assert!(ended.steps.iter().any(|step| step.says.contains("come to its end")), "{ended:?}");
 }
 
 #[tokio::test]
@@ -298,6 +303,7 @@ async fn preset(world: &World, owner: &Member, source: crate::model::SourceId) -
         description: String::new(),
         visibility: Visibility::Private,
         anonymous: false,
+        expires_at: None,
         selections: vec![Selection::all_tools(source)],
     };
     world.presets.add(owner, new).await.unwrap().id

@@ -9,7 +9,7 @@ use crate::{
     changes::Change,
     identity::{digest, random_token},
     issuer::{AuthorizeRequest, CODE_AGE_MAX, Issuer, IssuerError, Of, code::Bound, documents},
-    model::{Action, Grant, GrantId, GrantedTool, Member, PresetStatus, Scopes},
+    model::{Action, Grant, GrantId, GrantedTool, Member, Scopes},
     policy,
     presets::RouteTable,
     store::{NewToken, TokenKind},
@@ -156,7 +156,8 @@ impl Issuer {
     pub async fn choices(&self, member: &Arc<Member>, base: &str) -> Result<Vec<Choice>, IssuerError> {
         policy::may_use_account(member)?;
         let presets = self.0.presets.list(member).await?;
-        let active = presets.into_iter().filter(|item| item.preset.status == PresetStatus::Active);
+        let now = self.0.clock.now();
+        let active = presets.into_iter().filter(|item| item.preset.answers(now));
         Ok(active
             .map(|item| {
                 let path = format!("/mcp/{}/{}", item.owner, item.preset.slug);

@@ -139,7 +139,7 @@ impl Issuer {
         let via = Via::Grant { id: grant.id, preset: preset.id, scopes, tools: grant.tools.clone() };
         let member = tx.find_member(user.id, user.tenant, via).await?.ok_or_else(missing)?;
         let caller = Principal::Member(member.clone().into());
-        policy::may_call(&caller, preset, &table.access).ok_or_else(missing)?;
+        policy::may_call(&caller, preset, &table.access, now).ok_or_else(missing)?;
         if !tx.use_assertion(&asserted.name, asserted.expires_at).await? {
             return Err(IssuerError::InvalidGrant("the assertion was used before"));
         }

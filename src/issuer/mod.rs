@@ -159,7 +159,8 @@ impl Issuer {
     ) -> Result<Option<Arc<RouteTable>>, IssuerError> {
         let table = self.0.presets.route_table(owner, slug).await?;
         let caller = Principal::Member(Arc::clone(member));
-        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access).is_some()))
+        let now = self.0.clock.now();
+        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access, now).is_some()))
     }
 
     /// Records what happened to a person's grant.

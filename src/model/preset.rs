@@ -50,12 +50,26 @@ pub struct Preset {
     pub anonymous: bool,
     /// Whether it answers.
     pub status: PresetStatus,
+    /// From when on it answers nobody; `None` = it does not end.
+    pub expires_at: Option<Ms>,
     /// Counts the edits; an edit names the version it saw.
     pub version: i64,
     /// When it was made.
     pub created_at: Ms,
     /// When it was last edited.
     pub updated_at: Ms,
+}
+
+impl Preset {
+    /// Says whether it has come to its end.
+    pub fn has_expired(&self, now: Ms) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// Says whether it answers those who may use it.
+    pub fn answers(&self, now: Ms) -> bool {
+        self.status == PresetStatus::Active && !self.has_expired(now)
+    }
 }
 
 /// What a preset takes from one source.

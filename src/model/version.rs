@@ -35,6 +35,8 @@ pub struct PresetState {
     pub anonymous: bool,
     /// Whether it answers.
     pub status: PresetStatus,
+    /// From when on it answered nobody.
+    pub expires_at: Option<Ms>,
     /// What it takes from which source.
     pub takes: Vec<PresetTake>,
 }
@@ -58,6 +60,7 @@ impl PresetState {
             visibility: preset.visibility,
             anonymous: preset.anonymous,
             status: preset.status,
+            expires_at: preset.expires_at,
             takes,
         }
     }

@@ -11,11 +11,9 @@ mod permit;
 use thiserror::Error;
 
 use crate::{
+    clock::Ms,
     fault::Fault,
-    model::{
-        Access, AccessLevel, KeyScope, Member, OrgRole, Preset, PresetStatus, Principal, TenantId, Via,
-        Visibility,
-    },
+    model::{Access, AccessLevel, KeyScope, Member, OrgRole, Preset, Principal, TenantId, Via, Visibility},
 };
 
 pub use permit::{
@@ -103,16 +101,17 @@ pub fn operator_at_the_shell() -> AdminPermit {
     AdminPermit::at_the_shell()
 }
 
-/// May this person do with the preset what needs a level, given its access list? Says that it
+/// May this person do with the preset what needs a level, given its access list and the time? Says that it
 /// belongs to others, which is shown as missing, if they may not know of it.
 pub fn may_open(
     member: &Member,
     preset: &Preset,
     access: &Access,
     needs: AccessLevel,
+    now: Ms,
 ) -> Result<PresetPermit, Denied> {
     reaches_everything(member)?;
-    let level = level(member, preset, access).ok_or(Denied::OtherOrganisation)?;
+    let level = level(member, preset, access, now).ok_or(Denied::OtherOrganisation)?;
     if level < needs {
         let is_ours = member.tenant == preset.tenant;
         return Err(if is_ours { Denied::Role { needs: OrgRole::Admin } } else { Denied::Level { needs } });
@@ -120,23 +119,24 @@ pub fn may_open(
     Ok(PresetPermit::new(preset, level, owns(member, preset)))
 }
 
-/// May this caller use the preset, given its access list? `None` says no more than a preset that
+/// May this caller use the preset, given its access list and the time? `None` says no more than a preset that
 /// does not exist would.
-pub fn may_call(caller: &Principal, preset: &Preset, access: &Access) -> Option<CallPermit> {
-    match preset.status {
-        PresetStatus::Active => {}
-        PresetStatus::Disabled | PresetStatus::Archived => return None,
+pub fn may_call(caller: &Principal, preset: &Preset, access: &Access, now: Ms) -> Option<CallPermit> {
+    if !preset.answers(now) {
+        return None;
     }
     let allowed = match caller {
         Principal::Anonymous => preset.visibility == Visibility::Public && preset.anonymous,
-        Principal::Member(member) => level(member, preset, access).is_some() && key_reaches(member, preset),
+        Principal::Member(member) => {
+            level(member, preset, access, now).is_some() && key_reaches(member, preset)
+        }
     };
     allowed.then(|| CallPermit::new(caller.clone(), preset))
 }
 
 /// Returns what a person may do with a preset; `None` if they may not know of it. The list of a
 /// private preset is kept and opens nothing.
-fn level(member: &Member, preset: &Preset, access: &Access) -> Option<AccessLevel> {
+fn level(member: &Member, preset: &Preset, access: &Access, now: Ms) -> Option<AccessLevel> {
     if owns(member, preset) {
         return Some(AccessLevel::Admin);
     }
@@ -144,7 +144,7 @@ fn level(member: &Member, preset: &Preset, access: &Access) -> Option<AccessLeve
         Visibility::Private => (member.tenant == preset.tenant).then_some(AccessLevel::Viewer),
         Visibility::InviteOnly => access.level(member),
         Visibility::Public => {
-            let is_there = preset.status == PresetStatus::Active || member.tenant == preset.tenant;
+            let is_there = preset.answers(now) || member.tenant == preset.tenant;
             access.level(member).or(is_there.then_some(AccessLevel::Viewer))
         }
     }

@@ -5,9 +5,30 @@ use crate::{
     clock::Ms,
     model::{
         AccessEntry, AccessId, ApiKeyId, BrowserSessionId, GrantId, Grantee, Handle, InstanceRole, PlanName,
-        PresetId, Scopes, Slug, UserId, Whence,
+        PresetId, PresetStatus, Scopes, Slug, UserId, Whence,
     },
 };
+
+const NOW: Ms = Ms(1_000);
+
+#[test]
+fn a_preset_that_has_come_to_its_end_answers_nobody_and_its_owner_still_opens_it() {
+    let owner = person(InstanceRole::Admin);
+    let stranger = person(InstanceRole::Member);
+    let mut preset = preset_of(&owner, Visibility::Public, true);
+    let opens = |member: &Member, preset: &Preset| {
+        may_open(member, preset, &Access::default(), AccessLevel::Viewer, NOW).is_ok()
+    };
+    preset.expires_at = Some(Ms(NOW.0 + 1));
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default(), NOW).is_some());
+    assert!(opens(&stranger, &preset));
+
+    preset.expires_at = Some(NOW);
+
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default(), NOW).is_none());
+    assert!(may_call(&caller(&owner), &preset, &Access::default(), NOW).is_none());
+    assert!(opens(&owner, &preset) && !opens(&stranger, &preset));
+}
 
 #[test]
 fn only_the_owner_calls_a_private_preset() {
@@ -15,9 +36,9 @@ fn only_the_owner_calls_a_private_preset() {
     let stranger = person(InstanceRole::Admin);
     let preset = preset_of(&owner, Visibility::Private, false);
 
-    assert!(may_call(&caller(&owner), &preset, &Access::default()).is_some());
-    assert!(may_call(&caller(&stranger), &preset, &Access::default()).is_none());
-    assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
+    assert!(may_call(&caller(&owner), &preset, &Access::default(), NOW).is_some());
+    assert!(may_call(&caller(&stranger), &preset, &Access::default(), NOW).is_none());
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default(), NOW).is_none());
 }
 
 #[test]
@@ -27,16 +48,16 @@ fn a_public_preset_asks_for_a_name_unless_it_is_anonymous() {
     let named = preset_of(&owner, Visibility::Public, false);
     let anonymous = preset_of(&owner, Visibility::Public, true);
 
-    assert!(may_call(&caller(&stranger), &named, &Access::default()).is_some());
-    assert!(may_call(&Principal::Anonymous, &named, &Access::default()).is_none());
-    assert!(may_call(&Principal::Anonymous, &anonymous, &Access::default()).is_some());
+    assert!(may_call(&caller(&stranger), &named, &Access::default(), NOW).is_some());
+    assert!(may_call(&Principal::Anonymous, &named, &Access::default(), NOW).is_none());
+    assert!(may_call(&Principal::Anonymous, &anonymous, &Access::default(), NOW).is_some());
 }
 
 #[test]
 fn the_anonymous_mark_on_a_private_preset_opens_nothing() {
     let preset = preset_of(&person(InstanceRole::Member), Visibility::Private, true);
 
-    assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
+    assert!(may_call(&Principal::Anonymous, &preset, &Access::default(), NOW).is_none());
 }
 
 #[test]
@@ -46,8 +67,8 @@ fn a_preset_that_is_switched_off_answers_nobody() {
         let mut preset = preset_of(&owner, Visibility::Public, true);
         preset.status = status;
 
-        assert!(may_call(&caller(&owner), &preset, &Access::default()).is_none());
-        assert!(may_call(&Principal::Anonymous, &preset, &Access::default()).is_none());
+        assert!(may_call(&caller(&owner), &preset, &Access::default(), NOW).is_none());
+        assert!(may_call(&Principal::Anonymous, &preset, &Access::default(), NOW).is_none());
     }
 }
 
@@ -64,22 +85,22 @@ fn a_list_gives_each_their_level_and_only_while_the_preset_is_shared() {
         // An address without an account.
         AccessEntry { reaches: None, ..entry(&stranger, AccessLevel::Admin) },
     ]);
-    let opens = |member: &Member, preset: &Preset, needs| may_open(member, preset, &access, needs).err();
+    let opens = |member: &Member, preset: &Preset, needs| may_open(member, preset, &access, needs, NOW).err();
 
-    assert!(may_call(&caller(&owner), &shared, &access).is_some());
-    assert!(may_call(&caller(&viewer), &shared, &access).is_some());
-    assert!(may_call(&caller(&stranger), &shared, &access).is_none());
-    assert!(may_call(&Principal::Anonymous, &shared, &access).is_none());
+    assert!(may_call(&caller(&owner), &shared, &access, NOW).is_some());
+    assert!(may_call(&caller(&viewer), &shared, &access, NOW).is_some());
+    assert!(may_call(&caller(&stranger), &shared, &access, NOW).is_none());
+    assert!(may_call(&Principal::Anonymous, &shared, &access, NOW).is_none());
     assert_eq!(opens(&owner, &shared, AccessLevel::Admin), None);
     assert_eq!(opens(&editor, &shared, AccessLevel::Editor), None);
     let too_low = Some(Denied::Level { needs: AccessLevel::Editor });
     assert_eq!(opens(&viewer, &shared, AccessLevel::Editor), too_low);
     assert_eq!(opens(&stranger, &shared, AccessLevel::Viewer), Some(Denied::OtherOrganisation));
-    let permit = may_open(&editor, &shared, &access, AccessLevel::Editor).unwrap();
+    let permit = may_open(&editor, &shared, &access, AccessLevel::Editor, NOW).unwrap();
     assert_eq!((permit.owns(), permit.owner()), (false, Err(Denied::Owner)));
 
     shared.visibility = Visibility::Private;
-    assert!(may_call(&caller(&viewer), &shared, &access).is_none());
+    assert!(may_call(&caller(&viewer), &shared, &access, NOW).is_none());
     assert_eq!(opens(&editor, &shared, AccessLevel::Viewer), Some(Denied::OtherOrganisation));
 }
 
@@ -93,10 +114,10 @@ fn a_role_on_the_list_reaches_those_who_have_it_or_a_higher_one() {
 
     for (role, reached) in [(OrgRole::Viewer, false), (OrgRole::Operator, true), (OrgRole::Admin, true)] {
         member.org_role = role;
-        assert_eq!(may_call(&caller(&member), &preset, &access).is_some(), reached, "{role}");
+        assert_eq!(may_call(&caller(&member), &preset, &access, NOW).is_some(), reached, "{role}");
     }
     member.tenant = TenantId::new();
-    assert!(may_call(&caller(&member), &preset, &access).is_none(), "of another organisation");
+    assert!(may_call(&caller(&member), &preset, &access, NOW).is_none(), "of another organisation");
 }
 
 #[test]
@@ -104,9 +125,9 @@ fn a_stranger_knows_of_a_public_preset_only_while_it_answers() {
     let mut preset = preset_of(&person(InstanceRole::Member), Visibility::Public, false);
     let stranger = person(InstanceRole::Member);
 
-    assert!(may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer).is_ok());
+    assert!(may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer, NOW).is_ok());
     preset.status = PresetStatus::Archived;
-    let put_away = may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer);
+    let put_away = may_open(&stranger, &preset, &Access::default(), AccessLevel::Viewer, NOW);
     assert_eq!(put_away.err(), Some(Denied::OtherOrganisation));
 }
 
@@ -117,15 +138,15 @@ fn an_access_token_opens_its_preset_and_nothing_else() {
     let other = preset_of(&owner, Visibility::Public, true);
     owner.via = Via::Grant { id: GrantId::new(), preset: one.id, scopes: Scopes::ALL, tools: None };
 
-    assert!(may_call(&caller(&owner), &one, &Access::default()).is_some());
-    assert!(may_call(&caller(&owner), &other, &Access::default()).is_none());
+    assert!(may_call(&caller(&owner), &one, &Access::default(), NOW).is_some());
+    assert!(may_call(&caller(&owner), &other, &Access::default(), NOW).is_none());
     assert_eq!(may_use_account(&owner).unwrap_err(), Denied::Grant);
     assert_eq!(may_administer(&owner).unwrap_err(), Denied::Grant);
     assert_eq!(may_see(&owner, owner.tenant).unwrap_err(), Denied::Grant);
     // And no more of that than its person may do.
     let mut strangers = preset_of(&person(InstanceRole::Member), Visibility::Private, false);
     strangers.id = one.id;
-    assert!(may_call(&caller(&owner), &strangers, &Access::default()).is_none());
+    assert!(may_call(&caller(&owner), &strangers, &Access::default(), NOW).is_none());
 }
 
 #[test]
@@ -136,8 +157,8 @@ fn a_key_for_one_preset_opens_no_other_and_manages_nothing() {
     owner.via =
         Via::ApiKey { id: ApiKeyId::new(), name: "agent".into(), scope: KeyScope::Presets(vec![one.id]) };
 
-    assert!(may_call(&caller(&owner), &one, &Access::default()).is_some());
-    assert!(may_call(&caller(&owner), &other, &Access::default()).is_none());
+    assert!(may_call(&caller(&owner), &one, &Access::default(), NOW).is_some());
+    assert!(may_call(&caller(&owner), &other, &Access::default(), NOW).is_none());
     assert_eq!(may_see(&owner, owner.tenant).err(), Some(Denied::KeyScope));
     assert_eq!(may_manage(&owner, owner.tenant, OrgRole::Viewer).err(), Some(Denied::KeyScope));
     assert_eq!(may_use_account(&owner).err(), Some(Denied::KeyScope));
@@ -217,6 +238,7 @@ fn preset_of(owner: &Member, visibility: Visibility, anonymous: bool) -> Preset 
         visibility,
         anonymous,
         status: PresetStatus::Active,
+        expires_at: None,
         version: 1,
         created_at: Ms(0),
         updated_at: Ms(0),

@@ -214,6 +214,7 @@ mod tests {
             visibility: Visibility::Private,
             anonymous: false,
             status: PresetStatus::Active,
+            expires_at: None,
             version: 1,
             created_at: Ms(0),
             updated_at: Ms(0),

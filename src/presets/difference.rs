@@ -21,6 +21,8 @@ pub(super) fn difference(before: &PresetState, after: &PresetState) -> Vec<Versi
     for (name, before, after) in settings {
         push(&mut changes, ChangeKind::Setting, None, name, before, after);
     }
+    let end = |state: &PresetState| state.expires_at.map(|end| end.to_string()).unwrap_or_default();
+    push(&mut changes, ChangeKind::Setting, None, "expires_at", &end(before), &end(after));
     for new in &after.takes {
         let old = find(before, new.selection.source);
         if old.is_none() {
@@ -64,7 +66,12 @@ pub(super) fn summary(changes: &[VersionChange]) -> String {
         (ChangeKind::Prompts, "prompts"),
     ];
     let settings = changes.iter().filter(|change| change.what == ChangeKind::Setting);
-    let mut changed: Vec<&str> = settings.map(|change| change.name.as_str()).collect();
+    let mut changed: Vec<&str> = settings
+        .map(|change| match change.name.as_str() {
+            "expires_at" => "expiry",
+            name => name,
+        })
+        .collect();
     let is_there = |kind: ChangeKind| changes.iter().any(|change| change.what == kind);
     changed.extend(plain.iter().filter(|(kind, _)| is_there(*kind)).map(|(_, word)| *word));
     if !changed.is_empty() {
@@ -231,6 +238,7 @@ mod tests {
             visibility: Visibility::Private,
             anonymous: false,
             status: PresetStatus::Active,
+            expires_at: None,
             takes: takes.collect(),
         }
     }

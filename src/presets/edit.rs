@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::{
     changes::Change,
+    clock::Ms,
     model::{
         AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, TenantId, Visibility,
     },
@@ -42,6 +43,7 @@ impl Presets {
             visibility: new.visibility,
             anonymous: new.anonymous,
             status: PresetStatus::Active,
+            expires_at: new.expires_at,
             version: 1,
             created_at: now,
             updated_at: now,
@@ -110,12 +112,28 @@ impl Presets {
         self.audited(member, done, &open, self.change(member, &open, edit)).await
     }
 
+    /// Says from when on a preset answers nobody; `None` = it does not end. Holds on the next call.
+    pub async fn set_expiry(&self, member: &Member, id: PresetId, end: Option<Ms>) -> Result<Preset> {
+        let open = self.open(member, id, AccessLevel::Viewer).await?;
+        let edit = Edit {
+            change: PresetChange { expires_at: Some(end), ..PresetChange::default() },
+            ..Edit::default()
+        };
+        // Also where nothing changes it is the owner's to say.
+        let doing = async {
+            open.permit.owner()?;
+            self.change(member, &open, edit).await
+        };
+        self.audited(member, "set expiry", &open, doing).await
+    }
+
     pub(super) async fn change(&self, member: &Member, open: &OpenPreset, edit: Edit) -> Result<Preset> {
         let Edit { change, status, version, back_to, run } = edit;
         let (permit, id) = (&open.permit, open.permit.preset());
-        // Clients have the address, and callers lose a preset that is switched off.
+        // Clients have the address, and callers lose a preset that is switched off or ends.
         let moves = change.slug.as_ref().is_some_and(|slug| *slug != open.preset.slug);
-        if moves || status.is_some() {
+        let ends = change.expires_at.is_some_and(|end| end != open.preset.expires_at);
+        if moves || ends || status.is_some() {
             permit.owner()?;
         }
         let shares = change.visibility.is_some_and(|wanted| wanted != open.preset.visibility)
@@ -141,6 +159,7 @@ impl Presets {
             None => preset.anonymous && preset.visibility == Visibility::Public,
         };
         preset.status = status.unwrap_or(preset.status);
+        preset.expires_at = change.expires_at.unwrap_or(preset.expires_at);
         preset.updated_at = self.0.clock.now();
         check_texts(&preset)?;
         if let Some(selections) = &change.selections {

@@ -31,7 +31,7 @@ impl Presets {
             }
         };
         let entries = self.0.store.read(preset.tenant).await?.list_access(id).await?;
-        match policy::may_open(member, &preset, &Access::of(&entries), needs) {
+        match policy::may_open(member, &preset, &Access::of(&entries), needs, self.0.clock.now()) {
             Ok(permit) => Ok(OpenPreset { preset, owner, permit }),
             // What belongs to others is not there.
             Err(policy::Denied::OtherOrganisation) => Err(PresetError::NotFound),
@@ -47,7 +47,8 @@ impl Presets {
         for (preset, owner) in listed {
             let entries = self.0.store.read(preset.tenant).await?.list_access(preset.id).await?;
             let access = Access::of(&entries);
-            if let Ok(permit) = policy::may_open(member, &preset, &access, AccessLevel::Viewer) {
+            let now = self.0.clock.now();
+            if let Ok(permit) = policy::may_open(member, &preset, &access, AccessLevel::Viewer, now) {
                 shared.push(OpenPreset { preset, owner, permit });
             }
         }

@@ -419,6 +419,7 @@ fn new_preset(name: &str, selections: Vec<Selection>) -> NewPreset {
         description: String::new(),
         visibility: Visibility::Private,
         anonymous: false,
+        expires_at: None,
         selections,
     }
 }

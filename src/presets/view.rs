@@ -1,6 +1,7 @@
 //! What the pages, the API and `doorward apply` see of presets, and what they ask for.
 
 use crate::{
+    clock::Ms,
     model::{
         Handle, Health, Preset, ResourceKind, Selection, Slug, SourceId, SourceKind, SourceName, Take,
         ToolState, Visibility,
@@ -65,6 +66,8 @@ pub struct NewPreset {
     pub visibility: Visibility,
     /// Whether a caller needs no key. Only on public presets.
     pub anonymous: bool,
+    /// From when on it answers nobody; `None` = it does not end.
+    pub expires_at: Option<Ms>,
     /// What it takes from which source.
     pub selections: Vec<Selection>,
 }
@@ -82,6 +85,8 @@ pub struct PresetChange {
     pub visibility: Option<Visibility>,
     /// Whether a caller needs no key. Only on public presets.
     pub anonymous: Option<bool>,
+    /// From when on it answers nobody; `Some(None)` = it does not end.
+    pub expires_at: Option<Option<Ms>>,
     /// What it takes from which source, as a whole.
     pub selections: Option<Vec<Selection>>,
 }

@@ -116,7 +116,7 @@ impl Proxy {
             Box::new(unavailable(id))
         })?;
         let admitted = table.and_then(|table| {
-            let permit = policy::may_call(&caller, &table.preset, &table.access)?;
+            let permit = policy::may_call(&caller, &table.preset, &table.access, self.0.clock.now())?;
             Some((permit, self.0.narrowed.of(&caller, table)))
         });
         admitted.ok_or_else(|| {

@@ -56,7 +56,7 @@ impl Leave {
         match proxy.0.presets.route_table(owner, slug).await {
             Ok(Some(table)) => {
                 table.preset.id == self.permit.preset()
-                    && policy::may_call(&caller, &table.preset, &table.access).is_some()
+                    && policy::may_call(&caller, &table.preset, &table.access, proxy.0.clock.now()).is_some()
             }
             Ok(None) => false,
             Err(_) => true,

@@ -18,6 +18,7 @@ pub(super) struct PresetRow {
     visibility: String,
     anonymous: bool,
     status: String,
+    expires_at: Option<Ms>,
     version: i64,
     created_at: Ms,
     updated_at: Ms,
@@ -34,6 +35,7 @@ impl PresetRow {
             visibility: read_word("presets.visibility", &self.visibility, Visibility::from_word)?,
             anonymous: self.anonymous,
             status: read_word("presets.status", &self.status, PresetStatus::from_word)?,
+            expires_at: self.expires_at,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -115,8 +117,8 @@ impl Tx {
         on!(self, |c| {
             query(
                 "insert into presets (tenant_id, id, slug, title, description, visibility, anonymous,
-                    status, version, created_at, updated_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                    status, version, created_at, updated_at, expires_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             )
             .bind(tenant)
             .bind(preset.id)
@@ -129,6 +131,7 @@ impl Tx {
             .bind(preset.version)
             .bind(preset.created_at)
             .bind(preset.updated_at)
+            .bind(preset.expires_at)
             .execute(c)
             .await
             .map(drop)
@@ -143,7 +146,7 @@ impl Tx {
         let changed = on!(self, |c| {
             query(
                 "update presets set slug = $4, title = $5, description = $6, visibility = $7, anonymous = $8,
-                    status = $9, updated_at = $10, version = version + 1
+                    status = $9, updated_at = $10, expires_at = $11, version = version + 1
                  where tenant_id = $1 and id = $2 and version = $3",
             )
             .bind(tenant)
@@ -156,6 +159,7 @@ impl Tx {
             .bind(preset.anonymous)
             .bind(preset.status.word())
             .bind(preset.updated_at)
+            .bind(preset.expires_at)
             .execute(c)
             .await
             .map(|done| done.rows_affected())

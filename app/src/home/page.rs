@@ -2,7 +2,7 @@
 
 use doorward::{
     metrics::{Dashboard, MetricFilter, Summary, Window},
-    model::{Action, PresetStatus, RunEvent},
+    model::{Action, RunEvent},
     quota::Usage,
     store::EventFilter,
 };
@@ -46,7 +46,7 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let day = console.metrics.dashboard(member, Window::Day, &MetricFilter::default(), now).await?;
     let week = console.metrics.summary(member, now.minus(Window::Week.length()), now).await?;
 
-    let live = |preset: &doorward::model::Preset| preset.status == PresetStatus::Active;
+    let live = |preset: &doorward::model::Preset| preset.answers(now);
     let first_preset = presets.iter().find(|summary| live(&summary.preset) && summary.tools > 0);
     let works = |end: Option<doorward::clock::Ms>| end.is_none_or(|end| end > now);
     let progress = Progress {

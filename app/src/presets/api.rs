@@ -6,6 +6,7 @@
 )]
 
 use doorward::{
+    clock::Ms,
     model::{Member, PresetId, PresetStatus, Selection, Slug, SourceId, Visibility},
     presets::{NewPreset, PresetChange, PresetError},
 };
@@ -32,6 +33,8 @@ pub(crate) const CHOOSE: &str = <ChooseTools as ServerFn>::PATH;
 pub(crate) const EDIT: &str = <EditPreset as ServerFn>::PATH;
 /// Where switching on, off and archiving is posted to.
 pub(crate) const SWITCH: &str = <SwitchPreset as ServerFn>::PATH;
+/// Where the day it ends is posted to.
+pub(crate) const EXPIRE: &str = <SetExpiry as ServerFn>::PATH;
 /// Where deleting is posted to.
 pub(crate) const DELETE: &str = <DeletePreset as ServerFn>::PATH;
 
@@ -41,6 +44,8 @@ pub(crate) const FORM_NEW: &str = "preset-new";
 pub(crate) const FORM_TOOLS: &str = "preset-tools";
 /// The name of the form with the settings.
 pub(crate) const FORM_SETTINGS: &str = "preset-settings";
+/// The name of the form with the day it ends.
+pub(crate) const FORM_EXPIRY: &str = "preset-expiry";
 /// The name of the form that deletes.
 pub(crate) const FORM_DELETE: &str = "preset-delete";
 
@@ -90,6 +95,7 @@ async fn create(
         description: description.trim().to_owned(),
         visibility,
         anonymous,
+        expires_at: None,
         selections,
     };
     let preset = console().presets.add(&member, new).await.map_err(mistake)?;
@@ -196,7 +202,7 @@ async fn edit(
         description: Some(description.trim().to_owned()),
         visibility: Some(visibility),
         anonymous: Some(anonymous),
-        selections: None,
+        ..PresetChange::default()
     };
     console().presets.update(&member, id, change, version).await.map_err(mistake)?;
     Ok(Onward::to(back).saying("Saved."))
@@ -220,6 +226,35 @@ async fn switch(id: &str, status: &str, back: &str) -> Result<Onward, Mistake> {
         PresetStatus::Archived => "The preset is put away. Its slug stays taken.",
     };
     Ok(Onward::to(back).saying(said))
+}
+
+/// Says until the end of which day a preset answers.
+#[server(prefix = "/do", endpoint = "preset-expiry")]
+pub async fn set_expiry(id: String, #[server(default)] last_day: String) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}/settings");
+    let last_day = last_day.trim().to_owned();
+    let form = Form::new(FORM_EXPIRY).keep("last_day", &last_day);
+    form.answer(&back, expire(&id, &last_day, &back).await)
+}
+
+async fn expire(id: &str, last_day: &str, back: &str) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let wrong = |text: &str| Mistake::field("last_day", text);
+    let end = match last_day {
+        "" => None,
+        day => {
+            Some(Ms::end_of_day(day).ok_or_else(|| wrong("give a day as year-month-day, as in 2027-01-31"))?)
+        }
+    };
+    if end.is_some_and(|end| end <= now()) {
+        return Err(wrong("this day is over: to end it at once, switch it off"));
+    }
+    console().presets.set_expiry(&member, id, end).await.map_err(mistake)?;
+    Ok(Onward::to(back).saying(match end {
+        None => "The preset answers without an end.".to_owned(),
+        Some(_) => format!("The preset answers until the end of {last_day}, UTC."),
+    }))
 }
 
 /// Deletes a preset after its slug was typed.

@@ -220,6 +220,7 @@ fn setting(name: &str) -> &str {
         "visibility" => "Who may use it",
         "anonymous" => "Without a key",
         "status" => "State",
+        "expires_at" => "Expiry",
         other => other,
     }
 }

@@ -7,7 +7,7 @@ use doorward::{
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{status, tools_path};
+use super::{ends, status, tools_path};
 use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
@@ -92,7 +92,7 @@ fn draw_shared(shared: &[OpenPreset]) -> AnyView {
         .iter()
         .map(|open| {
             let preset = &open.preset;
-            let (tone, word) = status(preset.status);
+            let (tone, word) = status(preset);
             let address = format!("{base}/mcp/{}/{}", open.owner, preset.slug);
             view! {
                 <tr>
@@ -118,7 +118,7 @@ fn draw_shared(shared: &[OpenPreset]) -> AnyView {
 
 fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
     let preset = &item.preset;
-    let (tone, word) = status(preset.status);
+    let (tone, word) = status(preset);
     let who = match (preset.visibility, preset.anonymous) {
         (Visibility::Private, _) => "private",
         (Visibility::InviteOnly, _) => "people you invite",
@@ -145,6 +145,7 @@ fn row(item: &PresetSummary, base: &str) -> impl IntoView + use<> {
             <td>
                 <Badge tone word/>
                 <p class="text-xs text-muted">{who}</p>
+                {ends(preset).map(|text| view! { <p class="text-xs text-muted">{text}</p> })}
             </td>
             <td class="number">
                 {item.tools} " " {held}

@@ -19,8 +19,11 @@ mod sharing;
 mod tools;
 mod typed;
 
+use std::time::Duration;
+
 use doorward::{
-    model::{AccessLevel, PresetId, PresetStatus},
+    clock::Ms,
+    model::{AccessLevel, Preset, PresetId, PresetStatus},
     presets::OpenPreset,
 };
 
@@ -28,7 +31,7 @@ use crate::{
     context::console,
     page::Visit,
     trouble::Trouble,
-    ui::{Tab, Tone},
+    ui::{Tab, Tone, now},
 };
 
 pub(crate) use connect::page as connect;
@@ -88,9 +91,22 @@ pub(crate) fn tools_path(id: PresetId) -> String {
     format!("/presets/{id}")
 }
 
-/// Returns the word for a status, and what it means to the reader.
-fn status(status: PresetStatus) -> (Tone, &'static str) {
-    match status {
+/// Says when a preset ends or has ended, if it does.
+fn ends(preset: &Preset) -> Option<String> {
+    let end = preset.expires_at?;
+    let (verb, last) = (if preset.has_expired(now()) { "ended" } else { "ends" }, last_day(end));
+    Some(format!("{verb} with {last}"))
+}
+
+/// Returns the last day, in UTC, before an instant.
+fn last_day(end: Ms) -> String {
+    end.minus(Duration::from_millis(1)).to_string().chars().take(10).collect()
+}
+
+/// Returns the word for whether a preset answers, and what it means to the reader.
+fn status(preset: &Preset) -> (Tone, &'static str) {
+    match preset.status {
+        PresetStatus::Active if preset.has_expired(now()) => (Tone::Warn, "expired"),
         PresetStatus::Active => (Tone::Good, "active"),
         PresetStatus::Disabled => (Tone::Off, "switched off"),
         PresetStatus::Archived => (Tone::Off, "archived"),

@@ -8,14 +8,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    api::{DELETE, EDIT, FORM_DELETE, FORM_SETTINGS, SWITCH, access_word},
-    open, status, tabs,
+    api::{DELETE, EDIT, EXPIRE, FORM_DELETE, FORM_EXPIRY, FORM_SETTINGS, SWITCH, access_word},
+    ends, last_day, open, status, tabs,
 };
 use crate::{
     form::Form,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Badge, Choice, ConfirmByName, Field, FormMistake, Panel, Pick, PostButton, Tabs, TextArea},
+    ui::{Badge, Choice, ConfirmByName, Field, FormMistake, Panel, Pick, PostButton, Tabs, TextArea, now},
 };
 
 /// Draws the page.
@@ -28,12 +28,13 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let open = open(&visit, &id, AccessLevel::Editor).await?;
     let preset = open.preset.clone();
     let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
-    let (tone, word) = status(preset.status);
+    let end = visit.form(FORM_EXPIRY);
+    let (tone, word) = status(&preset);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/settings", preset.id)/>
             {edit(&open, form)}
-            {open.permit.owns().then(|| view! { {switch(&preset)} {delete(&preset, confirm)} })}
+            {open.permit.owns().then(|| view! { {switch(&preset)} {expiry(&preset, end)} {delete(&preset, confirm)} })}
         </div>
     };
     Ok(Page::new(preset.title.clone(), body).above("/presets", "Presets").lead(view! { <Badge tone word/> }))
@@ -117,6 +118,35 @@ fn switch(preset: &Preset) -> impl IntoView + use<> {
     view! {
         <Panel title="State" lead>
             <div class="flex flex-wrap gap-2">{buttons}</div>
+        </Panel>
+    }
+}
+
+fn expiry(preset: &Preset, form: Form) -> impl IntoView + use<> {
+    let lead = match ends(preset) {
+        None => "It answers without an end.".to_owned(),
+        Some(_) if preset.has_expired(now()) => {
+            "It has come to its end and answers nobody. A later day, or none, has it answer again.".to_owned()
+        }
+        Some(text) => format!("It {text}, UTC. From then on it answers nobody."),
+    };
+    let (id, first) = (preset.id.to_string(), preset.expires_at.map(last_day).unwrap_or_default());
+    view! {
+        <Panel title="Expiry" lead>
+            <form class="grid max-w-xl gap-4" method="post" action=EXPIRE>
+                <FormMistake form=form.clone()/>
+                <input type="hidden" name="id" value=id/>
+                <Field
+                    form
+                    name="last_day"
+                    label="Last day"
+                    kind="date"
+                    optional=true
+                    first
+                    hint="Until the end of this day, UTC. Empty = without an end."
+                />
+                <div><button class="button" type="submit">"Save the last day"</button></div>
+            </form>
         </Panel>
     }
 }

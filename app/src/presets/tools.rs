@@ -43,7 +43,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         let wanted = selections(&typed.sources, &typed.tools, typed.ticked()).unwrap_or_default();
         collisions = console().presets.preview(&visit.member, Some(preset.id), &wanted).await?.collisions;
     }
-    let (tone, word) = status(preset.status);
+    let (tone, word) = status(&preset);
     let address = format!("{}/mcp/{owner}/{}", console().settings.base_url, preset.slug);
     let (preset_id, version) = (preset.id, preset.version);
     let body = if sources.is_empty() {
@@ -93,7 +93,7 @@ async fn published(open: OpenPreset) -> Result<Page, Trouble> {
     let table = console().presets.route_table(owner.as_str(), preset.slug.as_str()).await?;
     let table = table.ok_or(Trouble::NotFound)?;
     let address = format!("{}/mcp/{owner}/{}", console().settings.base_url, preset.slug);
-    let (tone, word) = status(preset.status);
+    let (tone, word) = status(preset);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=tools_path(preset.id)/>

@@ -9,6 +9,7 @@ use doorward::{
 };
 
 use super::document::{Allow, AllowWord, PresetItem, SourceItem, ToolsItem};
+use crate::take::Until;
 
 /// Returns where a source is declared to be. The document has been checked.
 pub(super) fn reach(item: &SourceItem) -> Option<Reach> {
@@ -70,6 +71,10 @@ pub(super) fn preset_change(
     if let Some(anonymous) = item.anonymous.filter(|anonymous| *anonymous != preset.anonymous) {
         change.anonymous = Some(anonymous);
         parts.push("anonymous");
+    }
+    if let Some(end) = item.expires_at.map(Until::end).filter(|end| *end != preset.expires_at) {
+        change.expires_at = Some(end);
+        parts.push("expires_at");
     }
     if let Some(declared) = declared
         && plain(&declared) != plain(present)

@@ -18,7 +18,7 @@ use serde_saphyr::Spanned;
 use url::Url;
 
 use super::Mistake;
-use crate::take::Taken;
+use crate::take::{Taken, Until};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -116,6 +116,8 @@ pub(super) struct PresetItem {
     pub(super) visibility: Option<Visibility>,
     pub(super) anonymous: Option<bool>,
     pub(super) status: Option<PresetStatus>,
+    /// A day (it answers until its end, in UTC), a time or `never`; absent = as it is.
+    pub(super) expires_at: Option<Until>,
     pub(super) tools: Option<Vec<Spanned<ToolsItem>>>,
     /// The whole access list; absent = it is left as it is.
     pub(super) access: Option<Vec<Spanned<AccessItem>>>,

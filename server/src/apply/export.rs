@@ -109,6 +109,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         if preset.status != PresetStatus::Active {
             item.insert("status".to_owned(), value(&preset.status));
         }
+        if let Some(end) = preset.expires_at {
+            item.insert("expires_at".to_owned(), Value::String(end.to_string()));
+        }
         let tools: Vec<Value> = selections.iter().filter_map(|taken| tools(taken, &names)).collect();
         item.insert("tools".to_owned(), Value::Array(tools));
         let (_, entries) = rooms.presets.access(owner, preset.id).await.map_err(preset_failed)?;

@@ -199,6 +199,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     // What it takes is as it was: nothing but the version is another.
     ("/do/preset-roll-back", "id={preset}&to=1&version=1", [false; 4]),
     ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
+    ("/do/preset-expiry", "id={preset}&last_day=2999-12-31", [false, false, true, false]),
     ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
     // Asking for what is not there leaves nothing but an event.
     ("/do/playground-call", "id={preset}&what=tool&name=none", [false; 4]),
@@ -399,6 +400,7 @@ impl Stage {
             description: String::new(),
             visibility: Visibility::InviteOnly,
             anonymous: false,
+            expires_at: None,
             selections: Vec::new(),
         };
         let preset = engine.presets.add(&owner.member, preset).await.unwrap();

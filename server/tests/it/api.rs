@@ -205,10 +205,12 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
         }
         let path = row.path.replace("{id}", preset["id"].as_str().unwrap());
         // Of no list.
-        let path = path.replace("{entry}", preset["id"].as_str().unwrap());
+        let path = path.replace("{entry}", preset["id"].as_str().unwrap()).replace("{version}", "1");
         let body = match row.path {
             "/api/v1/apply" => Some(json!({"version": 1})),
-            "/api/v1/presets/{id}" => Some(json!({"version": 1})),
+            "/api/v1/presets/{id}" | "/api/v1/presets/{id}/versions/{version}/restore" => {
+                Some(json!({"version": 1}))
+            }
             "/api/v1/datasources/{id}" => Some(json!({"version": 1})),
             "/api/v1/presets/{id}/access" => {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))

@@ -66,6 +66,7 @@ async fn only_what_differs_is_changed() {
     let edited = DOCUMENT
         .replace("calls_per_month: 1000", "calls_per_month: 2000")
         .replace("url: http://127.0.0.1:9/mcp", "url: http://127.0.0.1:9/other")
+        .replace("slug: notes", "slug: notes\n    expires_at: 2999-12-31")
         .replace("deny: [drop]", "deny: [drop, remove]");
     fs::write(shop.world.folder.path().join("docs.token"), "another").unwrap();
 
@@ -76,7 +77,7 @@ async fn only_what_differs_is_changed() {
     assert_eq!(of("plan").action, Action::Change);
     assert_eq!(of("user").action, Action::Same);
     assert_eq!((of("source").action, of("source").detail.as_str()), (Action::Change, "url, credential"));
-    assert_eq!((of("preset").action, of("preset").detail.as_str()), (Action::Change, "tools"));
+    assert_eq!((of("preset").action, of("preset").detail.as_str()), (Action::Change, "expires_at, tools"));
     assert!(again.is_done(), "{again}");
 }
 

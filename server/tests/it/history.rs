@@ -1,12 +1,19 @@
 //! What a preset was, over HTTP: its versions, in what they differ, and going back.
 
-use doorward::model::InstanceRole;
-use http::{Method, StatusCode};
+use std::time::Duration;
+
+use axum::body::Body;
+use doorward::{
+    clock::{Clock, Ms},
+    model::InstanceRole,
+};
+use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::{
+    call::Call,
     scripted::{Scripted, give_tools},
-    world::World,
+    world::{World, request},
 };
 
 #[tokio::test]
@@ -25,11 +32,12 @@ async fn what_a_preset_was_is_listed_compared_and_gone_back_to() {
     let listed = world.api(&ada, Method::GET, &format!("{path}/versions?limit=1"), None).await.json();
     assert_eq!((&listed["items"][0]["version"], &listed["items"][0]["summary"]), (&json!(1), &json!("made")));
     let after = listed["next"].as_str().unwrap();
-    let rest = world.api(&ada, Method::GET, &format!("{path}/versions?limit=1&after={after}"), None).await.json();
+    let rest =
+        world.api(&ada, Method::GET, &format!("{path}/versions?limit=1&after={after}"), None).await.json();
     assert_eq!((&rest["items"][0]["saved_by"], &rest["next"]), (&json!("ada"), &Value::Null));
     assert_eq!(
         rest["items"][0]["summary"],
-        "1 tool renamed; title, visibility, later tools, checking of arguments changed"
+        "1 tool removed; 1 tool renamed; title, visibility, later tools changed"
     );
 
     let second = world.api(&ada, Method::GET, &format!("{path}/versions/2"), None).await.json();
@@ -77,4 +85,56 @@ async fn what_is_kept_of_a_preset_holds_no_credential() {
 
     assert_eq!(version.status, StatusCode::OK);
     assert!(!version.body.contains("in-the-"), "{}", version.body);
+}
+
+#[tokio::test]
+async fn a_preset_answers_until_its_last_day_is_over_and_again_when_that_is_moved() {
+    let start = Ms::parse("2027-01-30T12:00:00Z").unwrap();
+    let clock = Clock::manual(start);
+    let world = World::at(clock.clone(), &[]).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let scripted = Scripted::start().await;
+    let (_, preset) = give_tools(&world, &ada, &scripted, json!({"expires_at": "2027-01-31"})).await;
+    let path = format!("/api/v1/presets/{preset}");
+    let call = async || {
+        let answer = world.send(Call::tool("echo", json!({})).key(&ada.key).request()).await;
+        (answer.status, answer.body)
+    };
+    let page = async |path: String| {
+        let request = request(Method::GET, &path).header(header::COOKIE, &ada.cookie);
+        world.send(request.body(Body::empty()).unwrap()).await.body
+    };
+    assert_eq!(call().await.0, StatusCode::OK);
+    assert_eq!(world.api(&ada, Method::GET, &path, None).await.json()["expires_at"], "2027-02-01T00:00:00Z");
+    assert!(page("/presets".to_owned()).await.contains("ends with 2027-01-31"));
+
+    clock.advance(Duration::from_secs(36 * 3600));
+
+    let ended = call().await;
+    let missing = Call::tool("echo", json!({})).key(&ada.key).at("/mcp/ada/missing").request();
+    let missing = world.send(missing).await;
+    assert_eq!(ended, (missing.status, missing.body));
+    assert_eq!(ended.0, StatusCode::NOT_FOUND);
+    assert!(page("/presets".to_owned()).await.contains("expired"));
+    assert!(page(format!("/presets/{preset}/settings")).await.contains("It has come to its end"));
+
+    let form = async |day: &str| {
+        let request = request(Method::POST, "/do/preset-expiry")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, &ada.cookie);
+        world.send(request.body(Body::from(format!("id={preset}&last_day={day}"))).unwrap()).await
+    };
+    for wrong in ["2027-01-31", "2027-02-30", "soon"] {
+        form(wrong).await;
+        assert_eq!(call().await, ended, "{wrong}");
+    }
+    form("2027-02-02").await;
+    assert_eq!(call().await.0, StatusCode::OK);
+    let version = world.api(&ada, Method::GET, &path, None).await.json()["version"].clone();
+    let wrong = json!({"version": version, "expires_at": "tomorrow"});
+    assert_eq!(world.api(&ada, Method::PATCH, &path, Some(wrong)).await.status, StatusCode::BAD_REQUEST);
+    let never = json!({"version": version, "expires_at": "never"});
+    let without = world.api(&ada, Method::PATCH, &path, Some(never)).await;
+    assert_eq!((without.status, &without.json()["expires_at"]), (StatusCode::OK, &Value::Null));
 }

@@ -49,6 +49,7 @@ const CHANGES: &[(&str, [bool; 4])] = &[
     ("/do/preset-unshare", [false, false, true, false]),
     ("/do/preset-roll-back", [false, true, true, false]),
     ("/do/preset-switch", [false; 4]),
+    ("/do/preset-expiry", [false; 4]),
     ("/do/preset-delete", [false; 4]),
     ("/do/playground-call", [false; 4]),
 ];
@@ -81,6 +82,7 @@ impl Stage {
             description: String::new(),
             visibility: Visibility::InviteOnly,
             anonymous: false,
+            expires_at: None,
             selections: Vec::new(),
         };
         let id = presets.add(&self.ada.member, new).await.unwrap().id;

@@ -292,6 +292,7 @@ fn build(selections: &[Selection], stocks: &[Stock]) -> RouteTable {
         visibility: Visibility::Private,
         anonymous: false,
         status: PresetStatus::Active,
+        expires_at: None,
         version: 1,
         created_at: Ms(0),
         updated_at: Ms(0),

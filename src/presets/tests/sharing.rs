@@ -173,7 +173,9 @@ fn denied<T>(result: Result<T, PresetError>) -> bool {
 
 async fn may_call(world: &World, member: &Member) -> bool {
     let table = table(world, "ada", "ops").await.unwrap();
-    policy::may_call(&Principal::Member(Arc::new(member.clone())), &table.preset, &table.access).is_some()
+    let now = world.clock.now();
+    policy::may_call(&Principal::Member(Arc::new(member.clone())), &table.preset, &table.access, now)
+        .is_some()
 }
 
 fn user(handle: &str) -> NewGrantee {

@@ -101,13 +101,16 @@ async fn each_edit_is_a_version(db: TestStore) {
     let changed = PresetChange { title: Some("No".into()), ..PresetChange::default() };
     world.presets.rehearse_update(&ada, id, changed, 5).await.unwrap();
     assert_eq!(world.presets.versions(&ada, id).await.unwrap().1.len(), 5, "a rehearsal keeps nothing");
+    let hidden = world.presets.versions(&bob, id).await;
+    assert!(matches!(hidden, Err(PresetError::NotFound)), "what is switched off is not there for him");
+    world.presets.set_status(&ada, id, PresetStatus::Active).await.unwrap();
     assert!(
         matches!(world.presets.versions(&bob, id).await, Err(PresetError::Denied(_))),
         "public, and his to use"
     );
     let who = NewGrantee::User(Handle::parse("bob").unwrap());
     world.presets.share(&ada, id, who, AccessLevel::Editor).await.unwrap();
-    assert_eq!(world.presets.roll_back(&bob, id, 3, 5).await.unwrap().preset.version, 6);
+    assert_eq!(world.presets.roll_back(&bob, id, 3, 6).await.unwrap().preset.version, 7);
     assert_eq!(world.presets.versions(&bob, id).await.unwrap().1[0].saved_by, "bob");
     world.db.remove().await;
 }
@@ -131,6 +134,29 @@ async fn what_a_preset_was_before_versions_were_kept_is_kept_with_the_first_edit
     let told: Vec<_> = versions.iter().map(|one| (one.version, one.saved_by.as_str())).collect();
     assert_eq!(told, [(3, "ada"), (2, ""), (1, "ada")]);
     assert_eq!(world.presets.roll_back(&ada, id, 2, 3).await.unwrap().preset.title, "Before");
+}
+
+#[tokio::test]
+async fn a_preset_ends_by_the_clock_alone_and_its_owner_says_when() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let id = world.presets.add(&ada, new_preset("ops", Vec::new())).await.unwrap().id;
+    let hour = std::time::Duration::from_secs(3600);
+    let end = world.clock.now().plus(hour);
+    world.presets.set_expiry(&ada, id, Some(end)).await.unwrap();
+    let table = table(&world, "ada", "ops").await.unwrap();
+    let member = crate::model::Principal::Member(Arc::new(ada.clone()));
+    let answers =
+        || crate::policy::may_call(&member, &table.preset, &table.access, world.clock.now()).is_some();
+    assert!(answers());
+
+    world.clock.advance(hour);
+
+    assert!(!answers(), "the table that was in memory says so itself");
+    let later = world.presets.set_expiry(&ada, id, Some(end.plus(hour))).await.unwrap();
+    assert!(later.answers(world.clock.now()));
+    let (_, versions) = world.presets.versions(&ada, id).await.unwrap();
+    assert_eq!(versions[0].summary, "expiry changed");
 }
 
 #[tokio::test]

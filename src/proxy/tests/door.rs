@@ -282,6 +282,7 @@ impl Door {
             description: "For tests".into(),
             visibility,
             anonymous,
+            expires_at: None,
             selections,
         };
         self.engine.presets.add(&self.ada, new).await.expect("a preset")

@@ -58,6 +58,7 @@ fn preset(tenant: TenantId, slug: &str) -> Preset {
         visibility: Visibility::Private,
         anonymous: false,
         status: PresetStatus::Active,
+        expires_at: None,
         version: 1,
         created_at: NOW,
         updated_at: NOW,

@@ -9,9 +9,12 @@ use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 
 use super::Run;
-use crate::apply::{
-    Action, ApplyError, compare,
-    document::{PresetItem, line, mistake},
+use crate::{
+    apply::{
+        Action, ApplyError, compare,
+        document::{PresetItem, line, mistake},
+    },
+    take::Until,
 };
 
 impl Run<'_> {
@@ -56,6 +59,7 @@ impl Run<'_> {
                     },
                 ),
                 anonymous: declared.anonymous.unwrap_or(false),
+                expires_at: declared.expires_at.and_then(Until::end),
                 selections: selections.unwrap_or_default(),
             };
             let made = self.new_preset(owner, declared, new).await.map_err(failed)?;

@@ -21,7 +21,7 @@ use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
     state::AppState,
-    take::Taken,
+    take::{Taken, Until},
 };
 
 /// A preset.
@@ -44,6 +44,9 @@ pub(in crate::routes) struct PresetBody {
     /// `active`, `disabled` or `archived`.
     #[schema(value_type = String)]
     status: PresetStatus,
+    /// From when on it answers nobody; absent if it does not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     /// Counts the edits; send it with an edit.
     version: i64,
     created_at: String,
@@ -153,6 +156,9 @@ pub(in crate::routes) struct NewPresetBody {
     visibility: Option<Visibility>,
     #[serde(default)]
     anonymous: bool,
+    /// A day (it answers until its end, in UTC), a time (RFC 3339, in UTC) or `never`, as if absent.
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Until>,
     #[serde(default)]
     sources: Vec<SelectionBody>,
 }
@@ -172,6 +178,9 @@ pub(in crate::routes) struct PresetChangeBody {
     anonymous: Option<bool>,
     #[schema(value_type = Option<String>)]
     status: Option<PresetStatus>,
+    /// A day (it answers until its end, in UTC), a time (RFC 3339, in UTC) or `never`.
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Until>,
     sources: Option<Vec<SelectionBody>>,
 }
 
@@ -185,6 +194,7 @@ pub(super) fn body(state: &AppState, owner: &Handle, preset: Preset) -> PresetBo
         visibility: preset.visibility,
         anonymous: preset.anonymous,
         status: preset.status,
+        expires_at: preset.expires_at.map(time),
         version: preset.version,
         created_at: time(preset.created_at),
         updated_at: time(preset.updated_at),
@@ -219,6 +229,7 @@ pub(in crate::routes) async fn create(
         description: new.description,
         visibility: new.visibility.unwrap_or(Visibility::Private),
         anonymous: new.anonymous,
+        expires_at: new.expires_at.and_then(Until::end),
         selections: new.sources.into_iter().map(Selection::from).collect(),
     };
     let preset = state.engine().presets.add(&member, new).await?;
@@ -267,6 +278,7 @@ pub(in crate::routes) async fn update(
         description: edit.description,
         visibility: edit.visibility,
         anonymous: edit.anonymous,
+        expires_at: edit.expires_at.map(Until::end),
         selections: edit.sources.map(|sources| sources.into_iter().map(Selection::from).collect()),
     };
     let presets = &state.engine().presets;

@@ -62,6 +62,9 @@ pub(in crate::routes) struct StateBody {
     /// `active`, `disabled` or `archived`.
     #[schema(value_type = String)]
     status: PresetStatus,
+    /// From when on it answered nobody; absent if it did not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     sources: Vec<SelectionBody>,
 }
 
@@ -139,6 +142,7 @@ impl From<Compared> for VersionDetail {
                 visibility: state.visibility,
                 anonymous: state.anonymous,
                 status: state.status,
+                expires_at: state.expires_at.map(time),
                 sources: state.takes.into_iter().map(|take| take.selection.into()).collect(),
             },
             since: compared.before.map(|before| before.version),
