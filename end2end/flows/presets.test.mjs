@@ -143,7 +143,7 @@ flow('Presets', prepare, {
 
   'what it was is compared and gone back to': async ({ page, look, world }) => {
     await page.getByRole('link', { name: 'History' }).click()
-    await page.getByRole('link', { name: 'What changed with version 3' }).click()
+    await page.getByRole('link', { name: 'Show what changed with version 3' }).click()
     await page.getByRole('heading', { name: 'From version 2 to 3' }).waitFor()
     await page.getByRole('cell', { name: 'Data source removed' }).waitFor()
     await look('history')
@@ -151,7 +151,7 @@ flow('Presets', prepare, {
     await second.locator('summary').click()
     await page.getByRole('button', { name: 'Go back to version 2' }).click()
     await page.getByText('Back to version 2, as version 7.').waitFor()
-    await page.getByText('back to version 2: 1 source added').waitFor()
+    await page.getByRole('cell', { name: 'back to version 2: 1 source added' }).waitFor()
     await look('gone-back')
     assert.equal((await names({ ...world, key: undefined })).length, 7, 'and whoever may use it still may')
     await page.getByRole('link', { name: 'Settings' }).click()

@@ -100,7 +100,7 @@ fn row(id: PresetId, current: i64, version: &PresetVersion) -> impl IntoView + u
             <td class="hidden sm:table-cell"><Ago at=saved_at/></td>
             <td class="number">
                 <div class="flex flex-wrap items-start justify-end gap-2">
-                    <a class="button button-small" href=format!("{}?to={number}", history_path(id)) aria-label=format!("What changed with version {number}")>"Show"</a>
+                    <a class="button button-small" href=format!("{}?to={number}", history_path(id)) aria-label=format!("Show what changed with version {number}")>"Show"</a>
                     {back}
                 </div>
             </td>
