@@ -13,6 +13,7 @@ use doorward::{
     clock::{Clock, Ms},
     connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
+    mail::Mail,
     mcp::ListKind,
     metrics::Metrics,
     model::{
@@ -138,7 +139,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
         SourceSettings::default(),
         changes.clone(),
     );
-    let presets = Presets::new(store.clone(), sources.clone(), clock, changes.clone());
+    let presets = Presets::new(store.clone(), sources.clone(), clock, changes.clone(), Mail::new(None)?);
 
     let ada = owner(&store).await?;
     let new = NewSource {

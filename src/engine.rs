@@ -19,6 +19,7 @@ use crate::{
     identity::{Identity, IdentitySettings},
     issuer::Issuer,
     jobs::Jobs,
+    mail::{Mail, MailError, MailSettings},
     metrics::{Gauge, Metrics},
     oauth::OwnNames,
     presets::Presets,
@@ -63,6 +64,8 @@ pub struct EngineSettings {
     pub identity: IdentitySettings,
     /// The bounds of sources.
     pub sources: SourceSettings,
+    /// The mail server; `None` = no letter is ever sent.
+    pub mail: Option<MailSettings>,
     /// What the path of a call needs to know.
     pub proxy: ProxySettings,
 }
@@ -98,6 +101,9 @@ pub enum EngineError {
     /// The vault cannot be used.
     #[error("could not open the vault")]
     Vault(#[from] VaultError),
+    /// The settings of the mail server cannot be used.
+    #[error("could not set up e-mail")]
+    Mail(#[from] MailError),
 }
 
 impl EngineError {
@@ -187,7 +193,8 @@ impl Engine {
             settings.sources,
             changes.clone(),
         );
-        let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone());
+        let mail = Mail::new(settings.mail)?;
+        let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone(), mail);
         let explain =
             Explain::new(store.clone(), sources.clone(), presets.clone(), quota.clone(), clock.clone());
         let issuer = Issuer::new(
@@ -266,9 +273,10 @@ impl Engine {
         self.jobs.every(RETENTION_PAUSE, move || {
             let (store, now) = (engine.store.clone(), engine.clock.now());
             let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
-            let connections = engine.connections.clone();
+            let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
+                log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);
                 log_failure("the ended tokens", issuer.remove_ended().await);

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod identity;
 pub mod issuer;
 pub mod jobs;
+pub mod mail;
 pub mod mcp;
 pub mod metrics;
 pub mod model;

@@ -45,6 +45,8 @@ mod grants;
 #[cfg(feature = "ssr")]
 mod home;
 #[cfg(feature = "ssr")]
+mod invitation;
+#[cfg(feature = "ssr")]
 mod kept;
 #[cfg(feature = "ssr")]
 mod keys;

@@ -9,8 +9,8 @@ use leptos_router::{
 };
 
 use crate::{
-    account, admin, audit, connections, consent, explain, grants, home, keys, metrics, page, playground,
-    presets, setup, sign_in, sources,
+    account, admin, audit, connections, consent, explain, grants, home, invitation, keys, metrics, page,
+    playground, presets, setup, sign_in, sources,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -60,6 +60,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id/history") view=presets::history ssr=SsrMode::Async/>
                 <Route path=path!("/oauth/authorize") view=consent::page ssr=SsrMode::Async/>
                 <Route path=path!("/grants") view=grants::page ssr=SsrMode::Async/>
+                <Route path=path!("/invitation") view=invitation::page ssr=SsrMode::Async/>
                 <Route path=path!("/explain") view=explain::page ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>

@@ -62,11 +62,13 @@ pub(crate) enum UnderWay {
     Login,
     /// A provider has recognised somebody, who has yet to say whose account that is.
     Unclaimed,
+    /// Its person has opened an invitation, which they accept once they are signed in.
+    Invited,
     /// Somebody has shown their first factor and not the second yet.
     Half,
 }
 
-/// How long a browser keeps such a cookie, in seconds; the engine forgets it sooner.
+/// How long a browser keeps such a cookie, in seconds; the engine forgets all but an invitation sooner.
 const UNDER_WAY_SECS: u32 = 1800;
 
 impl UnderWay {
@@ -91,6 +93,8 @@ impl UnderWay {
         match (self, console().settings.https) {
             (Self::Login, true) => "__Host-doorward-login",
             (Self::Login, false) => "doorward-login",
+            (Self::Invited, true) => "__Host-doorward-invited",
+            (Self::Invited, false) => "doorward-invited",
             (Self::Half, true) => "__Host-doorward-half",
             (Self::Half, false) => "doorward-half",
             (Self::Unclaimed, true) => "__Host-doorward-unclaimed",

@@ -63,6 +63,11 @@ pub enum IdentityError {
         /// Which of them.
         what: &'static str,
     },
+    /// The invitation makes no account.
+    #[error(
+        "this invitation makes no account: it was withdrawn, has ended, made one before, or asks for one"
+    )]
+    NotInvited,
     /// There is no such plan.
     #[error("there is no plan `{plan}`")]
     NoPlan {
@@ -121,6 +126,7 @@ impl IdentityError {
             | Self::FactorIsOn
             | Self::Throttled { .. }
             | Self::WrongSetupToken
+            | Self::NotInvited
             | Self::LastAdmin
             | Self::TooManyKeys { .. } => Fault::Refused,
             Self::AlreadySetUp

@@ -13,6 +13,7 @@ mod bearer;
 mod confirm;
 mod epochs;
 mod error;
+mod invited;
 mod keys;
 mod logins;
 mod password;

@@ -64,6 +64,8 @@ ids! {
     PresetId;
     /// Names an entry of a preset's access list.
     AccessId;
+    /// Names an invitation (never its link).
+    InviteId;
     /// Names a run event.
     EventId;
     /// Names a connection: somebody's sign-in at a data source.

@@ -8,6 +8,7 @@ mod connection;
 mod event;
 mod grant;
 mod id;
+mod invite;
 mod key;
 mod login;
 mod name;
@@ -26,9 +27,10 @@ pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
 pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
-    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, LoginId, PresetId, SignInId,
-    SourceId, TenantId, UserId,
+    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId, PresetId,
+    SignInId, SourceId, TenantId, UserId,
 };
+pub use invite::{Invite, Invitee};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};

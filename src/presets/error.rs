@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use crate::{clock::Ms, fault::Fault, model::Slug, policy::Denied, presets::Collision, store::StoreError};
+use crate::{
+    clock::Ms, fault::Fault, mail::MailError, model::Slug, policy::Denied, presets::Collision,
+    store::StoreError,
+};
 
 /// Says why a preset was not found or kept.
 #[derive(Debug, Error)]
@@ -59,6 +62,18 @@ pub enum PresetError {
         version: i64,
     },
 
+    /// The invitation is for somebody else.
+    #[error("this invitation is for another account: sign in with the one of the e-mail address it is for")]
+    NotYours,
+
+    /// The machine gives no random numbers.
+    #[error("the system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+
+    /// The letter was not sent, and nobody was invited.
+    #[error("nobody is invited")]
+    Mail(#[from] MailError),
+
     /// The database failed.
     #[error("could not read or write presets")]
     Store(#[from] StoreError),
@@ -74,7 +89,9 @@ impl PresetError {
             | Self::SlugTaken { .. }
             | Self::Collision { .. }
             | Self::Stale { .. } => Fault::Caller,
-            Self::Denied(_) => Fault::Refused,
+            Self::Denied(_) | Self::NotYours => Fault::Refused,
+            Self::Random(_) => Fault::Gateway,
+            Self::Mail(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
     }

@@ -15,6 +15,7 @@ mod compose;
 mod difference;
 mod edit;
 mod error;
+mod invite;
 mod lists;
 mod missing;
 mod names;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use crate::{
     changes::Changes,
     clock::Clock,
+    mail::Mail,
     model::{Access, Handle, Slug, Source},
     presets::{cache::Tables, compose::Stock, missing::Missing, watch::Watches},
     sources::Sources,
@@ -42,6 +44,7 @@ use crate::{
 
 pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
+pub use invite::{INVITE_AGE_MAX, INVITES_MAX, Invited, NewInvite, Offer};
 pub use lists::ListPage;
 pub use names::NameFlag;
 pub use reach::OpenPreset;
@@ -70,11 +73,12 @@ struct Inner {
     missing: Arc<Missing>,
     watches: Watches,
     changes: Changes,
+    mail: Mail,
 }
 
 impl Presets {
     /// Begins with nothing remembered.
-    pub fn new(store: Store, sources: Sources, clock: Clock, changes: Changes) -> Self {
+    pub fn new(store: Store, sources: Sources, clock: Clock, changes: Changes, mail: Mail) -> Self {
         let tables = Arc::new(Tables::new());
         let missing = Arc::new(Missing::default());
         let (heard, missed) = (Arc::clone(&tables), Arc::clone(&missing));
@@ -82,7 +86,16 @@ impl Presets {
             heard.forget(change);
             missed.forget(change);
         });
-        Self(Arc::new(Inner { store, sources, clock, tables, missing, watches: Watches::default(), changes }))
+        Self(Arc::new(Inner {
+            store,
+            sources,
+            clock,
+            tables,
+            missing,
+            watches: Watches::default(),
+            changes,
+            mail,
+        }))
     }
 
     /// Returns the route table of an address; `None` if there is no such preset. Answers from

@@ -31,6 +31,7 @@ mod error;
 mod factors;
 mod grants;
 mod histogram;
+mod invites;
 mod logins;
 mod metrics;
 mod metrics_add;

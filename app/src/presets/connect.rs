@@ -122,6 +122,11 @@ fn lines(preset: &Preset, address: &str, needs_key: bool, client: &str) -> impl 
     }
 }
 
+/// Returns the line for a client that signs in by itself.
+pub(crate) fn keyless_line(slug: &str, address: &str) -> String {
+    snippet("claude-code", slug, address, false)
+}
+
 /// Returns the lines for a client. `YOUR_KEY` stands where the key goes.
 fn snippet(client: &str, slug: &str, address: &str, needs_key: bool) -> String {
     let json_header =

@@ -10,6 +10,7 @@ mod connect;
 mod draft;
 mod history;
 mod history_api;
+mod invites;
 mod list;
 mod new;
 mod published;
@@ -34,10 +35,11 @@ use crate::{
     ui::{Tab, Tone, now},
 };
 
-pub(crate) use connect::page as connect;
+pub(crate) use connect::{keyless_line, page as connect};
 pub(crate) use history::page as history;
 pub(crate) use list::page as list;
 pub(crate) use new::page as new;
+pub(crate) use published::Published;
 pub(crate) use settings::page as settings;
 pub(crate) use sharing::page as sharing;
 pub(crate) use tools::page as tools;

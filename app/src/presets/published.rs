@@ -13,7 +13,7 @@ const SHOWN_MAX: usize = 240;
 
 /// A table of them, by name.
 #[component]
-pub(super) fn Published(
+pub(crate) fn Published(
     /// The preset as callers have it.
     table: Arc<RouteTable>,
 ) -> impl IntoView {

@@ -1,8 +1,11 @@
 //! What the page of sharing posts.
 
+use std::time::Duration;
+
 use doorward::{
-    model::{AccessId, AccessLevel, Email, Handle, OrgRole, PresetId},
-    presets::{NewGrantee, PresetError},
+    model::{AccessId, AccessLevel, Email, Handle, InviteId, OrgRole, PresetId},
+    presets::{NewGrantee, NewInvite, PresetError},
+    secret::Secret,
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 
@@ -19,6 +22,13 @@ pub(crate) const SHARE: &str = <SharePreset as ServerFn>::PATH;
 /// Where taking somebody off is posted to.
 pub(crate) const UNSHARE: &str = <UnsharePreset as ServerFn>::PATH;
 
+/// Where inviting is posted to.
+pub(crate) const INVITE: &str = <InviteToPreset as ServerFn>::PATH;
+/// Where withdrawing an invitation is posted to.
+pub(crate) const WITHDRAW: &str = <WithdrawInvite as ServerFn>::PATH;
+
+/// The name of the form that invites.
+pub(crate) const FORM_INVITE: &str = "preset-invite";
 /// The name of the form that shares with people.
 pub(crate) const FORM_SHARE: &str = "preset-share";
 
@@ -81,4 +91,62 @@ async fn unshare(id: &str, entry: &str) -> Result<Onward, Mistake> {
         return Err(Trouble::NotFound.into());
     }
     Ok(Onward::to(sharing_path(id)).saying("Taken off the list: their next call is refused."))
+}
+
+/// Makes an invitation, and shows its link once, or sends it.
+#[server(prefix = "/do", endpoint = "preset-invite")]
+pub async fn invite_to_preset(
+    id: String,
+    #[server(default)] email: String,
+    level: String,
+    days: String,
+) -> Result<(), ServerFnError> {
+    let email = email.trim().to_lowercase();
+    let form = Form::new(FORM_INVITE).keep("email", &email).keep("level", &level).keep("days", &days);
+    let back = format!("/presets/{id}/sharing");
+    form.answer(&back, invite(&id, &email, &level, &days).await)
+}
+
+async fn invite(id: &str, email: &str, level: &str, days: &str) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let console = console();
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let email = match email {
+        "" => None,
+        email => Some(Email::parse(email).map_err(|error| Mistake::field("email", error))?),
+    };
+    let level =
+        AccessLevel::from_word(level).ok_or_else(|| Mistake::field("level", "choose what they may do"))?;
+    let days: u64 = days.parse().map_err(|_| Mistake::field("days", "choose from the list"))?;
+    let new = NewInvite { email, level, lasts: Duration::from_secs(days.saturating_mul(86_400)) };
+    let base_url = &console.settings.base_url;
+    let invited = console.presets.invite(&member, id, new, base_url).await.map_err(|error| match error {
+        PresetError::Invalid { part: "lasts", reason } => Mistake::field("days", reason),
+        PresetError::Invalid { reason, .. } => Mistake::field("email", reason),
+        PresetError::Mail(error) => Mistake::field("email", format!("nobody is invited: {error}")),
+        other => mistake(other),
+    })?;
+    let onward = Onward::to(sharing_path(id));
+    Ok(match (invited.link(base_url), &invited.invite.email) {
+        (Some(link), _) => onward.saying("The invitation is made.").showing_once(&Secret::new(link)),
+        (None, Some(email)) => onward.saying(format!("The invitation is on its way to {email}.")),
+        (None, None) => onward,
+    })
+}
+
+/// Withdraws an invitation.
+#[server(prefix = "/do", endpoint = "preset-withdraw")]
+pub async fn withdraw_invite(id: String, invitation: String) -> Result<(), ServerFnError> {
+    let back = format!("/presets/{id}/sharing");
+    Form::new("preset-withdraw").answer(&back, withdraw(&id, &invitation).await)
+}
+
+async fn withdraw(id: &str, invitation: &str) -> Result<Onward, Mistake> {
+    let member = session::member().await?;
+    let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
+    let invitation: InviteId = invitation.parse().map_err(|_| Trouble::NotFound)?;
+    if !console().presets.withdraw(&member, id, invitation).await.map_err(mistake)? {
+        return Err(Trouble::NotFound.into());
+    }
+    Ok(Onward::to(sharing_path(id)).saying("Withdrawn: its link opens nothing any more."))
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    owned_by,
+    invites, owned_by,
     share_api::{FORM_SHARE, SHARE, UNSHARE},
     sharing_path, tabs,
 };
@@ -29,6 +29,7 @@ pub(crate) fn page() -> AnyView {
 async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
     let (open, entries) = console().presets.access(&visit.member, id).await?;
+    let invitations = console().presets.invites(&visit.member, id).await?;
     let form = visit.form(FORM_SHARE);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
@@ -36,6 +37,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
             {who(&open.preset, entries.len())}
             {list(id, &entries)}
             {add(id, form)}
+            {invites::draw(&visit, id, &invitations)}
         </div>
     };
     Ok(Page::new(open.preset.title.clone(), body)
@@ -108,7 +110,7 @@ fn row(id: PresetId, entry: &AccessEntry) -> impl IntoView + use<> {
     }
 }
 
-fn may(level: AccessLevel) -> &'static str {
+pub(super) fn may(level: AccessLevel) -> &'static str {
     match level {
         AccessLevel::Viewer => "use it",
         AccessLevel::Editor => "use and change it",
@@ -117,7 +119,7 @@ fn may(level: AccessLevel) -> &'static str {
 }
 
 /// What somebody may be given, as things to choose from.
-fn levels() -> Vec<Pick> {
+pub(super) fn levels() -> Vec<Pick> {
     AccessLevel::ALL.iter().map(|level| Pick::new(level.word(), may(*level))).collect()
 }
 

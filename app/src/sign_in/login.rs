@@ -9,6 +9,7 @@ use super::{api::FORM, code::code_path};
 use crate::{
     context::{console, local_path, send_away},
     form::{Form, Mistake, Onward, sign_in_path},
+    invitation::invitee,
     page,
     session::{self, UnderWay},
     trouble::Trouble,
@@ -66,8 +67,10 @@ async fn finish(provider: &str, answer: &LoginAnswer) -> Result<(), LoginError> 
         None => None,
     };
     let cookie = UnderWay::Login.sent().unwrap_or_default();
-    let finished =
-        identity.finish_login(provider, &cookie, answer, member.as_deref(), &session::origin()).await?;
+    let (origin, invitee) = (session::origin(), invitee().await?);
+    let finished = identity
+        .finish_login(provider, &cookie, answer, member.as_deref(), invitee.as_ref(), &origin)
+        .await?;
     UnderWay::Login.end();
     if let Some(cookie) = finished.pending() {
         UnderWay::Unclaimed.begin(cookie);

@@ -10,6 +10,7 @@ use super::login::{ADD_PATH, SIGN_UP_PATH, told};
 use crate::{
     context::{console, local_path},
     form::{Flash, Form, Mistake, Onward, sign_in_path},
+    invitation::invitee,
     page::{Page, bare},
     session::{self, UnderWay},
     trouble::Trouble,
@@ -93,12 +94,15 @@ async fn make(handle: &str) -> Result<Onward, Mistake> {
     let handle = Handle::parse(handle).map_err(|error| Mistake::field("handle", error))?;
     let cookie = UnderWay::Unclaimed.sent().unwrap_or_default();
     let welcome = format!("Welcome, {handle}.");
-    let made = console().identity.sign_up(&cookie, handle, &session::origin()).await;
+    let invitee = invitee().await.map_err(Trouble::from)?;
+    let made = console().identity.sign_up(&cookie, handle, invitee.as_ref(), &session::origin()).await;
     let (session, next) = made.map_err(|error| match error {
         LoginError::Identity(error @ IdentityError::Taken { what: "handle" }) => {
             Mistake::field("handle", error)
         }
-        LoginError::Identity(error @ IdentityError::Taken { .. }) => Mistake::form(error),
+        LoginError::Identity(error @ (IdentityError::Taken { .. } | IdentityError::NotInvited)) => {
+            Mistake::form(error)
+        }
         other => told(other),
     })?;
     UnderWay::Unclaimed.end();

@@ -62,6 +62,9 @@ impl Settings {
         {
             refuse("`metrics_listen` is the same as `listen`; say `main` to serve metrics there".into());
         }
+        if let Err(reason) = self.mail() {
+            refuse(reason);
+        }
         if let Some(name) = self.allowed_hosts.0.iter().find(|name| name.contains(['/', '*', '@', ' '])) {
             refuse(format!("`allowed_hosts` holds names with an optional port, not `{name}`"));
         }

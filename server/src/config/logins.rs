@@ -179,6 +179,7 @@ impl Value for SignUp {
     fn read(text: &str) -> Result<Self, String> {
         match text.trim() {
             "closed" => Ok(Self::Closed),
+            "invited" => Ok(Self::Invited),
             "open" => Ok(Self::Open),
             domains => {
                 let domains: Vec<String> =
@@ -194,7 +195,7 @@ impl Value for SignUp {
                     return Ok(Self::Domains(domains));
                 }
                 Err(format!(
-                    "must be `closed`, `open` or domains as `example.org, example.net`, not `{text}`"
+                    "must be `closed`, `invited`, `open` or domains as `example.org, example.net`, not `{text}`"
                 ))
             }
         }
@@ -203,6 +204,7 @@ impl Value for SignUp {
     fn write(&self) -> String {
         match self {
             Self::Closed => "closed".to_owned(),
+            Self::Invited => "invited".to_owned(),
             Self::Domains(domains) => domains.join(","),
             Self::Open => "open".to_owned(),
         }
@@ -269,6 +271,7 @@ mod tests {
         let read = <SignUp as Value>::read;
 
         assert_eq!(read("closed"), Ok(SignUp::Closed));
+        assert_eq!(read("invited"), Ok(SignUp::Invited));
         assert_eq!(read("open"), Ok(SignUp::Open));
         let domains = read("Example.org, example.net").unwrap();
         assert_eq!(domains.write(), "example.org,example.net");

@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod layer;
 mod logins;
+mod mail;
 mod show;
 mod value;
 
@@ -115,8 +116,14 @@ settings! {
     egress_allow: Option<List<IpNet>> = "";
     /// The TOML file of the identity providers people may sign in with beside their password: Google, GitHub and any OpenID Connect issuer. Absent = none.
     logins_file: Option<LoginsFile> = "";
-    /// Who may make an account by signing in with one of them: nobody (`closed`), everybody (`open`), or those with an e-mail address in these domains, as `example.org, example.net`.
+    /// Who may make an account: nobody (`closed`), whoever is invited to a preset (`invited`), everybody whom one of those providers knows (`open`), or those with an e-mail address in these domains, as `example.org, example.net`.
     sign_up: SignUp = "closed";
+    /// The mail server that takes invitations: `smtp://user@mail.example.org:587` (must change to TLS), `smtps://…:465` (TLS from the start) or `smtp+plain://127.0.0.1:25` (no TLS). Absent = links are shown to copy.
+    mail_server: Option<Url> = "";
+    /// The password of the mail server's user.
+    mail_password: Option<Secret> = "";
+    /// Whom letters are from, as `Doorward <doorward@example.org>`. Needed beside `mail_server`.
+    mail_from: Option<String> = "";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.
     body_timeout_ms: u64 = "60000";
     /// The longest wait for a connection to a source, in milliseconds.

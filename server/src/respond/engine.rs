@@ -91,6 +91,7 @@ impl From<PresetError> for Problem {
             }
             PresetError::Denied(denied) => denied.into(),
             PresetError::Store(error) => error.into(),
+            PresetError::Mail(error) => Self::of(&error, error.fault()),
             PresetError::SlugTaken { .. } | PresetError::Stale { .. } => {
                 Self::new(ProblemKind::Conflict, error.to_string())
             }

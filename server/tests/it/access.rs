@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -15,7 +16,7 @@ use doorward::{
     issuer::Asked,
     model::{AccessLevel, Email, EventId, InstanceRole, KeyScope, Member, Slug, Visibility},
     policy::operator_at_the_shell,
-    presets::{NewGrantee, NewPreset},
+    presets::{NewGrantee, NewInvite, NewPreset},
     store::EventFilter,
 };
 use http::{Method, StatusCode, header};
@@ -65,6 +66,13 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
         [401, 404, 201, 404],
     ),
     ("DELETE /api/v1/presets/{id}/access/{entry}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/presets/{id}/invitations", "", [401, 404, 200, 404]),
+    (
+        "POST /api/v1/presets/{id}/invitations",
+        r#"{"email":"grace@example.org","level":"viewer"}"#,
+        [401, 404, 201, 404],
+    ),
+    ("DELETE /api/v1/presets/{id}/invitations/{invitation}", "", [401, 404, 204, 404]),
     // Says nothing of which preset.
     ("GET /api/v1/explain", "", [401, 422, 422, 422]),
     ("GET /api/v1/presets/{id}/versions", "", [401, 404, 200, 404]),
@@ -138,6 +146,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/settings", [303, 404, 200, 404]),
     ("/explain", [303, 200, 200, 200]),
     ("/presets/{id}/history", [303, 404, 200, 404]),
+    // Without a link that holds there is a page that says so.
+    ("/invitation", [200, 200, 200, 200]),
     ("/keys", [303, 200, 200, 200]),
     // Without a client there is nothing to agree to.
     ("/oauth/authorize", [303, 400, 400, 400]),
@@ -195,6 +205,14 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         [false, false, true, false],
     ),
     ("/do/preset-share", "id={preset}&who=grace%40example.org&level=viewer", [false, false, true, false]),
+    ("/do/preset-invite", "id={preset}&email=&level=viewer&days=7", [false, false, true, false]),
+    ("/do/preset-withdraw", "id={preset}&invitation={invitation}", [false, false, true, false]),
+    ("/do/invitation-accept", "token=guess", [false; 4]),
+    // For an address of nobody's, which its form does not say.
+    ("/do/invitation-accept", "token={token}", [false; 4]),
+    ("/do/invitation-sign-up", "token=guess&handle={new}&password=correct+horse+battery", [false; 4]),
+    // Made by somebody who may not make accounts.
+    ("/do/invitation-sign-up", "token={token}&handle={new}&password=correct+horse+battery", [false; 4]),
     ("/do/preset-unshare", "id={preset}&entry={entry}", [false, false, true, false]),
     // What it takes is as it was: nothing but the version is another.
     ("/do/preset-roll-back", "id={preset}&to=1&version=1", [false; 4]),
@@ -407,6 +425,12 @@ impl Stage {
         let nobody = NewGrantee::Email(Email::parse("nobody@example.org").unwrap());
         let entry =
             engine.presets.share(&owner.member, preset.id, nobody, AccessLevel::Viewer).await.unwrap();
+        let invite = NewInvite {
+            email: Some(Email::parse("invited@example.org").unwrap()),
+            level: AccessLevel::Viewer,
+            lasts: Duration::from_secs(86_400),
+        };
+        let invited = engine.presets.invite(&owner.member, preset.id, invite, "http://d").await.unwrap();
         let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None };
         let (key, _) = engine.identity.create_key(&owner.member, key).await.unwrap();
         let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
@@ -424,6 +448,8 @@ impl Stage {
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
             ("version", "1".to_owned()),
+            ("invitation", invited.invite.id.to_string()),
+            ("token", invited.token.unwrap().expose().to_owned()),
             ("key", key.id.to_string()),
             ("event", event.id.to_string()),
             ("session", session.id.to_string()),
@@ -498,7 +524,9 @@ impl Stage {
         let owner = scene.owner.member.as_ref();
         let sessions = engine.identity.sessions(owner).await.unwrap().len();
         let grants = engine.issuer.grants(owner).await.unwrap();
-        format!("{document}\n{users:?}\n{sessions}\n{grants:?}")
+        let preset = scene.fill("{preset}").parse().unwrap();
+        let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
+        format!("{document}\n{users:?}\n{sessions}\n{grants:?}\n{invites:?}")
     }
 }
 

@@ -206,6 +206,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
         let path = row.path.replace("{id}", preset["id"].as_str().unwrap());
         // Of no list.
         let path = path.replace("{entry}", preset["id"].as_str().unwrap()).replace("{version}", "1");
+        let path = path.replace("{invitation}", preset["id"].as_str().unwrap());
         let body = match row.path {
             "/api/v1/apply" => Some(json!({"version": 1})),
             "/api/v1/presets/{id}" | "/api/v1/presets/{id}/versions/{version}/restore" => {
@@ -215,6 +216,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
             "/api/v1/presets/{id}/access" => {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))
             }
+            "/api/v1/presets/{id}/invitations" => Some(json!({"level": "viewer"})),
             "/api/v1/presets" => Some(json!({"slug": "other"})),
             "/api/v1/keys" => Some(json!({"name": "other"})),
             "/api/v1/datasources" => {

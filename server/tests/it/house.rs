@@ -27,6 +27,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("upstream", &["mcp", "model", "egress"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     ("audit", &["model", "store", "metrics"]),
+    // Hands letters to the operator's mail server.
+    ("mail", &["model"]),
     ("metrics", &["model", "store"]),
     ("identity", &["model", "policy", "store", "vault", "egress", "audit", "changes"]),
     ("quota", &["model", "store", "changes"]),
@@ -47,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "oauth",
         ],
     ),
-    ("presets", &["mcp", "model", "policy", "store", "sources", "audit", "changes"]),
+    ("presets", &["mcp", "model", "policy", "store", "sources", "audit", "changes", "mail"]),
     (
         "proxy",
         &[
@@ -70,6 +72,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "identity",
             "issuer",
             "jobs",
+            "mail",
             "mcp",
             "metrics",
             "model",

@@ -18,7 +18,7 @@ const OIDC: &str = "staff";
 const GITHUB: &str = "github";
 
 /// Opens an installation that ada owns, which knows the provider in both shapes.
-async fn scene(sign_up: &str) -> (World, Arc<Provider>) {
+pub(crate) async fn scene(sign_up: &str) -> (World, Arc<Provider>) {
     let provider = Provider::start().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("logins.toml");
@@ -37,7 +37,7 @@ async fn scene(sign_up: &str) -> (World, Arc<Provider>) {
 }
 
 /// Goes to the provider, is let in, and comes back.
-async fn log_in(browser: &mut Browser<'_>, provider: &Provider, next: &str) -> Answer {
+pub(crate) async fn log_in(browser: &mut Browser<'_>, provider: &Provider, next: &str) -> Answer {
     let (code, state) = go(browser, provider, OIDC, next).await;
     come_back(browser, provider, &code, &state).await
 }
@@ -98,6 +98,7 @@ async fn somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on
 async fn who_may_make_an_account_is_the_policy_s_to_say() {
     for (policy, email, verified, admitted) in [
         ("closed", "ada@example.org", true, false),
+        ("invited", "ada@example.org", true, false),
         ("open", "ada@anywhere.example", true, true),
         ("open", "ada@example.org", false, false),
         ("example.org", "ada@example.org", true, true),

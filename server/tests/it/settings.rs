@@ -27,12 +27,16 @@ use crate::{
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("database_url", include_str!("readme.rs"), README),
     ("database_owner_url", include_str!("readme.rs"), README),
+    ("mail_server", MAIL, "mail_server_and_mail_from_send_invitations_to_their_address"),
+    ("mail_from", MAIL, "mail_server_and_mail_from_send_invitations_to_their_address"),
+    ("mail_password", MAIL, "mail_password_is_sent_over_tls_alone"),
     ("stdio_processes_max", PROCESSES, "stdio_processes_max_bounds_the_processes_of_sources"),
     ("stdio_idle_secs", PROCESSES, "stdio_idle_secs_ends_a_process_nobody_uses"),
     ("logins_file", LOGINS, "somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on"),
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
+const MAIL: &str = include_str!("settings_mail.rs");
 const PROCESSES: &str = include_str!("settings_processes.rs");
 const LOGINS: &str = include_str!("logins.rs");
 const README: &str = "the_statements_of_the_readme_prepare_postgres_and_its_line_serves";

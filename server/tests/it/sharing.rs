@@ -1,10 +1,12 @@
 //! What a preset lets each of those do whom it is shared with: every route, page and form of a preset
 //! by everybody on its list, and by another organisation.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use doorward::{
     model::{AccessLevel, Email, InstanceRole, PresetId, Slug, Visibility},
-    presets::{NewGrantee, NewPreset, PresetChange},
+    presets::{NewGrantee, NewInvite, NewPreset, PresetChange},
 };
 use http::{Method, StatusCode, header};
 use serde_json::json;
@@ -29,6 +31,9 @@ const STATUSES: &[(&str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}/versions", [403, 200, 200, 404]),
     ("GET /api/v1/presets/{id}/versions/{version}", [403, 200, 200, 404]),
     ("POST /api/v1/presets/{id}/versions/{version}/restore", [403, 200, 200, 404]),
+    ("GET /api/v1/presets/{id}/invitations", [403, 403, 200, 404]),
+    ("POST /api/v1/presets/{id}/invitations", [403, 403, 201, 404]),
+    ("DELETE /api/v1/presets/{id}/invitations/{invitation}", [403, 403, 204, 404]),
 ];
 
 const PAGES: &[(&str, [u16; 4])] = &[
@@ -48,6 +53,8 @@ const CHANGES: &[(&str, [bool; 4])] = &[
     ("/do/preset-share", [false, false, true, false]),
     ("/do/preset-unshare", [false, false, true, false]),
     ("/do/preset-roll-back", [false, true, true, false]),
+    ("/do/preset-invite", [false, false, true, false]),
+    ("/do/preset-withdraw", [false, false, true, false]),
     ("/do/preset-switch", [false; 4]),
     ("/do/preset-expiry", [false; 4]),
     ("/do/preset-delete", [false; 4]),
@@ -92,11 +99,15 @@ impl Stage {
         }
         let nobody = NewGrantee::Email(Email::parse("nobody@example.org").unwrap());
         let entry = presets.share(&self.ada.member, id, nobody, AccessLevel::Viewer).await.unwrap();
+        let invite =
+            NewInvite { email: None, level: AccessLevel::Viewer, lasts: Duration::from_secs(86_400) };
+        let invited = presets.invite(&self.ada.member, id, invite, "http://d").await.unwrap();
         vec![
             ("id", id.to_string()),
             ("preset", id.to_string()),
             ("entry", entry.id.to_string()),
             ("version", "1".to_owned()),
+            ("invitation", invited.invite.id.to_string()),
             // Of no organisation.
             ("source", PresetId::new().to_string()),
         ]
@@ -115,9 +126,10 @@ impl Stage {
         let id: PresetId = names[0].1.parse().unwrap();
         let presets = &self.world.engine.presets;
         format!(
-            "{:?} {:?}",
+            "{:?} {:?} {:?}",
             presets.find(&self.ada.member, id).await,
-            presets.access(&self.ada.member, id).await
+            presets.access(&self.ada.member, id).await,
+            presets.invites(&self.ada.member, id).await.map(|invites| invites.len())
         )
     }
 }

@@ -9,7 +9,9 @@ use crate::{
         record::{Deed, home},
         token,
     },
-    model::{Action, Handle, InstanceRole, Login, LoginId, Member, PendingLogin, TenantId, User, UserId},
+    model::{
+        Action, Handle, InstanceRole, Invitee, Login, LoginId, Member, PendingLogin, TenantId, User, UserId,
+    },
     policy,
     secret::Secret,
     store::StoreError,
@@ -58,17 +60,19 @@ impl Identity {
     }
 
     /// Makes an account for whom the browser of this cookie was told to be, if the policy of the
-    /// instance lets them, and signs in. Returns the path to go to as well.
+    /// instance lets them, by themself or by an invitation that holds, and signs in. Returns the path to
+    /// go to as well.
     pub async fn sign_up(
         &self,
         cookie: &str,
         handle: Handle,
+        invitee: Option<&Invitee>,
         origin: &Origin,
     ) -> Result<(NewSession, String), LoginError> {
         let pending = self.pending_login(cookie).await?.ok_or(LoginError::NotBegun)?;
         let (provider, _) = self.0.logins.find(&pending.provider)?;
         // Again, since the settings may be others after a restart.
-        self.may_sign_up(provider, pending.email.as_ref())?;
+        let by_invitation = self.may_sign_up(provider, pending.email.as_ref(), invitee)?;
         let Some(email) = pending.email.clone() else { return Err(LoginError::Stranger) };
         if self.setup_needed().await? {
             return Err(LoginError::Stranger);
@@ -90,6 +94,11 @@ impl Identity {
         tx.add_login(&self.login_of(&user, &pending)).await.map_err(of_another)?;
         if !tx.remove_pending_login(&token::digest(cookie)).await? {
             return Err(LoginError::NotBegun);
+        }
+        if let Some(invitee) = by_invitation
+            && !tx.claim_invite(invitee.invite, user.id, user.created_at).await?
+        {
+            return Err(IdentityError::NotInvited.into());
         }
         let home = home(&mut tx).await?;
         tx.commit().await?;

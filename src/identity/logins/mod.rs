@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     egress::{Egress, EgressError},
-    model::{Action, Email, Login, Member, PendingLogin},
+    model::{Action, Email, Invitee, Login, Member, PendingLogin},
     secret::Secret,
 };
 use attempt::Ties;
@@ -69,6 +69,16 @@ impl Logins {
     ) -> Self {
         let providers = providers.into_iter().map(|provider| (provider, Discovered::default())).collect();
         Self { providers, sign_up, base_url, egress }
+    }
+
+    /// Says whether an invitation brings an account to anybody who has none.
+    pub(super) fn invited_may_sign_up(&self) -> bool {
+        self.sign_up != SignUp::Closed
+    }
+
+    /// Says whether an invitation to this address makes an account.
+    pub(super) fn admits_invited(&self, email: &Email) -> bool {
+        self.sign_up.admits_invited(email.as_str())
     }
 
     fn find(&self, name: &str) -> Result<&(LoginProvider, Discovered), LoginError> {
@@ -159,7 +169,7 @@ impl Identity {
     }
 
     /// Ends a login with the provider's answer and the cookie of its beginning, by a browser in
-    /// which `signed_in` is signed in already.
+    /// which `signed_in` is signed in already, or which has opened an invitation that holds.
     ///
     /// Nothing of an answer is believed before it is known to be this browser's, and the cookie
     /// works once.
@@ -169,10 +179,11 @@ impl Identity {
         cookie: &str,
         answer: &LoginAnswer,
         signed_in: Option<&Member>,
+        invitee: Option<&Invitee>,
         origin: &Origin,
     ) -> Result<FinishedLogin, LoginError> {
         let known = self.0.logins.find(provider)?;
-        let outcome = self.finish(known, cookie, answer, signed_in, origin).await;
+        let outcome = self.finish(known, cookie, answer, signed_in, invitee, origin).await;
         if let Err(error) = &outcome {
             log(error);
             self.record_refused_login(&known.0, error, signed_in, origin).await;
@@ -186,6 +197,7 @@ impl Identity {
         cookie: &str,
         answer: &LoginAnswer,
         signed_in: Option<&Member>,
+        invitee: Option<&Invitee>,
         origin: &Origin,
     ) -> Result<FinishedLogin, LoginError> {
         let provider = &known.0;
@@ -230,7 +242,7 @@ impl Identity {
                 Ok(FinishedLogin::AddressKnown(cookie))
             }
             (None, None) => {
-                self.may_sign_up(provider, claimed.email.as_ref())?;
+                self.may_sign_up(provider, claimed.email.as_ref(), invitee)?;
                 let cookie = self.keep_pending(provider, claimed, next).await?;
                 Ok(FinishedLogin::MaySignUp(cookie))
             }
@@ -286,13 +298,24 @@ impl Identity {
         }
     }
 
-    /// Says whether somebody of this address may make an account.
-    fn may_sign_up(&self, provider: &LoginProvider, email: Option<&Email>) -> Result<(), LoginError> {
+    /// Says whether somebody of this address may make an account, and returns the invitation that
+    /// lets them, which makes no other.
+    fn may_sign_up<'a>(
+        &self,
+        provider: &LoginProvider,
+        email: Option<&Email>,
+        invitee: Option<&'a Invitee>,
+    ) -> Result<Option<&'a Invitee>, LoginError> {
         let policy = &self.0.logins.sign_up;
+        let of_this = |invitee: &&Invitee| invitee.email.as_ref().is_none_or(|own| Some(own) == email);
         match email {
             _ if *policy == SignUp::Closed => Err(LoginError::Stranger),
+            None if *policy == SignUp::Invited && invitee.is_none() => Err(LoginError::Stranger),
             None => Err(LoginError::NoAddress { provider: provider.label.clone() }),
-            Some(email) if policy.admits(email.as_str()) => Ok(()),
+            Some(email) if policy.admits(email.as_str()) => Ok(None),
+            Some(email) if policy.admits_invited(email.as_str()) => {
+                invitee.filter(of_this).map(Some).ok_or(LoginError::Stranger)
+            }
             Some(_) => Err(LoginError::Stranger),
         }
     }

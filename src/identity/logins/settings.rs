@@ -37,12 +37,14 @@ pub enum ProviderKind {
     },
 }
 
-/// Who may make an account for themself by a login that nobody here knows.
+/// Who may make an account for themself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SignUp {
     /// Nobody: administrators make accounts.
     #[default]
     Closed,
+    /// Whoever is invited to a preset.
+    Invited,
     /// Whoever has an address, seen by the provider to be theirs, in one of these domains (in lower
     /// case).
     Domains(Vec<String>),
@@ -51,16 +53,21 @@ pub enum SignUp {
 }
 
 impl SignUp {
-    /// Says whether somebody of this address may make an account.
+    /// Says whether somebody of this address may make an account by signing in with a provider.
     pub fn admits(&self, email: &str) -> bool {
         match self {
-            Self::Closed => false,
+            Self::Closed | Self::Invited => false,
             // What stands behind the last `@`, whole: `example.org.evil.example` is another domain.
             Self::Domains(domains) => {
                 email.rsplit_once('@').is_some_and(|(_, domain)| domains.iter().any(|own| own == domain))
             }
             Self::Open => true,
         }
+    }
+
+    /// Says whether somebody of this address may make an account by an invitation that is theirs.
+    pub fn admits_invited(&self, email: &str) -> bool {
+        *self == Self::Invited || self.admits(email)
     }
 }
 
@@ -83,6 +90,9 @@ mod tests {
             assert!(!policy.admits(stranger), "{stranger}");
         }
         assert!(SignUp::Open.admits("ada@anywhere.example"));
-        assert!(!SignUp::Closed.admits("ada@example.org"));
+        assert!(!SignUp::Closed.admits("ada@example.org") && !SignUp::Invited.admits("ada@example.org"));
+        assert!(SignUp::Invited.admits_invited("ada@anywhere.example"));
+        assert!(policy.admits_invited("ada@example.org") && !policy.admits_invited("ada@anywhere.example"));
+        assert!(!SignUp::Closed.admits_invited("ada@example.org"));
     }
 }

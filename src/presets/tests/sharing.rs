@@ -167,7 +167,7 @@ async fn what_the_invited_do_stands_in_the_owners_log() {
     assert!(world.db.store.read(bob.tenant).await.unwrap().list_events(&filter).await.unwrap().is_empty());
 }
 
-fn denied<T>(result: Result<T, PresetError>) -> bool {
+pub(super) fn denied<T>(result: Result<T, PresetError>) -> bool {
     matches!(result, Err(PresetError::Denied(_)))
 }
 

@@ -194,6 +194,7 @@ impl Door {
             own_names: crate::oauth::OwnNames::at("http://127.0.0.1:8080").unwrap(),
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
+            mail: None,
             proxy: ProxySettings::default(),
         };
         let engine = Engine::open(settings, clock).await.expect("an engine");

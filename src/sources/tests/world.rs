@@ -27,6 +27,7 @@ use crate::{
     clock::{Clock, Ms},
     connections::Connections,
     egress::{Egress, EgressLimits, EgressPolicy},
+    mail::Mail,
     metrics::Metrics,
     model::{
         BrowserSessionId, Credential, EraSetting, InstanceRole, Member, OrgRole, PlanName, Reach, RunsAs,
@@ -79,7 +80,13 @@ impl World {
             SourceSettings::default(),
             changes.clone(),
         );
-        let presets = Presets::new(db.store.clone(), sources.clone(), clock.clone(), changes.clone());
+        let presets = Presets::new(
+            db.store.clone(),
+            sources.clone(),
+            clock.clone(),
+            changes.clone(),
+            Mail::new(None).unwrap(),
+        );
         Self { db, sources, presets, upstreams, connections, audit, changes, clock, _folder: folder }
     }
 

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{access, apply, datasources, explain, keys, presets, usage, versions};
+use super::{access, apply, datasources, explain, invitations, keys, presets, usage, versions};
 use crate::apply::{Action, Plan, Step};
 
 /// The document. Every path of `routes/mod.rs` under `/api/v1` stands here; a test compares them.
@@ -31,6 +31,7 @@ use crate::apply::{Action, Plan, Step};
         presets::list, presets::create, presets::read, presets::update, presets::remove,
         access::list, access::create, access::remove,
         versions::list, versions::read, versions::restore,
+        invitations::list, invitations::create, invitations::remove,
         keys::list, keys::create, keys::revoke,
         explain::read,
         usage::read,

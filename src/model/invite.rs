@@ -1,0 +1,46 @@
+//! Invitations to a preset.
+
+use crate::{
+    clock::Ms,
+    model::{AccessLevel, Email, Handle, InviteId, PresetId, TenantId, UserId},
+};
+
+/// An invitation that nobody has accepted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Names it (never its link, which is secret).
+    pub id: InviteId,
+    /// The organisation that owns the preset.
+    pub tenant: TenantId,
+    /// The preset.
+    pub preset: PresetId,
+    /// Whose it is alone, by the address of their account; `None` = whoever has the link, once.
+    pub email: Option<Email>,
+    /// What whoever accepts may do.
+    pub level: AccessLevel,
+    /// Who invites.
+    pub by: UserId,
+    /// Their handle.
+    pub by_handle: Handle,
+    /// Whether the link went to that address alone, so that whoever comes back with it has proven to
+    /// read there.
+    pub sent: bool,
+    /// Who made an account by it, whose it is alone from then on; `None` = nobody.
+    pub claimed_by: Option<UserId>,
+    /// When it was made.
+    pub created_at: Ms,
+    /// When it ends.
+    pub expires_at: Ms,
+}
+
+/// Whom an invitation that holds is for, as far as accounts go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitee {
+    /// The invitation.
+    pub invite: InviteId,
+    /// Whose it is alone; `None` = whoever has the link, once.
+    pub email: Option<Email>,
+    /// Whether coming with the link proves that address: the link went there alone, or whoever invites
+    /// makes accounts for any address anyway.
+    pub proves_address: bool,
+}

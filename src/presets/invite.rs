@@ -1,0 +1,251 @@
+//! Invitations: a link, shown once or sent by e-mail, that puts whoever accepts on the access list.
+//!
+//! A link is a random text of which the hash is stored, so it cannot be shown again. It works once,
+//! ends, can be withdrawn, and is worth no more than whoever made it: once they may not share the
+//! preset any more, their invitations open nothing.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{
+    mail::Letter,
+    model::{
+        Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Invite, InviteId, Invitee,
+        Member, Preset, PresetId, Via,
+    },
+    policy,
+    presets::{
+        OpenPreset, PresetError, Presets, Result,
+        share::{invite_only, put},
+    },
+    secret::Secret,
+};
+
+/// How many invitations to one preset may be open at once.
+pub const INVITES_MAX: usize = 100;
+/// How long an invitation may be open.
+pub const INVITE_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// An invitation to be made.
+#[derive(Clone, Debug)]
+pub struct NewInvite {
+    /// Whose it is alone; `None` = whoever has the link, once.
+    pub email: Option<Email>,
+    /// What whoever accepts may do.
+    pub level: AccessLevel,
+    /// How long it is open.
+    pub lasts: Duration,
+}
+
+/// An invitation that was made.
+#[derive(Clone, Debug)]
+pub struct Invited {
+    /// The invitation.
+    pub invite: Invite,
+    /// The secret end of its link, shown this once; `None` = the link was sent by e-mail, and is for
+    /// the address alone to see.
+    pub token: Option<Secret>,
+}
+
+impl Invited {
+    /// Returns the link, below the program's address; `None` = it was sent by e-mail.
+    pub fn link(&self, base_url: &str) -> Option<String> {
+        self.token.as_ref().map(|token| link(base_url, token))
+    }
+}
+
+/// What an invitation offers to whoever has its link.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The invitation.
+    pub invite: Invite,
+    /// The preset.
+    pub preset: Preset,
+    /// The owner's part of its address.
+    pub owner: Handle,
+    /// Whom it is for, as far as accounts go.
+    pub invitee: Invitee,
+}
+
+impl Presets {
+    /// Says whether an invitation for an address is sent there.
+    pub fn sends_letters(&self) -> bool {
+        self.0.mail.is_on()
+    }
+
+    /// Makes an invitation. If e-mail is set up and the invitation is for an address, it is sent
+    /// there, with a link below `base_url`, and stands only if the mail server took it.
+    pub async fn invite(
+        &self,
+        member: &Member,
+        id: PresetId,
+        new: NewInvite,
+        base_url: &str,
+    ) -> Result<Invited> {
+        let open = self.open(member, id, AccessLevel::Admin).await?;
+        self.audited(member, "invite", &open, self.make_invite(member, &open, new, base_url)).await
+    }
+
+    async fn make_invite(
+        &self,
+        member: &Member,
+        open: &OpenPreset,
+        new: NewInvite,
+        base_url: &str,
+    ) -> Result<Invited> {
+        if new.lasts.is_zero() || new.lasts > INVITE_AGE_MAX {
+            let reason = "an invitation is open for 1 to 30 days".to_owned();
+            return Err(PresetError::Invalid { part: "lasts", reason });
+        }
+        let letter_to = new.email.clone().filter(|_| self.0.mail.is_on());
+        let now = self.0.clock.now();
+        let invite = Invite {
+            id: InviteId::new(),
+            tenant: open.preset.tenant,
+            preset: open.preset.id,
+            email: new.email,
+            sent: letter_to.is_some(),
+            claimed_by: None,
+            level: new.level,
+            by: member.user,
+            by_handle: member.handle.clone(),
+            created_at: now,
+            expires_at: now.plus(new.lasts),
+        };
+        let token = random_token()?;
+        let mut tx = self.0.store.tenant(invite.tenant).await?;
+        tx.take_turn().await?;
+        if tx.list_invites(invite.preset, now).await?.len() >= INVITES_MAX {
+            let reason = format!("at most {INVITES_MAX} invitations may be open: withdraw some");
+            return Err(PresetError::Invalid { part: "email", reason });
+        }
+        tx.add_invite(&invite, &digest(&token)).await?;
+        let preset = invite_only(&mut tx, member, invite.preset, now).await?;
+        self.commit(tx, &preset).await?;
+        let Some(to) = letter_to else { return Ok(Invited { invite, token: Some(token) }) };
+        let link = link(base_url, &token);
+        if let Err(error) = self.0.mail.send(member.user, letter(&to, &invite, &preset, &link), now).await {
+            let mut tx = self.0.store.tenant(invite.tenant).await?;
+            tx.remove_invite(invite.preset, invite.id).await?;
+            tx.commit().await?;
+            return Err(error.into());
+        }
+        Ok(Invited { invite, token: None })
+    }
+
+    /// Returns the invitations to a preset that are open, for those who may share it on.
+    pub async fn invites(&self, member: &Member, id: PresetId) -> Result<Vec<Invite>> {
+        let open = self.open(member, id, AccessLevel::Admin).await?;
+        let mut tx = self.0.store.read(open.permit.tenant()).await?;
+        Ok(tx.list_invites(id, self.0.clock.now()).await?)
+    }
+
+    /// Withdraws an invitation; `false` if it was accepted or withdrawn before.
+    pub async fn withdraw(&self, member: &Member, id: PresetId, invite: InviteId) -> Result<bool> {
+        let open = self.open(member, id, AccessLevel::Admin).await?;
+        let doing = async {
+            let mut tx = self.0.store.tenant(open.permit.tenant()).await?;
+            let removed = tx.remove_invite(id, invite).await?;
+            tx.commit().await?;
+            Ok(removed)
+        };
+        self.audited(member, "withdraw an invitation", &open, doing).await
+    }
+
+    /// Returns what the link offers; `None` if there is no such invitation, it was accepted or
+    /// withdrawn, it has ended, or whoever made it may not share the preset any more.
+    pub async fn offer(&self, token: &Secret) -> Result<Option<Offer>> {
+        let now = self.0.clock.now();
+        let mut tx = self.0.store.system_read().await?;
+        let Some(invite) = tx.find_invite(&digest(token), now).await? else { return Ok(None) };
+        let Some((preset, owner)) = tx.find_preset_anywhere(invite.preset).await? else { return Ok(None) };
+        let Some(by) = tx.find_user(invite.by).await? else { return Ok(None) };
+        let Some(by) = tx.find_member(by.id, by.tenant, Via::Shell).await? else { return Ok(None) };
+        drop(tx);
+        let entries = self.0.store.read(preset.tenant).await?.list_access(preset.id).await?;
+        if policy::may_open(&by, &preset, &Access::of(&entries), AccessLevel::Admin, now).is_err() {
+            return Ok(None);
+        }
+        // Who was shown the link may come back with it in place of whose address it is for, unless they
+        // make accounts for any address anyway.
+        let proves_address = invite.sent || by.is_instance_admin();
+        let invitee = Invitee { invite: invite.id, email: invite.email.clone(), proves_address };
+        Ok(Some(Offer { invite, preset, owner, invitee }))
+    }
+
+    /// Accepts an invitation: from here on the member is on the access list. Works once.
+    pub async fn accept(&self, member: &Member, token: &Secret) -> Result<OpenPreset> {
+        policy::may_use_account(member)?;
+        let Offer { invite, preset, .. } = self.offer(token).await?.ok_or(PresetError::NotFound)?;
+        if invite.claimed_by.is_some_and(|claimed| claimed != member.user) {
+            return Err(PresetError::NotYours);
+        }
+        if let Some(email) = &invite.email {
+            let account = self.0.store.system_read().await?.find_user(member.user).await?;
+            if account.is_none_or(|account| account.email != *email) {
+                return Err(PresetError::NotYours);
+            }
+        }
+        let who = Grantee::User(member.user, member.handle.clone());
+        let mut tx = self.0.store.tenant(preset.tenant).await?;
+        tx.take_turn().await?;
+        if !tx.remove_invite(preset.id, invite.id).await? {
+            return Err(PresetError::NotFound);
+        }
+        let present = tx.list_access(preset.id).await?;
+        // Who may more already keeps it.
+        let kept = present.iter().filter(|old| old.who == who).map(|old| old.level).max();
+        let level = kept.map_or(invite.level, |kept| kept.max(invite.level));
+        let created_at = self.0.clock.now();
+        put(&mut tx, &preset, AccessEntry { id: AccessId::new(), who, level, reaches: None, created_at })
+            .await?;
+        let preset = invite_only(&mut tx, member, preset.id, created_at).await?;
+        self.commit(tx, &preset).await?;
+        let open = self.open(member, preset.id, AccessLevel::Viewer).await?;
+        self.audited(member, "accept an invitation", &open, async { Ok(()) }).await?;
+        Ok(open)
+    }
+
+    /// Removes the invitations that have ended. To be called every hour or so.
+    pub async fn remove_ended_invites(&self) -> Result<u64> {
+        let mut tx = self.0.store.system().await?;
+        let removed = tx.remove_ended_invites(self.0.clock.now()).await?;
+        tx.commit().await?;
+        Ok(removed)
+    }
+}
+
+/// The secret stands in the query, which is never logged.
+fn link(base_url: &str, token: &Secret) -> String {
+    format!("{base_url}/invitation?token={}", token.expose())
+}
+
+fn letter(to: &Email, invite: &Invite, preset: &Preset, link: &str) -> Letter {
+    let ends = invite.expires_at;
+    Letter {
+        to: to.clone(),
+        subject: format!("{} shares “{}” with you", invite.by_handle, preset.title),
+        text: format!(
+            "{by} invites you to use “{title}”: tools that your AI agent can call through Doorward.\n\n\
+             See what it offers, and accept:\n{link}\n\n\
+             The link is for {to} alone, works once, and ends at {ends}.\n\
+             If you did not expect this, do nothing.\n",
+            by = invite.by_handle,
+            title = preset.title,
+        ),
+    }
+}
+
+/// What is stored of a link: it has 256 random bits, so there is nothing to guess.
+fn digest(token: &Secret) -> [u8; 32] {
+    Sha256::digest(token.expose().as_bytes()).into()
+}
+
+fn random_token() -> Result<Secret> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(PresetError::Random)?;
+    Ok(Secret::new(BASE64.encode(bytes.as_slice())))
+}
