@@ -14,7 +14,7 @@ use crate::{
     mail::Letter,
     model::{
         Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Invite, InviteId, Invitee,
-        Member, Preset, PresetId, Via,
+        Member, Preset, PresetId, Via, Visibility,
     },
     policy,
     presets::{
@@ -156,7 +156,8 @@ impl Presets {
     }
 
     /// Returns what the link offers; `None` if there is no such invitation, it was accepted or
-    /// withdrawn, it has ended, or whoever made it may not share the preset any more.
+    /// withdrawn, it has ended, the preset was made private again, or whoever made it may not share it
+    /// any more.
     pub async fn offer(&self, token: &Secret) -> Result<Option<Offer>> {
         let now = self.0.clock.now();
         let mut tx = self.0.store.system_read().await?;
@@ -166,6 +167,10 @@ impl Presets {
         let Some(by) = tx.find_member(by.id, by.tenant, Via::Shell).await? else { return Ok(None) };
         drop(tx);
         let entries = self.0.store.read(preset.tenant).await?.list_access(preset.id).await?;
+        // An owner who shut the preset off after inviting has taken that back.
+        if preset.visibility == Visibility::Private {
+            return Ok(None);
+        }
         if policy::may_open(&by, &preset, &Access::of(&entries), AccessLevel::Admin, now).is_err() {
             return Ok(None);
         }
@@ -202,7 +207,7 @@ impl Presets {
         let created_at = self.0.clock.now();
         put(&mut tx, &preset, AccessEntry { id: AccessId::new(), who, level, reaches: None, created_at })
             .await?;
-        let preset = invite_only(&mut tx, member, preset.id, created_at).await?;
+        let preset = tx.find_preset(preset.id).await?.ok_or(PresetError::NotFound)?;
         self.commit(tx, &preset).await?;
         let open = self.open(member, preset.id, AccessLevel::Viewer).await?;
         self.audited(member, "accept an invitation", &open, async { Ok(()) }).await?;

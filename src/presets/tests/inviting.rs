@@ -69,11 +69,23 @@ async fn an_invitation_ends_by_time_by_withdrawal_and_with_the_right_of_who_made
     world.presets.unshare(&ada, id, entry.id).await.unwrap();
     assert!(matches!(world.presets.accept(&eve, &his).await, Err(PresetError::NotFound)));
 
+    let shut = invite(&world, &ada, id, None).await.token.unwrap();
+    let version = world.presets.find(&ada, id).await.unwrap().unwrap().preset.version;
+    let private = PresetChange { visibility: Some(Visibility::Private), ..PresetChange::default() };
+    world.presets.update(&ada, id, private, version).await.unwrap();
+    assert!(matches!(world.presets.accept(&eve, &shut).await, Err(PresetError::NotFound)));
+    let after = world.presets.find(&ada, id).await.unwrap().unwrap().preset.visibility;
+    assert_eq!(after, Visibility::Private, "an invitation opened what its owner had shut");
+
     let late = invite(&world, &ada, id, None).await.token.unwrap();
     world.clock.advance(Duration::from_secs(7 * 86_400));
     assert!(world.presets.offer(&late).await.unwrap().is_none());
     assert!(world.presets.invites(&ada, id).await.unwrap().is_empty());
-    assert_eq!(world.presets.remove_ended_invites().await.unwrap(), 2, "the one of Bob's too");
+    assert_eq!(
+        world.presets.remove_ended_invites().await.unwrap(),
+        3,
+        "the one of Bob's and the one shut off too"
+    );
     assert!(world.presets.offer(&Secret::new("guess")).await.unwrap().is_none());
 }
 
