@@ -31,6 +31,8 @@ pub(crate) const WITHDRAW: &str = <WithdrawInvite as ServerFn>::PATH;
 pub(crate) const FORM_INVITE: &str = "preset-invite";
 /// The name of the form that shares with people.
 pub(crate) const FORM_SHARE: &str = "preset-share";
+/// The name of the form for an organisation, whose fields have other ids.
+pub(crate) const FORM_TEAM: &str = "preset-share-team";
 
 /// Puts somebody on the access list, or gives them another level.
 #[server(prefix = "/do", endpoint = "preset-share")]
@@ -41,7 +43,8 @@ pub async fn share_preset(
     #[server(default)] role: String,
 ) -> Result<(), ServerFnError> {
     let who = who.trim().to_lowercase();
-    let form = Form::new(FORM_SHARE).keep("who", &who).keep("level", &level).keep("role", &role);
+    let name = if role.is_empty() { FORM_SHARE } else { FORM_TEAM };
+    let form = Form::new(name).keep("who", &who).keep("level", &level).keep("role", &role);
     let back = format!("/presets/{id}/sharing");
     form.answer(&back, share(&id, &who, &level, &role).await)
 }

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     invites, owned_by,
-    share_api::{FORM_SHARE, SHARE, UNSHARE},
+    share_api::{FORM_SHARE, FORM_TEAM, SHARE, UNSHARE},
     sharing_path, tabs,
 };
 use crate::{
@@ -30,13 +30,13 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
     let (open, entries) = console().presets.access(&visit.member, id).await?;
     let invitations = console().presets.invites(&visit.member, id).await?;
-    let form = visit.form(FORM_SHARE);
+    let (people, team) = (visit.form(FORM_SHARE), visit.form(FORM_TEAM));
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=sharing_path(id)/>
             {who(&open.preset, entries.len())}
             {list(id, &entries)}
-            {add(id, form)}
+            {add(id, people, team)}
             {invites::draw(&visit, id, &invitations)}
         </div>
     };
@@ -123,14 +123,8 @@ pub(super) fn levels() -> Vec<Pick> {
     AccessLevel::ALL.iter().map(|level| Pick::new(level.word(), may(*level))).collect()
 }
 
-fn add(id: PresetId, form: Form) -> impl IntoView {
-    // What was typed belongs to one of the two forms.
-    let of_team = form.value("role").is_some_and(|role| !role.is_empty());
-    let team_open = of_team && form.is_refused();
-    let (people, team) = match of_team {
-        true => (Form::new(FORM_SHARE), form),
-        false => (form, Form::new(FORM_SHARE)),
-    };
+fn add(id: PresetId, people: Form, team: Form) -> impl IntoView {
+    let team_open = team.is_refused();
     let roles = vec![
         Pick::new("viewer", "everybody in it"),
         Pick::new("operator", "its operators and admins"),
