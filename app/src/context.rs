@@ -15,6 +15,8 @@ pub struct ConsoleSettings {
     pub public_url: Option<String>,
     /// Whether browsers reach us over TLS, so that cookies may be bound to it.
     pub https: bool,
+    /// Whether people who are not signed in see the gallery, as far as it needs no key.
+    pub public_gallery: bool,
     /// The path of the style sheet, as `/assets/console.5f2a.css`.
     pub stylesheet: String,
 }

@@ -21,6 +21,7 @@ pub(crate) enum Place {
     Home,
     Sources,
     Presets,
+    Gallery,
     Connections,
     Keys,
     Grants,
@@ -33,10 +34,11 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const RAIL: [Self; 9] = [
+    const RAIL: [Self; 10] = [
         Self::Home,
         Self::Sources,
         Self::Presets,
+        Self::Gallery,
         Self::Connections,
         Self::Keys,
         Self::Grants,
@@ -50,6 +52,7 @@ impl Place {
             Self::Home => "/",
             Self::Sources => "/sources",
             Self::Presets => "/presets",
+            Self::Gallery => "/gallery",
             Self::Connections => "/connections",
             Self::Keys => "/keys",
             Self::Grants => "/grants",
@@ -66,6 +69,7 @@ impl Place {
             Self::Home => "Home",
             Self::Sources => "Data sources",
             Self::Presets => "Presets",
+            Self::Gallery => "Gallery",
             Self::Connections => "Connections",
             Self::Keys => "API keys",
             Self::Grants => "Clients",
@@ -82,6 +86,7 @@ impl Place {
             Self::Home => Icon::Home,
             Self::Sources => Icon::Plug,
             Self::Presets => Icon::Layers,
+            Self::Gallery => Icon::Globe,
             Self::Connections => Icon::Refresh,
             Self::Keys => Icon::Key,
             Self::Grants => Icon::Link,

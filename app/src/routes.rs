@@ -9,8 +9,8 @@ use leptos_router::{
 };
 
 use crate::{
-    account, admin, audit, connections, consent, explain, grants, home, invitation, keys, metrics, page,
-    playground, presets, setup, sign_in, sources,
+    account, admin, audit, connections, consent, explain, gallery, grants, home, invitation, keys, metrics,
+    page, playground, presets, setup, sign_in, sources,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -58,6 +58,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id/sharing") view=presets::sharing ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/history") view=presets::history ssr=SsrMode::Async/>
+                <Route path=path!("/gallery") view=gallery::page ssr=SsrMode::Async/>
                 <Route path=path!("/oauth/authorize") view=consent::page ssr=SsrMode::Async/>
                 <Route path=path!("/grants") view=grants::page ssr=SsrMode::Async/>
                 <Route path=path!("/invitation") view=invitation::page ssr=SsrMode::Async/>

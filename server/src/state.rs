@@ -55,6 +55,7 @@ impl AppState {
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
         });
         let console = Arc::new(ConsoleSettings {
+            public_gallery: settings.public_gallery,
             base_url: settings.base_url(),
             public_url: settings.public_base(),
             https,

@@ -15,6 +15,7 @@ mod compose;
 mod difference;
 mod edit;
 mod error;
+mod gallery;
 mod invite;
 mod lists;
 mod missing;
@@ -44,6 +45,7 @@ use crate::{
 
 pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
+pub use gallery::{GALLERY_PAGE, GalleryPage};
 pub use invite::{INVITE_AGE_MAX, INVITES_MAX, Invited, NewInvite, Offer};
 pub use lists::ListPage;
 pub use names::NameFlag;

@@ -51,14 +51,14 @@ impl AccessRow {
 }
 
 #[derive(FromRow)]
-struct OwnedRow {
+pub(super) struct OwnedRow {
     #[sqlx(flatten)]
     preset: PresetRow,
     owner_handle: Handle,
 }
 
 impl OwnedRow {
-    fn owned(self) -> Result<(Preset, Handle)> {
+    pub(super) fn owned(self) -> Result<(Preset, Handle)> {
         Ok((self.preset.preset()?, self.owner_handle))
     }
 }

@@ -124,6 +124,8 @@ settings! {
     mail_password: Option<Secret> = "";
     /// Whom letters are from, as `Doorward <doorward@example.org>`. Needed beside `mail_server`.
     mail_from: Option<String> = "";
+    /// Whether people who are not signed in see the gallery of presets, as far as these ask for no key: `true` or `false`.
+    public_gallery: bool = "false";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.
     body_timeout_ms: u64 = "60000";
     /// The longest wait for a connection to a source, in milliseconds.

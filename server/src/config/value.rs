@@ -36,6 +36,16 @@ impl Value for SocketAddr {
     }
 }
 
+impl Value for bool {
+    fn read(text: &str) -> Result<Self, String> {
+        parse(text, "`true` or `false`")
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for u64 {
     fn read(text: &str) -> Result<Self, String> {
         match parse::<Self>(text, "a whole number from 1")? {

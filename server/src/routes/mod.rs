@@ -43,7 +43,9 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
-    use api::{access, apply, datasources, document, explain, invitations, keys, presets, usage, versions};
+    use api::{
+        access, apply, datasources, document, explain, gallery, invitations, keys, presets, usage, versions,
+    };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
         row(Method::GET, "/ready", get(health::ready)),
@@ -70,6 +72,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/presets/{id}/invitations", get(invitations::list)),
         row(Method::POST, "/api/v1/presets/{id}/invitations", post(invitations::create)),
         row(Method::DELETE, "/api/v1/presets/{id}/invitations/{invitation}", delete(invitations::remove)),
+        row(Method::GET, "/api/v1/gallery", get(gallery::list)),
         row(Method::GET, "/api/v1/keys", get(keys::list)),
         row(Method::POST, "/api/v1/keys", post(keys::create)),
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),

@@ -78,6 +78,7 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}/versions", "", [401, 404, 200, 404]),
     ("GET /api/v1/presets/{id}/versions/{version}", "", [401, 404, 200, 404]),
     ("POST /api/v1/presets/{id}/versions/{version}/restore", r#"{"version":1}"#, [401, 404, 200, 404]),
+    ("GET /api/v1/gallery", "", [401, 200, 200, 200]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
@@ -148,6 +149,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/history", [303, 404, 200, 404]),
     // Without a link that holds there is a page that says so.
     ("/invitation", [200, 200, 200, 200]),
+    // The operator has not opened it to everybody.
+    ("/gallery", [303, 200, 200, 200]),
     ("/keys", [303, 200, 200, 200]),
     // Without a client there is nothing to agree to.
     ("/oauth/authorize", [303, 400, 400, 400]),

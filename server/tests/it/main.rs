@@ -19,6 +19,7 @@ mod connections;
 mod doctor;
 mod events;
 mod explain;
+mod gallery;
 mod history;
 mod house;
 mod http;

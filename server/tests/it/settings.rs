@@ -32,6 +32,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("mail_password", MAIL, "mail_password_is_sent_over_tls_alone"),
     ("stdio_processes_max", PROCESSES, "stdio_processes_max_bounds_the_processes_of_sources"),
     ("stdio_idle_secs", PROCESSES, "stdio_idle_secs_ends_a_process_nobody_uses"),
+    (
+        "public_gallery",
+        include_str!("gallery.rs"),
+        "people_who_are_not_signed_in_see_what_needs_no_key_where_the_operator_lets_them",
+    ),
     ("logins_file", LOGINS, "somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on"),
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),

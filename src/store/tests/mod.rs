@@ -3,6 +3,7 @@
 mod audit;
 mod connections;
 mod factors;
+mod gallery;
 mod isolation;
 mod issuer;
 mod leaks;

@@ -12,7 +12,7 @@ use utoipa::{
     },
 };
 
-use super::{access, apply, datasources, explain, invitations, keys, presets, usage, versions};
+use super::{access, apply, datasources, explain, gallery, invitations, keys, presets, usage, versions};
 use crate::apply::{Action, Plan, Step};
 
 /// The document. Every path of `routes/mod.rs` under `/api/v1` stands here; a test compares them.
@@ -30,6 +30,7 @@ use crate::apply::{Action, Plan, Step};
         datasources::test,
         presets::list, presets::create, presets::read, presets::update, presets::remove,
         access::list, access::create, access::remove,
+        gallery::list,
         versions::list, versions::read, versions::restore,
         invitations::list, invitations::create, invitations::remove,
         keys::list, keys::create, keys::revoke,

@@ -10,6 +10,7 @@ pub(super) mod apply;
 pub(super) mod datasources;
 pub mod document;
 pub(super) mod explain;
+pub(super) mod gallery;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod presets;
