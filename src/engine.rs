@@ -30,6 +30,7 @@ use crate::{
     store::{Store, StoreError},
     upstream::{UpstreamLimits, Upstreams},
     vault::{KeySource, Vault, VaultError},
+    warnings::{WarningSettings, Warnings},
 };
 
 /// How often what a call used is written, and unused leases are given back.
@@ -40,6 +41,8 @@ const KEYS_PAUSE: Duration = Duration::from_secs(10);
 const SOURCES_PAUSE: Duration = Duration::from_secs(15);
 /// How often it is looked whether the token of a connection ends soon.
 const CONNECTIONS_PAUSE: Duration = Duration::from_secs(20);
+/// How often it is looked whether something will stop working that its owner is to be told of.
+const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events and metrics past their plan's retention are removed.
@@ -66,6 +69,8 @@ pub struct EngineSettings {
     pub sources: SourceSettings,
     /// The mail server; `None` = no letter is ever sent.
     pub mail: Option<MailSettings>,
+    /// Where warnings go beside the console and e-mail.
+    pub warnings: WarningSettings,
     /// What the path of a call needs to know.
     pub proxy: ProxySettings,
 }
@@ -133,6 +138,7 @@ pub struct Parts {
     pub sources: Sources,
     pub presets: Presets,
     pub issuer: Issuer,
+    pub warnings: Warnings,
     pub explain: Explain,
     pub proxy: Proxy,
     pub jobs: Jobs,
@@ -194,7 +200,9 @@ impl Engine {
             changes.clone(),
         );
         let mail = Mail::new(settings.mail)?;
-        let presets = Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone(), mail);
+        let presets =
+            Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone(), mail.clone());
+        let warnings = Warnings::new(store.clone(), mail, egress.clone(), clock.clone(), settings.warnings);
         let explain =
             Explain::new(store.clone(), sources.clone(), presets.clone(), quota.clone(), clock.clone());
         let issuer = Issuer::new(
@@ -233,6 +241,7 @@ impl Engine {
             sources,
             presets,
             issuer,
+            warnings,
             explain,
             proxy,
             jobs,
@@ -263,6 +272,11 @@ impl Engine {
             let connections = connections.clone();
             async move { log_failure("the tokens of connections", connections.renew_due().await) }
         });
+        let warnings = self.warnings.clone();
+        self.jobs.every(WARNINGS_PAUSE, move || {
+            let warnings = warnings.clone();
+            async move { log_failure("the warnings", warnings.tell().await.map(drop)) }
+        });
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -274,9 +288,12 @@ impl Engine {
             let (store, now) = (engine.store.clone(), engine.clock.now());
             let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
             let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
+            let warnings = engine.warnings.clone();
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
+                log_failure("the old warnings", warnings.forget_old().await);
+                log_failure("the ended offers", presets.remove_ended_transfers().await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);
                 log_failure("the ended tokens", issuer.remove_ended().await);

@@ -29,3 +29,4 @@ pub mod sources;
 pub mod store;
 pub mod upstream;
 pub mod vault;
+pub mod warnings;

@@ -58,6 +58,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/presets/:id/sharing") view=presets::sharing ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/settings") view=presets::settings ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id/history") view=presets::history ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/fork") view=presets::fork ssr=SsrMode::Async/>
+                <Route path=path!("/presets/:id/offered") view=presets::offered ssr=SsrMode::Async/>
                 <Route path=path!("/gallery") view=gallery::page ssr=SsrMode::Async/>
                 <Route path=path!("/oauth/authorize") view=consent::page ssr=SsrMode::Async/>
                 <Route path=path!("/grants") view=grants::page ssr=SsrMode::Async/>

@@ -174,6 +174,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         sources: SourceSettings::default(),
         // What does not fit was refused when the settings were read.
         mail: settings.mail().unwrap_or_default(),
+        warnings: settings.warnings().unwrap_or_default(),
         proxy: ProxySettings {
             base_url: settings.base_url(),
             public_url: settings.public_base(),

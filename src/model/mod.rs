@@ -18,8 +18,10 @@ mod preset;
 mod principal;
 mod source;
 mod tool;
+mod transfer;
 mod user;
 mod version;
+mod warning;
 mod whence;
 
 pub use access::{Access, AccessEntry, AccessLevel, Grantee};
@@ -43,8 +45,10 @@ pub use source::{
     SourceTransport,
 };
 pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
+pub use transfer::Transfer;
 pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
 pub use version::{ChangeKind, PresetState, PresetTake, PresetVersion, VersionChange};
+pub use warning::{Warning, WarningChannel, WarningKind};
 pub use whence::Whence;
 
 /// Writes and reads an enum without fields as one lower-case word, in Rust, JSON and SQL alike.

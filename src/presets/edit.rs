@@ -6,7 +6,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection, TenantId, Visibility,
+        AccessEntry, AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection,
+        TenantId, Visibility,
     },
     policy::{self, ManagePermit},
     presets::{NewPreset, OpenPreset, PresetChange, PresetError, Presets, Result, check, stock, versions},
@@ -19,15 +20,23 @@ impl Presets {
     pub async fn add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
         let id = PresetId::new();
         let subject = Subject::Preset(id, new.slug.to_string());
-        self.recorded(member.tenant, member, "add", subject, self.add_new(member, id, new, Run::Real)).await
+        self.recorded(member.tenant, member, "add", subject, self.add_new(member, id, new, &[], Run::Real))
+            .await
     }
 
     /// Says what [`Presets::add`] would, and makes nothing.
     pub async fn rehearse_add(&self, member: &Member, new: NewPreset) -> Result<Preset> {
-        self.add_new(member, PresetId::new(), new, Run::Rehearsal).await
+        self.add_new(member, PresetId::new(), new, &[], Run::Rehearsal).await
     }
 
-    async fn add_new(&self, member: &Member, id: PresetId, new: NewPreset, run: Run) -> Result<Preset> {
+    pub(super) async fn add_new(
+        &self,
+        member: &Member,
+        id: PresetId,
+        new: NewPreset,
+        access: &[AccessEntry],
+        run: Run,
+    ) -> Result<Preset> {
         let permit = may_manage(member)?;
         let now = self.0.clock.now();
         let title = match new.title.trim() {
@@ -53,6 +62,9 @@ impl Presets {
         check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
         tx.set_selections(id, &new.selections).await?;
+        for entry in access {
+            tx.add_access(id, entry).await?;
+        }
         versions::keep(&mut tx, member, &preset, None, None).await?;
         if run == Run::Real {
             self.commit(tx, &preset).await?;
@@ -212,7 +224,7 @@ impl Presets {
     }
 
     /// Records what is done to something of an organisation, as it ends.
-    async fn recorded<T>(
+    pub(super) async fn recorded<T>(
         &self,
         tenant: TenantId,
         member: &Member,

@@ -15,6 +15,7 @@ mod compose;
 mod difference;
 mod edit;
 mod error;
+mod fork;
 mod gallery;
 mod invite;
 mod lists;
@@ -26,6 +27,7 @@ mod show;
 mod story;
 mod table;
 mod template;
+mod transfer;
 mod uris;
 mod versions;
 mod view;
@@ -45,6 +47,7 @@ use crate::{
 
 pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
+pub use fork::{ForkChoice, ForkPart, Forkable, Forked, NewFork};
 pub use gallery::{GALLERY_PAGE, GalleryPage};
 pub use invite::{INVITE_AGE_MAX, INVITES_MAX, Invited, NewInvite, Offer};
 pub use lists::ListPage;
@@ -53,6 +56,7 @@ pub use reach::OpenPreset;
 pub use share::{ACCESS_MAX, NewGrantee};
 pub use story::{ToolEnd, ToolStory};
 pub use table::{PromptRoute, Route, RouteTable};
+pub use transfer::{OfferedPreset, TRANSFER_AGE};
 pub use uris::ResourceRoute;
 pub use versions::{Compared, MissingTool, RolledBack};
 pub use view::{

@@ -111,14 +111,14 @@ impl Presets {
         Ok(Preview { tools, collisions: composition.collisions })
     }
 
-    async fn read(&self, member: &Member) -> Result<Tx> {
+    pub(super) async fn read(&self, member: &Member) -> Result<Tx> {
         let tenant: TenantId = policy::may_see(member, member.tenant)?.tenant();
         Ok(self.0.store.read(tenant).await?)
     }
 }
 
 /// Returns every source of the organisation with its tools, by name.
-async fn all_stocks(tx: &mut Tx) -> Result<Vec<Stock>> {
+pub(super) async fn all_stocks(tx: &mut Tx) -> Result<Vec<Stock>> {
     let mut stocks = Vec::new();
     for source in tx.list_sources().await? {
         stocks.push(stock(tx, source).await?);
@@ -172,7 +172,7 @@ fn count_resources(selections: &[Selection], stocks: &[Stock]) -> usize {
     selections.iter().map(of_source).sum()
 }
 
-fn brief(source: &Source) -> SourceBrief {
+pub(super) fn brief(source: &Source) -> SourceBrief {
     SourceBrief {
         id: source.id,
         name: source.name.clone(),

@@ -1,5 +1,6 @@
 //! What presets promise, against a real database and a source on the loopback address.
 
+mod forking;
 mod inviting;
 mod sharing;
 mod versions;

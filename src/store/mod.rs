@@ -51,9 +51,11 @@ mod source_tools;
 mod sources;
 mod sqlite;
 mod tokens;
+mod transfers;
 mod turn;
 mod users;
 mod vault;
+mod warnings;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -14,6 +14,7 @@ use crate::{
     context::console,
     form::{Form, encode},
     page::{Page, Place, Visit, bare, page as framed},
+    presets::fork_path,
     session,
     trouble::Trouble,
     ui::{Badge, Copyable, Empty, Field, Icon, Pages, Tone},
@@ -48,14 +49,14 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit, asked: Asked) -> Result<Page, Trouble> {
     let found = console().presets.gallery(Some(&visit.member), &asked.search, asked.after.as_deref()).await?;
-    Ok(Page::new("Gallery", draw(found, &asked))
+    Ok(Page::new("Gallery", draw(found, &asked, true))
         .lead("The presets that everybody here may use. Each stands under whoever shares it."))
 }
 
 async fn load_for_nobody(asked: Asked) -> Result<Page, Trouble> {
     let found = console().presets.gallery(None, &asked.search, asked.after.as_deref()).await?;
     let body = view! {
-        {draw(found, &asked)}
+        {draw(found, &asked, false)}
         <p class="border-t border-line pt-4 text-muted">
             <a class="link" href="/sign-in?next=/gallery">"Sign in"</a> " to find those that ask for a key, too."
         </p>
@@ -63,7 +64,7 @@ async fn load_for_nobody(asked: Asked) -> Result<Page, Trouble> {
     Ok(Page::new("Gallery", body).lead("Presets that anybody may use, without a key."))
 }
 
-fn draw(found: GalleryPage, asked: &Asked) -> impl IntoView + use<> {
+fn draw(found: GalleryPage, asked: &Asked, may_fork: bool) -> impl IntoView + use<> {
     let list = if found.presets.is_empty() {
         let (title, text) = match asked.search.trim() {
             "" => (
@@ -78,7 +79,7 @@ fn draw(found: GalleryPage, asked: &Asked) -> impl IntoView + use<> {
         view! { <Empty icon=Icon::Globe title text/> }.into_any()
     } else {
         let base = console().settings.base_url.clone();
-        let entries = found.presets.into_iter().map(|table| entry(&table, &base)).collect_view();
+        let entries = found.presets.into_iter().map(|table| entry(&table, &base, may_fork)).collect_view();
         view! { <ul class="grid grid-cols-1 gap-3">{entries}</ul> }.into_any()
     };
     let search = encode(&asked.search).replace('/', "%2F");
@@ -99,11 +100,13 @@ fn draw(found: GalleryPage, asked: &Asked) -> impl IntoView + use<> {
     }
 }
 
-fn entry(table: &Arc<RouteTable>, base: &str) -> impl IntoView + use<> {
+fn entry(table: &Arc<RouteTable>, base: &str, may_fork: bool) -> impl IntoView + use<> {
     let (preset, owner) = (&table.preset, &table.owner);
     let address = format!("{base}/mcp/{owner}/{}", preset.slug);
     let (tone, word) =
         if preset.anonymous { (Tone::Good, "without a key") } else { (Tone::Off, "with a key") };
+    let label = format!("Fork {owner}/{}", preset.slug);
+    let fork = may_fork.then(|| view! { <a class="button button-small ml-auto" href=fork_path(preset.id) aria-label=label>"Fork"</a> });
     let tools: Vec<_> = table.tools.iter().map(tool).collect();
     let count = match tools.len() {
         0 => "No tools at the moment".to_owned(),
@@ -127,6 +130,7 @@ fn entry(table: &Arc<RouteTable>, base: &str) -> impl IntoView + use<> {
                 <h2 class="break-words">{preset.title.clone()}</h2>
                 <span class="text-muted">"by " {owner.to_string()}</span>
                 <Badge tone word/>
+                {fork}
             </div>
             {(!preset.description.is_empty()).then(|| view! { <p class="max-w-3xl line-clamp-2">{preset.description.clone()}</p> })}
             <details>

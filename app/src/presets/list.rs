@@ -2,7 +2,7 @@
 
 use doorward::{
     model::{PresetStatus, Visibility},
-    presets::{OpenPreset, PresetSummary},
+    presets::{OfferedPreset, OpenPreset, PresetSummary},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -12,7 +12,7 @@ use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Badge, Column, Copyable, Empty, Icon, Tab, Table, Tabs, Tone},
+    ui::{Badge, Column, Copyable, Empty, Icon, Notice, Tab, Table, Tabs, Tone},
 };
 
 /// Draws the page.
@@ -24,6 +24,7 @@ pub(crate) fn page() -> AnyView {
 async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
     let all = console().presets.list(&visit.member).await?;
     let shared = console().presets.shared_with(&visit.member).await?;
+    let offered = console().presets.offered(&visit.member).await?;
     let (archived, shared_only) = (show == "archived", show == "shared");
     let any = !all.is_empty();
     let (put_away, in_use): (Vec<_>, Vec<_>) =
@@ -42,6 +43,7 @@ async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
     let body = if shared_only { draw_shared(&shared) } else { draw(shown, archived) };
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
+            {offered.iter().map(offer).collect_view()}
             {(any || !shared.is_empty()).then(|| view! { <Tabs label="Which presets" tabs open/> })}
             {body}
         </div>
@@ -49,6 +51,16 @@ async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
     Ok(Page::new("Presets", body)
         .lead("A preset is a virtual MCP server: the tools you pick, at an address of its own.")
         .actions(view! { <a class="button button-primary" href="/presets/new">{Icon::Plus.draw()} "New preset"</a> }))
+}
+
+fn offer(offered: &OfferedPreset) -> impl IntoView + use<> {
+    let (by, title) = (offered.transfer.by_handle.to_string(), offered.preset.title.clone());
+    let path = format!("/presets/{}/offered", offered.preset.id);
+    view! {
+        <Notice tone=Tone::Plain>
+            <p>{by} " hands “" {title} "” over to you. " <a class="link" href=path>"See the offer"</a></p>
+        </Notice>
+    }
 }
 
 fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {

@@ -1,13 +1,16 @@
 //! Presets: composing virtual MCP servers, and handing out their addresses.
 //!
 //! A preset's tabs are its tools, the lines that connect a client, the playground, who it is shared with, its
-//! settings, and what it was; whoever has it shared with them sees those that their level opens.
+//! settings, and what it was; whoever has it shared with them sees those that their level opens. Whoever may use it
+//! may fork it; whoever it is offered to takes it over.
 
 mod api;
 mod beside;
 mod choose;
 mod connect;
 mod draft;
+mod fork;
+mod fork_api;
 mod history;
 mod history_api;
 mod invites;
@@ -36,6 +39,7 @@ use crate::{
 };
 
 pub(crate) use connect::{keyless_line, page as connect};
+pub(crate) use fork::{offered_page as offered, page as fork};
 pub(crate) use history::page as history;
 pub(crate) use list::page as list;
 pub(crate) use new::page as new;
@@ -91,6 +95,11 @@ pub(crate) fn history_path(id: PresetId) -> String {
 /// Returns the path of a preset's first tab.
 pub(crate) fn tools_path(id: PresetId) -> String {
     format!("/presets/{id}")
+}
+
+/// Returns the path of the page on which a preset is forked.
+pub(crate) fn fork_path(id: PresetId) -> String {
+    format!("/presets/{id}/fork")
 }
 
 /// Says when a preset ends or has ended, if it does.

@@ -1,7 +1,7 @@
 //! The last tab of a preset: its name, who may use it, switching and deleting it.
 
 use doorward::{
-    model::{AccessLevel, Preset, PresetStatus},
+    model::{AccessLevel, Preset, PresetStatus, Transfer},
     presets::OpenPreset,
 };
 use leptos::prelude::*;
@@ -9,13 +9,18 @@ use leptos_router::hooks::use_params_map;
 
 use super::{
     api::{DELETE, EDIT, EXPIRE, FORM_DELETE, FORM_EXPIRY, FORM_SETTINGS, SWITCH, access_word},
-    ends, last_day, open, status, tabs,
+    ends,
+    fork_api::{FORM_OFFER, OFFER, TAKE_BACK},
+    last_day, open, status, tabs,
 };
 use crate::{
+    context::console,
     form::Form,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
-    ui::{Badge, Choice, ConfirmByName, Field, FormMistake, Panel, Pick, PostButton, Tabs, TextArea, now},
+    ui::{
+        Ago, Badge, Choice, ConfirmByName, Field, FormMistake, Panel, Pick, PostButton, Tabs, TextArea, now,
+    },
 };
 
 /// Draws the page.
@@ -28,13 +33,19 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let open = open(&visit, &id, AccessLevel::Editor).await?;
     let preset = open.preset.clone();
     let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
-    let end = visit.form(FORM_EXPIRY);
+    let (end, hand) = (visit.form(FORM_EXPIRY), visit.form(FORM_OFFER));
+    let offer = match open.permit.owns() {
+        true => console().presets.transfer(&visit.member, preset.id).await?,
+        false => None,
+    };
     let (tone, word) = status(&preset);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/settings", preset.id)/>
             {edit(&open, form)}
-            {open.permit.owns().then(|| view! { {switch(&preset)} {expiry(&preset, end)} {delete(&preset, confirm)} })}
+            {open.permit.owns().then(|| view! {
+                {switch(&preset)} {expiry(&preset, end)} {transfer(&preset, offer.as_ref(), hand)} {delete(&preset, confirm)}
+            })}
         </div>
     };
     Ok(Page::new(preset.title.clone(), body).above("/presets", "Presets").lead(view! { <Badge tone word/> }))
@@ -147,6 +158,32 @@ fn expiry(preset: &Preset, form: Form) -> impl IntoView + use<> {
                 />
                 <div><button class="button" type="submit">"Save the last day"</button></div>
             </form>
+        </Panel>
+    }
+}
+
+fn transfer(preset: &Preset, offer: Option<&Transfer>, form: Form) -> impl IntoView + use<> {
+    let id = preset.id.to_string();
+    let offered = offer.map(|offer| {
+        let (to, at, fields) = (offer.to_handle.to_string(), offer.expires_at, vec![("id", id.clone())]);
+        view! {
+            <div class="flex flex-wrap items-center gap-3">
+                <p>"Offered to " <strong>{to}</strong> ", until " <Ago at/> "."</p>
+                <PostButton action=TAKE_BACK fields>"Take the offer back"</PostButton>
+            </div>
+        }
+    });
+    view! {
+        <Panel title="Hand it over" lead="To somebody who gives its tools from data sources of their own. It stays yours until they take it; then this address ends, and clients connect to theirs.">
+            <div class="grid grid-cols-1 gap-4">
+                {offered}
+                <form class="grid max-w-xl gap-4" method="post" action=OFFER>
+                    <FormMistake form=form.clone()/>
+                    <input type="hidden" name="id" value=id/>
+                    <Field form name="to" label="Handle of the new owner" mono=true/>
+                    <div><button class="button" type="submit">"Offer it"</button></div>
+                </form>
+            </div>
         </Panel>
     }
 }

@@ -11,7 +11,7 @@ use super::{
     api::{CHOOSE, FORM_TOOLS},
     choose::Chooser,
     draft::selections,
-    open, owned_by,
+    fork_path, open, owned_by,
     published::Published,
     status, tabs, tools_path, typed,
 };
@@ -82,9 +82,10 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
             {owned_by(&open).map(|whose| view! { <p class="mb-2 text-muted">{whose}</p> })}
             <div class="flex flex-wrap items-center gap-2"><Badge tone word/> <Copyable text=address/></div>
         })
-        .actions(
-            view! { <a class="button" href=format!("/presets/{preset_id}/connect")>"Connect a client"</a> },
-        ))
+        .actions(view! {
+            <a class="button" href=fork_path(preset_id)>"Fork"</a>
+            <a class="button" href=format!("/presets/{preset_id}/connect")>"Connect a client"</a>
+        }))
 }
 
 /// What whoever may only use the preset sees: the tools it publishes.
@@ -100,12 +101,15 @@ async fn published(open: OpenPreset) -> Result<Page, Trouble> {
             <Published table/>
         </div>
     };
-    let description = preset.description.clone();
-    Ok(Page::new(preset.title.clone(), body).above("/presets?show=shared", "Presets").lead(view! {
-        <p class="mb-2">{description}</p>
-        {owned_by(&open).map(|whose| view! { <p class="mb-2 text-muted">{whose}</p> })}
-        <div class="flex flex-wrap items-center gap-2"><Badge tone word/> <Copyable text=address/></div>
-    }))
+    let (id, description) = (preset.id, preset.description.clone());
+    Ok(Page::new(preset.title.clone(), body)
+        .above("/presets?show=shared", "Presets")
+        .lead(view! {
+            <p class="mb-2">{description}</p>
+            {owned_by(&open).map(|whose| view! { <p class="mb-2 text-muted">{whose}</p> })}
+            <div class="flex flex-wrap items-center gap-2"><Badge tone word/> <Copyable text=address/></div>
+        })
+        .actions(view! { <a class="button" href=fork_path(id)>"Fork"</a> }))
 }
 
 /// What stands between the choice and being saved. `unsaved` = what is shown was typed, not saved.

@@ -12,6 +12,7 @@ mod logins;
 mod mail;
 mod show;
 mod value;
+mod warnings;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -92,7 +93,7 @@ macro_rules! settings {
 settings! {
     /// The address and port to listen on. Anything but loopback needs `public_url` and an owner account.
     listen: SocketAddr = "127.0.0.1:8080";
-    /// The address people and agents use, as `https://doorward.example.org`, when it is not the one listened on.
+    /// The address people and agents use, when it is not the one listened on: `https://doorward.example.org`, or one below a path, as `https://example.org/doorward`.
     public_url: Option<Url> = "";
     /// Further names under which requests are accepted, as `doorward.internal:8080`, separated by commas.
     allowed_hosts: List<String> = "";
@@ -118,12 +119,16 @@ settings! {
     logins_file: Option<LoginsFile> = "";
     /// Who may make an account: nobody (`closed`), whoever is invited to a preset (`invited`), everybody whom one of those providers knows (`open`), or those with an e-mail address in these domains, as `example.org, example.net`.
     sign_up: SignUp = "closed";
-    /// The mail server that takes invitations: `smtp://user@mail.example.org:587` (must change to TLS), `smtps://…:465` (TLS from the start) or `smtp+plain://127.0.0.1:25` (no TLS). Absent = links are shown to copy.
+    /// The mail server that takes invitations and warnings: `smtp://user@mail.example.org:587` (must change to TLS), `smtps://…:465` (TLS from the start) or `smtp+plain://127.0.0.1:25` (no TLS). Absent = links are shown to copy.
     mail_server: Option<Url> = "";
     /// The password of the mail server's user.
     mail_password: Option<Secret> = "";
     /// Whom letters are from, as `Doorward <doorward@example.org>`. Needed beside `mail_server`.
     mail_from: Option<String> = "";
+    /// Where warnings are posted before something stops working (sign-ins at data sources, API keys, presets), as JSON: an address in reach of `egress_allow`. Absent = nowhere; people are told on the home page and, with a mail server, by e-mail.
+    warning_webhook: Option<Secret> = "";
+    /// What these posts are signed with, as Standard Webhooks says. Absent = they are not signed.
+    warning_webhook_secret: Option<Secret> = "";
     /// Whether people who are not signed in see the gallery of presets, as far as these ask for no key: `true` or `false`.
     public_gallery: bool = "false";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.

@@ -20,7 +20,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::{
     Router,
     middleware::map_response,
-    routing::{MethodRouter, any, delete, get, options, patch, post},
+    routing::{MethodRouter, any, delete, get, options, patch, post, put},
 };
 use http::Method;
 
@@ -44,7 +44,8 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
-        access, apply, datasources, document, explain, gallery, invitations, keys, presets, usage, versions,
+        access, apply, datasources, document, explain, forks, gallery, invitations, keys, presets, transfers,
+        usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -72,6 +73,13 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/presets/{id}/invitations", get(invitations::list)),
         row(Method::POST, "/api/v1/presets/{id}/invitations", post(invitations::create)),
         row(Method::DELETE, "/api/v1/presets/{id}/invitations/{invitation}", delete(invitations::remove)),
+        row(Method::GET, "/api/v1/presets/{id}/fork", get(forks::read)),
+        row(Method::POST, "/api/v1/presets/{id}/fork", post(forks::create)),
+        row(Method::GET, "/api/v1/presets/{id}/transfer", get(transfers::read)),
+        row(Method::PUT, "/api/v1/presets/{id}/transfer", put(transfers::offer)),
+        row(Method::POST, "/api/v1/presets/{id}/transfer", post(transfers::take_over)),
+        row(Method::DELETE, "/api/v1/presets/{id}/transfer", delete(transfers::end)),
+        row(Method::GET, "/api/v1/transfers", get(transfers::list)),
         row(Method::GET, "/api/v1/gallery", get(gallery::list)),
         row(Method::GET, "/api/v1/keys", get(keys::list)),
         row(Method::POST, "/api/v1/keys", post(keys::create)),

@@ -78,6 +78,14 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}/versions", "", [401, 404, 200, 404]),
     ("GET /api/v1/presets/{id}/versions/{version}", "", [401, 404, 200, 404]),
     ("POST /api/v1/presets/{id}/versions/{version}/restore", r#"{"version":1}"#, [401, 404, 200, 404]),
+    ("GET /api/v1/presets/{id}/fork", "", [401, 404, 200, 404]),
+    ("POST /api/v1/presets/{id}/fork", r#"{"slug":"fork"}"#, [401, 404, 201, 404]),
+    // It is offered to nobody.
+    ("GET /api/v1/presets/{id}/transfer", "", [401, 404, 404, 404]),
+    ("PUT /api/v1/presets/{id}/transfer", r#"{"to":"stranger"}"#, [401, 404, 200, 404]),
+    ("POST /api/v1/presets/{id}/transfer", r#"{"slug":"taken"}"#, [401, 404, 404, 404]),
+    ("DELETE /api/v1/presets/{id}/transfer", "", [401, 404, 404, 404]),
+    ("GET /api/v1/transfers", "", [401, 200, 200, 200]),
     ("GET /api/v1/gallery", "", [401, 200, 200, 200]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
@@ -149,6 +157,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/history", [303, 404, 200, 404]),
     // Without a link that holds there is a page that says so.
     ("/invitation", [200, 200, 200, 200]),
+    ("/presets/{id}/fork", [303, 404, 200, 404]),
+    ("/presets/{id}/offered", [303, 404, 404, 404]),
     // The operator has not opened it to everybody.
     ("/gallery", [303, 200, 200, 200]),
     ("/keys", [303, 200, 200, 200]),
@@ -221,6 +231,11 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/preset-roll-back", "id={preset}&to=1&version=1", [false; 4]),
     ("/do/preset-switch", "id={preset}&status=disabled", [false, false, true, false]),
     ("/do/preset-expiry", "id={preset}&last_day=2999-12-31", [false, false, true, false]),
+    ("/do/preset-fork", "id={preset}&slug=fork&title=", [false, false, true, false]),
+    ("/do/preset-offer", "id={preset}&to=stranger", [false, false, true, false]),
+    ("/do/preset-take-back", "id={preset}", [false; 4]),
+    ("/do/preset-turn-down", "id={preset}", [false; 4]),
+    ("/do/preset-take-over", "id={preset}&slug=taken&title=", [false; 4]),
     ("/do/preset-delete", "id={preset}&confirm=notes", [false, false, true, false]),
     // Asking for what is not there leaves nothing but an event.
     ("/do/playground-call", "id={preset}&what=tool&name=none", [false; 4]),
@@ -529,7 +544,8 @@ impl Stage {
         let grants = engine.issuer.grants(owner).await.unwrap();
         let preset = scene.fill("{preset}").parse().unwrap();
         let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
-        format!("{document}\n{users:?}\n{sessions}\n{grants:?}\n{invites:?}")
+        let offered = engine.presets.transfer(owner, preset).await.ok();
+        format!("{document}\n{users:?}\n{sessions}\n{grants:?}\n{invites:?}\n{offered:?}")
     }
 }
 

@@ -58,6 +58,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
+    // Tells people before something of theirs stops working.
+    ("warnings", &["egress", "mail", "model", "store"]),
     // Asks the rooms that decide on a call, and tells what they say.
     ("explain", &["model", "policy", "presets", "quota", "sources", "store"]),
     ("jobs", &[]),
@@ -85,6 +87,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "upstream",
             "vault",
+            "warnings",
         ],
     ),
 ];

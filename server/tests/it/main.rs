@@ -43,4 +43,5 @@ mod threats;
 mod trouble;
 mod trouble_postgres;
 mod trouble_sqlite;
+mod warnings;
 mod world;

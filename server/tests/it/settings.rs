@@ -28,6 +28,16 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("database_url", include_str!("readme.rs"), README),
     ("database_owner_url", include_str!("readme.rs"), README),
     ("mail_server", MAIL, "mail_server_and_mail_from_send_invitations_to_their_address"),
+    (
+        "warning_webhook",
+        WARNINGS,
+        "warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_signed",
+    ),
+    (
+        "warning_webhook_secret",
+        WARNINGS,
+        "warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_signed",
+    ),
     ("mail_from", MAIL, "mail_server_and_mail_from_send_invitations_to_their_address"),
     ("mail_password", MAIL, "mail_password_is_sent_over_tls_alone"),
     ("stdio_processes_max", PROCESSES, "stdio_processes_max_bounds_the_processes_of_sources"),
@@ -41,6 +51,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
+const WARNINGS: &str = include_str!("warnings.rs");
 const MAIL: &str = include_str!("settings_mail.rs");
 const PROCESSES: &str = include_str!("settings_processes.rs");
 const LOGINS: &str = include_str!("logins.rs");

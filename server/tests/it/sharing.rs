@@ -31,6 +31,13 @@ const STATUSES: &[(&str, [u16; 4])] = &[
     ("GET /api/v1/presets/{id}/versions", [403, 200, 200, 404]),
     ("GET /api/v1/presets/{id}/versions/{version}", [403, 200, 200, 404]),
     ("POST /api/v1/presets/{id}/versions/{version}/restore", [403, 200, 200, 404]),
+    ("GET /api/v1/presets/{id}/fork", [200, 200, 200, 404]),
+    ("POST /api/v1/presets/{id}/fork", [201, 201, 201, 404]),
+    ("GET /api/v1/presets/{id}/transfer", [403, 403, 403, 404]),
+    ("PUT /api/v1/presets/{id}/transfer", [403, 403, 403, 404]),
+    // It is offered to none of them.
+    ("POST /api/v1/presets/{id}/transfer", [404, 404, 404, 404]),
+    ("DELETE /api/v1/presets/{id}/transfer", [403, 403, 403, 404]),
     ("GET /api/v1/presets/{id}/invitations", [403, 403, 200, 404]),
     ("POST /api/v1/presets/{id}/invitations", [403, 403, 201, 404]),
     ("DELETE /api/v1/presets/{id}/invitations/{invitation}", [403, 403, 204, 404]),
@@ -43,6 +50,8 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/presets/{id}/sharing", [403, 403, 200, 404]),
     ("/presets/{id}/settings", [403, 200, 200, 404]),
     ("/presets/{id}/history", [403, 200, 200, 404]),
+    ("/presets/{id}/fork", [200, 200, 200, 404]),
+    ("/presets/{id}/offered", [404; 4]),
 ];
 
 /// Whether a form changes the preset or its list.
@@ -59,6 +68,12 @@ const CHANGES: &[(&str, [bool; 4])] = &[
     ("/do/preset-expiry", [false; 4]),
     ("/do/preset-delete", [false; 4]),
     ("/do/playground-call", [false; 4]),
+    // A fork is another preset.
+    ("/do/preset-fork", [false; 4]),
+    ("/do/preset-offer", [false; 4]),
+    ("/do/preset-take-back", [false; 4]),
+    ("/do/preset-turn-down", [false; 4]),
+    ("/do/preset-take-over", [false; 4]),
 ];
 
 /// An installation with a preset of Ada's, shared with three people at three levels.
@@ -126,10 +141,11 @@ impl Stage {
         let id: PresetId = names[0].1.parse().unwrap();
         let presets = &self.world.engine.presets;
         format!(
-            "{:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?}",
             presets.find(&self.ada.member, id).await,
             presets.access(&self.ada.member, id).await,
-            presets.invites(&self.ada.member, id).await.map(|invites| invites.len())
+            presets.invites(&self.ada.member, id).await.map(|invites| invites.len()),
+            presets.transfer(&self.ada.member, id).await
         )
     }
 }

@@ -195,6 +195,7 @@ impl Door {
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
             mail: None,
+            warnings: crate::warnings::WarningSettings::default(),
             proxy: ProxySettings::default(),
         };
         let engine = Engine::open(settings, clock).await.expect("an engine");

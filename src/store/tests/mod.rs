@@ -15,6 +15,7 @@ mod schema;
 mod story;
 mod trouble;
 mod versions;
+mod warnings;
 
 use serde_json::value::RawValue;
 

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use doorward::{
@@ -13,7 +13,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, Id, Page, PageQuery, time};
+use super::{Body, Id, Ids, Page, PageQuery, time};
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
@@ -147,14 +147,11 @@ pub(in crate::routes) async fn create(
 pub(in crate::routes) async fn remove(
     State(state): State<AppState>,
     Caller(member): Caller,
-    Path((id, entry)): Path<(String, String)>,
+    Ids(id, entry): Ids<PresetId, AccessId>,
 ) -> Result<StatusCode, Problem> {
-    let nothing = || Problem::new(ProblemKind::NotFound, "");
-    let (id, entry): (PresetId, AccessId) =
-        (id.parse().map_err(|_| nothing())?, entry.parse().map_err(|_| nothing())?);
     if state.engine().presets.unshare(&member, id, entry).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(nothing())
+        Err(Problem::new(ProblemKind::NotFound, ""))
     }
 }

@@ -12,7 +12,10 @@ use utoipa::{
     },
 };
 
-use super::{access, apply, datasources, explain, gallery, invitations, keys, presets, usage, versions};
+use super::{
+    access, apply, datasources, explain, forks, gallery, invitations, keys, presets, transfers, usage,
+    versions,
+};
 use crate::apply::{Action, Plan, Step};
 
 /// The document. Every path of `routes/mod.rs` under `/api/v1` stands here; a test compares them.
@@ -30,6 +33,8 @@ use crate::apply::{Action, Plan, Step};
         datasources::test,
         presets::list, presets::create, presets::read, presets::update, presets::remove,
         access::list, access::create, access::remove,
+        forks::read, forks::create,
+        transfers::list, transfers::read, transfers::offer, transfers::take_over, transfers::end,
         gallery::list,
         versions::list, versions::read, versions::restore,
         invitations::list, invitations::create, invitations::remove,

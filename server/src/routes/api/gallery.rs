@@ -1,17 +1,13 @@
 //! `/api/v1/gallery`: all public presets, with search.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, Query, State},
-};
-use doorward::model::{Handle, Slug};
-use http::request::Parts;
+use axum::{Json, extract::State};
+use doorward::model::{Handle, PresetId, Slug};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Page;
+use super::{Asked, Page};
 use crate::{
-    respond::{Problem, ProblemBody, ProblemKind},
+    respond::{Problem, ProblemBody},
     routes::caller::Caller,
     state::AppState,
 };
@@ -19,6 +15,9 @@ use crate::{
 /// A public preset.
 #[derive(Serialize, ToSchema)]
 pub(in crate::routes) struct GalleryBody {
+    /// Names it where it is forked.
+    #[schema(value_type = String, format = "uuid")]
+    id: PresetId,
     /// Who shares it: the first part of its address.
     #[schema(value_type = String)]
     owner: Handle,
@@ -47,16 +46,6 @@ pub(in crate::routes) struct GalleryQuery {
     after: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for GalleryQuery {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let read = Query::<Self>::from_request_parts(parts, state).await;
-        read.map(|Query(query)| query)
-            .map_err(|error| Problem::new(ProblemKind::BadRequest, error.body_text()))
-    }
-}
-
 /// Lists the presets that everybody with an account may use, by address, 20 a page.
 #[utoipa::path(get, path = "/api/v1/gallery", tag = "presets", params(GalleryQuery),
     responses((status = 200, body = Page<GalleryBody>), (status = 401, body = ProblemBody),
@@ -64,7 +53,7 @@ impl<S: Send + Sync> FromRequestParts<S> for GalleryQuery {
 pub(in crate::routes) async fn list(
     State(state): State<AppState>,
     Caller(member): Caller,
-    query: GalleryQuery,
+    Asked(query): Asked<GalleryQuery>,
 ) -> Result<Json<Page<GalleryBody>>, Problem> {
     let presets = &state.engine().presets;
     let found = presets.gallery(Some(&member), &query.search, query.after.as_deref()).await?;
@@ -72,6 +61,7 @@ pub(in crate::routes) async fn list(
     let items = found.presets.iter().map(|table| {
         let (preset, owner) = (&table.preset, &table.owner);
         GalleryBody {
+            id: preset.id,
             address: format!("{base}/mcp/{owner}/{}", preset.slug),
             owner: owner.clone(),
             slug: preset.slug.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use doorward::{
@@ -15,7 +15,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, Id, Page, PageQuery, time};
+use super::{Body, Id, Ids, Page, PageQuery, time};
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
@@ -121,14 +121,11 @@ pub(in crate::routes) async fn create(
 pub(in crate::routes) async fn remove(
     State(state): State<AppState>,
     Caller(member): Caller,
-    Path((id, invite)): Path<(String, String)>,
+    Ids(id, invite): Ids<PresetId, InviteId>,
 ) -> Result<StatusCode, Problem> {
-    let nothing = || Problem::new(ProblemKind::NotFound, "");
-    let (id, invite): (PresetId, InviteId) =
-        (id.parse().map_err(|_| nothing())?, invite.parse().map_err(|_| nothing())?);
     if state.engine().presets.withdraw(&member, id, invite).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(nothing())
+        Err(Problem::new(ProblemKind::NotFound, ""))
     }
 }

@@ -10,10 +10,12 @@ pub(super) mod apply;
 pub(super) mod datasources;
 pub mod document;
 pub(super) mod explain;
+pub(super) mod forks;
 pub(super) mod gallery;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod presets;
+pub(super) mod transfers;
 pub(super) mod usage;
 pub(super) mod versions;
 
@@ -98,6 +100,39 @@ impl<T: std::str::FromStr + Send, S: Send + Sync> FromRequestParts<S> for Id<T> 
     }
 }
 
+/// Two identifiers in the path. One that is none names nothing.
+pub(super) struct Ids<A, B>(A, B);
+
+impl<A, B, S> FromRequestParts<S> for Ids<A, B>
+where
+    A: std::str::FromStr + Send,
+    B: std::str::FromStr + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nothing = || Problem::new(ProblemKind::NotFound, "");
+        let read = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) = read.map_err(|_| nothing())?;
+        Ok(Self(first.parse().map_err(|_| nothing())?, second.parse().map_err(|_| nothing())?))
+    }
+}
+
+/// What the query says. Members that nobody knows are refused by its type.
+pub(super) struct Asked<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(error) => Err(Problem::new(ProblemKind::BadRequest, error.body_text())),
+        }
+    }
+}
+
 /// What part of a list is asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -113,8 +148,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let read = Query::<Self>::from_request_parts(parts, state).await;
-        let Query(query) = read.map_err(|error| Problem::new(ProblemKind::BadRequest, error.body_text()))?;
+        let Asked(query) = Asked::<Self>::from_request_parts(parts, state).await?;
         match query.limit {
             None | Some(1..=PAGE_MAX) => Ok(query),
             Some(_) => Err(Problem::new(ProblemKind::BadRequest, format!("`limit` is from 1 to {PAGE_MAX}"))),

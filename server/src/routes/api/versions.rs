@@ -1,24 +1,23 @@
 //! `/api/v1/presets/{id}/versions`: what a preset was, and going back.
 
-use axum::{
-    Json,
-    extract::{FromRequestParts, Path, Query, State},
-};
+use axum::{Json, extract::State};
 use doorward::{
-    model::{ChangeKind, PresetId, PresetStatus, PresetVersion, Slug, SourceName, VersionChange, Visibility},
+    model::{
+        AccessLevel, ChangeKind, PresetId, PresetStatus, PresetVersion, Slug, SourceName, VersionChange,
+        Visibility,
+    },
     presets::{Compared, MissingTool},
 };
-use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Body, Id, Page, PageQuery,
+    Asked, Body, Id, Ids, Page, PageQuery,
     presets::{PresetBody, SelectionBody, body},
     time,
 };
 use crate::{
-    respond::{Problem, ProblemBody, ProblemKind},
+    respond::{Problem, ProblemBody},
     routes::caller::Caller,
     state::AppState,
 };
@@ -160,16 +159,6 @@ pub(in crate::routes) struct SinceQuery {
     since: Option<i64>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for SinceQuery {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let read = Query::<Self>::from_request_parts(parts, state).await;
-        read.map(|Query(query)| query)
-            .map_err(|error| Problem::new(ProblemKind::BadRequest, error.body_text()))
-    }
-}
-
 /// Lists the kept versions of a preset, the oldest first. For those who may change it.
 #[utoipa::path(get, path = "/api/v1/presets/{id}/versions", tag = "presets",
     params(("id" = String, Path, description = "the preset"), PageQuery),
@@ -196,10 +185,9 @@ pub(in crate::routes) async fn list(
 pub(in crate::routes) async fn read(
     State(state): State<AppState>,
     Caller(member): Caller,
-    Path((id, version)): Path<(String, String)>,
-    query: SinceQuery,
+    Ids(id, version): Ids<PresetId, i64>,
+    Asked(query): Asked<SinceQuery>,
 ) -> Result<Json<VersionDetail>, Problem> {
-    let (id, version) = named(&id, &version)?;
     let compared = state.engine().presets.compare_versions(&member, id, query.since, version).await?;
     Ok(Json(compared.into()))
 }
@@ -215,18 +203,12 @@ pub(in crate::routes) async fn read(
 pub(in crate::routes) async fn restore(
     State(state): State<AppState>,
     Caller(member): Caller,
-    Path((id, version)): Path<(String, String)>,
+    Ids(id, to): Ids<PresetId, i64>,
     Body(asked): Body<RollBackBody>,
 ) -> Result<Json<RolledBackBody>, Problem> {
-    let (id, to) = named(&id, &version)?;
     let presets = &state.engine().presets;
-    let (open, _) = presets.versions(&member, id).await?;
+    let owner = presets.open(&member, id, AccessLevel::Editor).await?.owner;
     let done = presets.roll_back(&member, id, to, asked.version).await?;
     let missing = done.missing.into_iter().map(|MissingTool { source, tool }| MissingBody { source, tool });
-    Ok(Json(RolledBackBody { preset: body(&state, &open.owner, done.preset), missing: missing.collect() }))
-}
-
-fn named(id: &str, version: &str) -> Result<(PresetId, i64), Problem> {
-    let nothing = || Problem::new(ProblemKind::NotFound, "");
-    Ok((id.parse().map_err(|_| nothing())?, version.parse().map_err(|_| nothing())?))
+    Ok(Json(RolledBackBody { preset: body(&state, &owner, done.preset), missing: missing.collect() }))
 }

@@ -1,0 +1,63 @@
+//! Warnings: what will stop working unless somebody does something.
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Ms,
+    model::{Handle, TenantId, UserId, words},
+};
+
+/// What will stop working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WarningKind {
+    /// A sign-in at a source was refused for good.
+    ConnectionBroken,
+    /// The token of a sign-in ends and could not be renewed so far.
+    ConnectionFailing,
+    /// A sign-in ends that does not renew itself.
+    ConnectionEnds,
+    /// An API key ends.
+    KeyEnds,
+    /// A preset ends.
+    PresetEnds,
+}
+words!(WarningKind {
+    ConnectionBroken = "connection_broken",
+    ConnectionFailing = "connection_failing",
+    ConnectionEnds = "connection_ends",
+    KeyEnds = "key_ends",
+    PresetEnds = "preset_ends",
+});
+
+/// Something that will stop working, or has, that its owner can do something about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The organisation that owns it.
+    pub tenant: TenantId,
+    /// The handle of that.
+    pub owner: Handle,
+    /// What.
+    pub kind: WarningKind,
+    /// The connection, key or preset.
+    pub subject: Uuid,
+    /// Which of its tokens or ends; another one is worth another warning.
+    pub mark: i64,
+    /// The name of the source, key or preset.
+    pub name: String,
+    /// When it ends; `None` = it has, or nobody knows.
+    pub ends_at: Option<Ms>,
+    /// What went wrong; empty if nothing did.
+    pub detail: String,
+    /// Whose it is; `None` = the organisation's, so its admins'.
+    pub user: Option<UserId>,
+}
+
+/// How warnings are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WarningChannel {
+    /// By e-mail to whose it is.
+    Mail,
+    /// To the operator's webhook.
+    Webhook,
+}
+words!(WarningChannel { Mail = "mail", Webhook = "webhook" });
