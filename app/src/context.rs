@@ -13,6 +13,9 @@ pub struct ConsoleSettings {
     pub base_url: String,
     /// The same, if somebody configured it.
     pub public_url: Option<String>,
+    /// The path of the first one below its host, as `/doorward`; empty if the host is ours alone. Answers get it on
+    /// their way out, so only what runs in the browser needs to know.
+    pub base_path: String,
     /// Whether browsers reach us over TLS, so that cookies may be bound to it.
     pub https: bool,
     /// Whether people who are not signed in see the gallery, as far as it needs no key.

@@ -13,11 +13,12 @@ use crate::{
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     guard_page();
     let settings = console().settings;
-    let islands = (!options.output_name.is_empty())
-        .then(|| view! { <HydrationScripts options=options.clone() islands=true/> });
+    let islands = (!options.output_name.is_empty()).then(
+        || view! { <HydrationScripts options=options.clone() islands=true root=settings.base_path.clone()/> },
+    );
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html lang="en" data-base=settings.base_path.clone()>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

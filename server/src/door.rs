@@ -18,7 +18,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use tower::ServiceExt as _;
 
-use crate::{layers::Peer, routes::mcp, state::AppState};
+use crate::{layers::Peer, prefix::Prefix, routes::mcp, state::AppState};
 
 /// What a listener hands its requests to.
 pub trait Answers: Clone + Send + 'static {
@@ -38,18 +38,42 @@ pub trait Answers: Clone + Send + 'static {
 pub struct Door {
     state: AppState,
     routes: Router,
+    prefix: Option<Prefix>,
 }
 
 impl Door {
     /// Makes the door of everything.
     pub fn new(state: AppState) -> Self {
         let routes = crate::routes::router(state.clone());
-        Self { state, routes }
+        let prefix = Prefix::of(state.settings().public_url.as_ref());
+        Self { state, routes, prefix }
     }
 }
 
 impl Answers for Door {
     async fn answer<B>(&self, peer: SocketAddr, request: Request<B>) -> Response<Reply>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let Some(prefix) = &self.prefix else { return self.answer_inside(peer, request).await };
+        let (mut parts, body) = request.into_parts();
+        parts.uri = prefix.inside(parts.uri);
+        let answered = self.answer_inside(peer, Request::from_parts(parts, body)).await;
+        let (parts, reply) = answered.into_parts();
+        match reply {
+            // Boxed, since most programs have their host for themselves.
+            Reply::Page(page) => {
+                Box::pin(prefix.outside(Response::from_parts(parts, page))).await.map(Reply::Page)
+            }
+            preset @ Reply::Preset(_) => Response::from_parts(parts, preset),
+        }
+    }
+}
+
+impl Door {
+    /// Answers a request whose address is as the program knows it.
+    async fn answer_inside<B>(&self, peer: SocketAddr, request: Request<B>) -> Response<Reply>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<axum::BoxError>,

@@ -11,6 +11,7 @@ pub mod connect;
 pub mod door;
 pub mod layers;
 pub mod logging;
+pub mod prefix;
 pub mod respond;
 pub mod routes;
 pub mod serve;

@@ -23,6 +23,7 @@ use crate::{
     apply::Rooms,
     config::{Settings, search_path},
     layers::{Doorkeeper, Names, Peer, client_address},
+    prefix::Prefix,
     routes::assets,
 };
 
@@ -54,10 +55,12 @@ impl AppState {
             trusted_proxies: settings.trusted_proxies.0.clone(),
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
         });
+        let prefix = Prefix::of(settings.public_url.as_ref());
         let console = Arc::new(ConsoleSettings {
             public_gallery: settings.public_gallery,
             base_url: settings.base_url(),
             public_url: settings.public_base(),
+            base_path: prefix.map_or_else(String::new, |prefix| prefix.as_str().to_owned()),
             https,
             stylesheet: assets::SHEET_PATH.clone(),
         });

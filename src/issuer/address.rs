@@ -39,6 +39,7 @@ pub(super) fn read_resource(base: &str, text: &str) -> Option<Target> {
         return None;
     }
     let path = asked.path().strip_suffix('/').unwrap_or(asked.path());
+    let path = path.strip_prefix(own.path().trim_end_matches('/'))?;
     if path.is_empty() {
         return Some(Target::Gateway);
     }
@@ -114,6 +115,14 @@ mod tests {
             "",
         ] {
             assert_eq!(read(strange), None, "{strange}");
+        }
+        let below = |text| read_resource("https://door.example/doorward", text);
+        assert_eq!(below("https://door.example/doorward/mcp/ada/notes"), notes);
+        assert_eq!(below("https://door.example/doorward/"), Some(Target::Gateway));
+        for strange in
+            ["https://door.example/mcp/ada/notes", "https://door.example/", "https://door.example/doorwardx"]
+        {
+            assert_eq!(below(strange), None, "{strange}");
         }
     }
 

@@ -55,7 +55,7 @@ pub fn LiveTail(
                 <For each=move || lines.get() key=|line| line.id.clone() let:line>
                     <li class="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2">
                         <span class=line.badge>{line.outcome}</span>
-                        <a class="link" href=format!("/audit/{}", line.id)>{line.who} " " {line.what}</a>
+                        <a class="link" href=format!("{}/audit/{}", base_path(), line.id)>{line.who} " " {line.what}</a>
                         <span class="text-muted">{line.preset}</span>
                         <span class="ml-auto whitespace-nowrap text-muted">{line.duration}</span>
                     </li>
@@ -65,12 +65,25 @@ pub fn LiveTail(
     }
 }
 
+/// Returns the path below which the console lives; empty at the root.
+#[cfg(feature = "hydrate")]
+fn base_path() -> String {
+    let html = document().document_element();
+    html.and_then(|html| html.get_attribute("data-base")).unwrap_or_default()
+}
+
+/// The server knows itself at the root: its answers get the path on their way out.
+#[cfg(not(feature = "hydrate"))]
+fn base_path() -> &'static str {
+    ""
+}
+
 /// Calls `take` with every event of the organisation, for as long as the page is there.
 #[cfg(feature = "hydrate")]
 pub(super) fn listen(take: impl Fn(Line) + 'static) {
     use wasm_bindgen::{JsCast, prelude::Closure};
 
-    let Ok(events) = web_sys::EventSource::new("/events") else { return };
+    let Ok(events) = web_sys::EventSource::new(&format!("{}/events", base_path())) else { return };
     let hear = Closure::<dyn FnMut(web_sys::MessageEvent)>::new(move |message: web_sys::MessageEvent| {
         if let Some(line) = message.data().as_string().as_deref().and_then(Line::read) {
             take(line);

@@ -30,14 +30,14 @@ impl Settings {
         if let Some(url) = &self.public_url {
             let plain = matches!(url.scheme(), "http" | "https")
                 && url.has_host()
-                && url.path() == "/"
+                && is_plain_path(url.path())
                 && url.query().is_none()
                 && url.fragment().is_none()
                 && url.username().is_empty()
                 && url.password().is_none();
             if !plain {
                 refuse(
-                    "`public_url` must be scheme, host and port alone, as https://doorward.example.org"
+                    "`public_url` must be scheme, host, port and at most a path, as https://doorward.example.org or https://example.org/doorward"
                         .into(),
                 );
             }
@@ -62,8 +62,8 @@ impl Settings {
         {
             refuse("`metrics_listen` is the same as `listen`; say `main` to serve metrics there".into());
         }
-        if let Err(reason) = self.mail() {
-            refuse(reason);
+        for unfit in [self.mail().err(), self.warnings().err()].into_iter().flatten() {
+            refuse(unfit);
         }
         if let Some(name) = self.allowed_hosts.0.iter().find(|name| name.contains(['/', '*', '@', ' '])) {
             refuse(format!("`allowed_hosts` holds names with an optional port, not `{name}`"));
@@ -83,6 +83,13 @@ impl Settings {
     pub fn check_open_door(&self, has_owner: bool) -> Result<(), OpenDoor> {
         if self.listens_on_loopback() || has_owner { Ok(()) } else { Err(OpenDoor::NoOwner) }
     }
+}
+
+/// Says whether a path can stand before every other one: names of plain letters between single slashes.
+fn is_plain_path(path: &str) -> bool {
+    let is_plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '~' | '/');
+    path.chars().all(is_plain) && !path.contains("//")
 }
 
 fn is_origin(text: &str) -> bool {

@@ -29,6 +29,7 @@ mod oauth;
 mod oauth_attacks;
 mod oauth_quirks;
 mod oauth_stage;
+mod prefix;
 mod program;
 mod provider;
 mod readme;
