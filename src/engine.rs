@@ -296,6 +296,7 @@ impl Engine {
                 log_failure("the ended offers", presets.remove_ended_transfers().await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);
+                log_failure("the passkeys not made in time", identity.remove_ended_passkeys().await);
                 log_failure("the ended tokens", issuer.remove_ended().await);
                 log_failure("the sign-ins that were given up", connections.remove_late().await);
             }

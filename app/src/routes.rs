@@ -44,6 +44,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/account") view=account::page ssr=SsrMode::Async/>
                 <Route path=path!("/account/add-login") view=account::add_login_page ssr=SsrMode::Async/>
                 <Route path=path!("/account/second-factor") view=account::second_factor_page ssr=SsrMode::Async/>
+                <Route path=path!("/account/passkeys/new") view=account::new_passkey_page ssr=SsrMode::Async/>
+                <Route path=path!("/account/passkeys/:id") view=account::passkey_page ssr=SsrMode::Async/>
+                <Route path=path!("/account/recovery-codes") view=account::recovery_codes_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin") view=admin::users_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/new") view=admin::new_user_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/users/:id") view=admin::user_page ssr=SsrMode::Async/>

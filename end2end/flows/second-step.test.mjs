@@ -29,7 +29,7 @@ flow('Second step', prepare, {
     await page.waitForURL((url) => url.pathname === '/')
     await page.goto('/account')
     await page.getByLabel('Your password').fill(OWNER.password)
-    await page.getByRole('button', { name: 'Set up a second step' }).click()
+    await page.getByRole('button', { name: 'Set up an authenticator' }).click()
     await page.waitForURL('**/account/second-factor')
     await page.getByRole('img', { name: 'QR code' }).waitFor()
     await look('set-up')
@@ -65,6 +65,6 @@ flow('Second step', prepare, {
     await page.goto('/account')
     await page.getByLabel('Code, to switch it off').fill(recovery[0])
     await page.getByRole('button', { name: 'Switch it off' }).click()
-    await page.getByRole('button', { name: 'Set up a second step' }).waitFor()
+    await page.getByRole('button', { name: 'Set up an authenticator' }).waitFor()
   },
 })

@@ -88,7 +88,8 @@ impl Identity {
     }
 }
 
-fn session_of(member: &Member) -> Option<BrowserSessionId> {
+/// Returns the browser session that somebody comes by; `None` if by something else.
+pub(super) fn session_of(member: &Member) -> Option<BrowserSessionId> {
     match &member.via {
         Via::BrowserSession(id) => Some(*id),
         Via::ApiKey { .. } | Via::Grant { .. } | Via::Shell => None,

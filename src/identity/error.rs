@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use webauthn_rs::prelude::WebauthnError;
 
 use crate::{
     fault::Fault, model::PlanName, policy::Denied, secret::Secret, store::StoreError, vault::VaultError,
@@ -19,7 +20,7 @@ pub enum IdentityError {
     #[error("this needs a fresh sign-in: sign out, sign in again and repeat it within ten minutes")]
     SignInAgain,
     /// The first factor was right, and the second has to be shown.
-    #[error("a code of the second step is needed")]
+    #[error("the second step is needed")]
     CodeNeeded {
         /// The cookie to show it with.
         cookie: Secret,
@@ -30,6 +31,38 @@ pub enum IdentityError {
     /// The first factor was shown too long ago.
     #[error("this took too long: please sign in again")]
     CodeTooLate,
+    /// A passkey did not answer what it was asked for.
+    #[error("this passkey was not accepted: try again, or take another way")]
+    WrongPasskey,
+    /// The authenticator has signed less often than it had before.
+    #[error(
+        "this passkey was refused, as there may be a copy of it: take another way, and remove it on your account page"
+    )]
+    PasskeyCopied,
+    /// What the passkey was asked for was answered, or has ended.
+    #[error("this took too long, or was answered already: please try again")]
+    PasskeyTooLate,
+    /// The authenticator's credential belongs to an account already.
+    #[error("this passkey belongs to an account already")]
+    PasskeyTaken,
+    /// The person has too many passkeys.
+    #[error("you have {max} passkeys: remove one first")]
+    TooManyPasskeys {
+        /// How many there may be.
+        max: usize,
+    },
+    /// The passkey to be made is called something that it cannot be.
+    #[error("the {why}")]
+    BadPasskeyName {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Browsers have no passkeys at the address people use.
+    #[error("passkeys need an address that begins with https and a name")]
+    NoPasskeysHere,
+    /// What a passkey is to be asked for could not be made.
+    #[error("could not ask for a passkey: {0}")]
+    Ceremony(WebauthnError),
     /// The person has no second factor of the kind asked about.
     #[error("there is no second step to do this with")]
     NoFactor,
@@ -122,6 +155,12 @@ impl IdentityError {
             | Self::CodeNeeded { .. }
             | Self::WrongCode
             | Self::CodeTooLate
+            | Self::WrongPasskey
+            | Self::PasskeyCopied
+            | Self::PasskeyTooLate
+            | Self::PasskeyTaken
+            | Self::TooManyPasskeys { .. }
+            | Self::NoPasskeysHere
             | Self::NoFactor
             | Self::FactorIsOn
             | Self::Throttled { .. }
@@ -134,9 +173,12 @@ impl IdentityError {
             | Self::Taken { .. }
             | Self::NoPlan { .. }
             | Self::BadPlan
+            | Self::BadPasskeyName { .. }
             | Self::BadKey { .. } => Fault::Caller,
             Self::Denied(denied) => denied.fault(),
-            Self::Busy | Self::BadFactor | Self::Random(_) | Self::Hash(_) => Fault::Gateway,
+            Self::Busy | Self::BadFactor | Self::Ceremony(_) | Self::Random(_) | Self::Hash(_) => {
+                Fault::Gateway
+            }
             Self::Vault(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }

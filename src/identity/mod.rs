@@ -49,6 +49,7 @@ use epochs::Epochs;
 use logins::Logins;
 use password::Passwords;
 use remembered::Remembered;
+use second::RelyingParty;
 use setup::Setup;
 use strangers::Strangers;
 use throttle::Throttle;
@@ -61,7 +62,7 @@ pub use logins::{
     Asserted, AssertionError, BegunLogin, FinishedLogin, LoginAnswer, LoginError, LoginProvider,
     ProviderKind, SignUp,
 };
-pub use second::SecondFactor;
+pub use second::{Authenticator, BegunPasskey, HalfStep, PASSKEYS_MAX, SecondStep};
 pub use settings::{IdentitySettings, PasswordCost};
 pub(crate) use throttle::{Buckets, network};
 pub(crate) use token::{ACCESS_PREFIX, digest, is_key_client, key_client, random_token};
@@ -155,6 +156,8 @@ struct Inner {
     setup: Setup,
     epochs: Arc<Epochs>,
     logins: Logins,
+    /// The place passkeys are for; `None` if browsers have none at the address people use.
+    relying_party: Option<RelyingParty>,
     keys: Remembered<ApiKeyId>,
     sessions: Remembered<BrowserSessionId>,
     grants: Remembered<GrantId>,
@@ -198,6 +201,7 @@ impl Identity {
                 settings.base_url.clone(),
                 egress,
             ),
+            relying_party: RelyingParty::at(&settings.base_url),
             settings,
             throttle: Mutex::new(Throttle::new()),
             strangers: Mutex::new(Strangers::new()),

@@ -14,7 +14,9 @@ use crate::{
 
 mod accounts;
 mod api_keys;
+mod passkeys;
 mod signing_in;
+mod soft_passkey;
 
 const NOW: Ms = Ms(1_795_233_963_183);
 const PASSWORD: &str = "correct horse battery";

@@ -24,7 +24,7 @@ pub enum Action {
     PasswordChange,
     /// A login with another identity provider was added or removed.
     LoginChange,
-    /// The second factor of an account was switched on, off or taken away.
+    /// A second factor of an account was added, changed or taken away, or its recovery codes replaced.
     FactorChange,
     /// An account was made, changed or switched off.
     UserChange,

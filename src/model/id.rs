@@ -54,6 +54,8 @@ ids! {
     BrowserSessionId;
     /// Names a login: what a provider says of whom.
     LoginId;
+    /// Names a passkey.
+    PasskeyId;
     /// Names an API key (never its secret half).
     ApiKeyId;
     /// Names what a person lets an MCP client do.

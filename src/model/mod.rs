@@ -13,6 +13,7 @@ mod key;
 mod login;
 mod name;
 mod offer;
+mod passkey;
 mod plan;
 mod preset;
 mod principal;
@@ -29,14 +30,15 @@ pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
 pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
-    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId, PresetId,
-    SignInId, SourceId, TenantId, UserId,
+    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId, PasskeyId,
+    PresetId, SignInId, SourceId, TenantId, UserId,
 };
 pub use invite::{Invite, Invitee};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};
 pub use offer::{ResourceKind, SourceOffer, SourceResource};
+pub use passkey::Passkey;
 pub use plan::Plan;
 pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
 pub use principal::{Member, Principal, Via};

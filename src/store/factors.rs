@@ -1,7 +1,7 @@
 //! Second factors: the shared secret of one-time codes, sealed; recovery codes as their SHA-256 only;
-//! and who has shown the first factor and not the second yet.
+//! and who has shown the first factor and not the second yet. Passkeys are in `passkeys`.
 
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use crate::{
     clock::Ms,
@@ -12,7 +12,7 @@ use crate::{
 /// How many people may have shown one factor only; a further one makes room by the oldest.
 const HALF_MAX: i64 = 10_000;
 
-/// A person's second factor as stored.
+/// A person's one-time codes as stored.
 #[derive(Clone, Debug, FromRow)]
 pub struct FactorRow {
     /// Their personal organisation.
@@ -32,10 +32,12 @@ pub struct HalfRow {
     pub user_id: UserId,
     /// The identity provider they came by; empty for the password.
     pub provider: String,
+    /// What they are asked for of a passkey; `None` = of none.
+    pub ceremony: Option<String>,
 }
 
 impl SystemTx {
-    /// Finds a person's second factor.
+    /// Finds a person's one-time codes.
     pub async fn find_factor(&mut self, user: UserId) -> Result<Option<FactorRow>> {
         Ok(on!(self, |c| {
             query_as("select tenant_id, sealed, confirmed_at, last_step from user_factors where user_id = $1")
@@ -66,34 +68,29 @@ impl SystemTx {
         Ok(begun > 0)
     }
 
-    /// Switches a person's second factor on, with the hashes of their recovery codes. `false` if
-    /// there is none to switch on.
-    pub async fn confirm_factor(
-        &mut self,
-        tenant: TenantId,
-        user: UserId,
-        now: Ms,
-        recovery: &[[u8; 32]],
-    ) -> Result<bool> {
+    /// Switches a person's one-time codes on. `false` if there are none to switch on.
+    pub async fn confirm_factor(&mut self, user: UserId, now: Ms) -> Result<bool> {
         let confirmed = changed!(
             self,
             query("update user_factors set confirmed_at = $2 where user_id = $1 and confirmed_at is null")
                 .bind(user)
                 .bind(now)
         );
-        if confirmed == 0 {
-            return Ok(false);
-        }
-        for hash in recovery {
-            changed!(
-                self,
-                query("insert into recovery_codes (tenant_id, user_id, code_hash) values ($1, $2, $3)")
-                    .bind(tenant)
-                    .bind(user)
-                    .bind(hash.as_slice())
-            );
-        }
-        Ok(true)
+        Ok(confirmed > 0)
+    }
+
+    /// Says whether a person has a second factor of any kind that is asked for.
+    pub async fn has_second_factor(&mut self, user: UserId) -> Result<bool> {
+        let found: i64 = on!(self, |c| {
+            query_scalar(
+                "select (select count(*) from user_factors where user_id = $1 and confirmed_at is not null)
+                      + (select count(*) from passkeys where user_id = $1)",
+            )
+            .bind(user)
+            .fetch_one(c)
+            .await
+        })?;
+        Ok(found > 0)
     }
 
     /// Notes that the code of a time step was accepted; `false` if one of it or a later one was.
@@ -118,23 +115,51 @@ impl SystemTx {
         Ok(used > 0)
     }
 
+    /// Gives a person the recovery codes of these hashes in place of those they had.
+    pub async fn set_recovery_codes(
+        &mut self,
+        tenant: TenantId,
+        user: UserId,
+        hashes: &[[u8; 32]],
+    ) -> Result<()> {
+        changed!(self, query("delete from recovery_codes where user_id = $1").bind(user));
+        for hash in hashes {
+            changed!(
+                self,
+                query("insert into recovery_codes (tenant_id, user_id, code_hash) values ($1, $2, $3)")
+                    .bind(tenant)
+                    .bind(user)
+                    .bind(hash.as_slice())
+            );
+        }
+        Ok(())
+    }
+
     /// Returns how many recovery codes a person has left.
     pub async fn count_recovery_codes(&mut self, user: UserId) -> Result<i64> {
         Ok(on!(self, |c| {
-            sqlx::query_scalar("select count(*) from recovery_codes where user_id = $1")
+            query_scalar("select count(*) from recovery_codes where user_id = $1")
                 .bind(user)
                 .fetch_one(c)
                 .await
         })?)
     }
 
-    /// Removes a person's second factor, its recovery codes, and whoever waits to show it; `false` if
-    /// there was none.
+    /// Removes a person's one-time codes; `false` if there were none. What hangs on them is for
+    /// [`SystemTx::tidy_after_factor`].
     pub async fn remove_factor(&mut self, user: UserId) -> Result<bool> {
-        changed!(self, query("delete from recovery_codes where user_id = $1").bind(user));
-        changed!(self, query("delete from half_sign_ins where user_id = $1").bind(user));
         let removed = changed!(self, query("delete from user_factors where user_id = $1").bind(user));
         Ok(removed > 0)
+    }
+
+    /// Removes what hangs on a second factor that is gone: whoever waits to show it begins again,
+    /// and with the last one go the recovery codes.
+    pub async fn tidy_after_factor(&mut self, user: UserId) -> Result<()> {
+        changed!(self, query("delete from half_sign_ins where user_id = $1").bind(user));
+        if !self.has_second_factor(user).await? {
+            changed!(self, query("delete from recovery_codes where user_id = $1").bind(user));
+        }
+        Ok(())
     }
 
     /// Adds somebody who has shown the first factor.
@@ -154,11 +179,15 @@ impl SystemTx {
         );
         changed!(
             self,
-            query("insert into half_sign_ins (token_hash, user_id, provider, expires_at) values ($1, $2, $3, $4)")
-                .bind(token_hash.as_slice())
-                .bind(half.user_id)
-                .bind(&half.provider)
-                .bind(expires_at)
+            query(
+                "insert into half_sign_ins (token_hash, user_id, provider, ceremony, expires_at)
+                 values ($1, $2, $3, $4, $5)",
+            )
+            .bind(token_hash.as_slice())
+            .bind(half.user_id)
+            .bind(&half.provider)
+            .bind(&half.ceremony)
+            .bind(expires_at)
         );
         Ok(())
     }
@@ -166,12 +195,32 @@ impl SystemTx {
     /// Finds who has shown the first factor; `None` after its end.
     pub async fn find_half_sign_in(&mut self, token_hash: &[u8; 32], now: Ms) -> Result<Option<HalfRow>> {
         Ok(on!(self, |c| {
-            query_as("select user_id, provider from half_sign_ins where token_hash = $1 and expires_at > $2")
-                .bind(token_hash.as_slice())
-                .bind(now)
-                .fetch_optional(c)
-                .await
+            query_as(
+                "select user_id, provider, ceremony from half_sign_ins where token_hash = $1 and expires_at > $2",
+            )
+            .bind(token_hash.as_slice())
+            .bind(now)
+            .fetch_optional(c)
+            .await
         })?)
+    }
+
+    /// Asks one who has shown the first factor for something else of a passkey, in place of what they
+    /// were asked for; `false` if that was answered already.
+    pub async fn replace_half_ceremony(
+        &mut self,
+        token_hash: &[u8; 32],
+        asked: &str,
+        next: Option<&str>,
+    ) -> Result<bool> {
+        let replaced = changed!(
+            self,
+            query("update half_sign_ins set ceremony = $3 where token_hash = $1 and ceremony = $2")
+                .bind(token_hash.as_slice())
+                .bind(asked)
+                .bind(next)
+        );
+        Ok(replaced > 0)
     }
 
     /// Removes one who has shown both; `false` if somebody was faster.

@@ -37,6 +37,7 @@ mod logins;
 mod metrics;
 mod metrics_add;
 mod orgs;
+mod passkeys;
 mod pinned;
 mod plans;
 mod postgres;

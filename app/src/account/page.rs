@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::{
     api::{CHANGE_PASSWORD, END_SESSION, PASSWORD_FORM},
-    logins, second_factor,
+    logins, second_step,
 };
 use crate::{
     context::console,
@@ -30,12 +30,7 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let usage = console.quota.usage(member.user).await?;
     let sessions = console.identity.sessions(member).await?;
     let has_password = console.identity.has_password(member).await?;
-    let factor = second_factor::panel(
-        console.identity.second_factor(member).await?,
-        visit.form(second_factor::BEGIN_FORM),
-        visit.form(second_factor::REMOVE_FORM),
-        has_password,
-    );
+    let factor = second_step::panel(&visit, console.identity.second_step(member).await?, has_password);
     let others = logins::panel(console.identity.logins(member).await?);
     let body = view! {
         <div class="grid grid-cols-1 items-start gap-6 lg:grid-cols-2">

@@ -19,6 +19,7 @@ pub(super) const ADD_USER: &str = <AddUser as ServerFn>::PATH;
 pub(super) const EDIT_USER: &str = <EditUser as ServerFn>::PATH;
 pub(super) const ENABLE_USER: &str = <EnableUser as ServerFn>::PATH;
 pub(super) const RESET_PASSWORD: &str = <ResetPassword as ServerFn>::PATH;
+pub(super) const RESET_SECOND_STEP: &str = <ResetSecondStep as ServerFn>::PATH;
 pub(super) const SAVE_PLAN: &str = <SavePlan as ServerFn>::PATH;
 
 pub(super) const NEW_USER_FORM: &str = "new-user";
@@ -95,6 +96,20 @@ pub async fn reset_password(id: String, password: String) -> Result<(), ServerFn
         change_user(&id, change, "has a new password and is signed out everywhere").await
     };
     Form::new(RESET_FORM).answer(&user_path(&id), outcome.await)
+}
+
+/// Takes the second step of an account away, whose person has lost it.
+#[server(prefix = "/do", endpoint = "admin/users/reset-second-step")]
+pub async fn reset_second_step(id: String) -> Result<(), ServerFnError> {
+    let outcome = async {
+        let permit = policy::may_administer(&*session::member().await?)?;
+        let user: UserId = id.parse().map_err(|_| Trouble::NotFound)?;
+        if !console().identity.reset_second_factor(&permit, user).await? {
+            return Err(Trouble::NotFound.into());
+        }
+        Ok(Onward::to(user_path(&id)).saying("They sign in without a second step from now on."))
+    };
+    Form::new("reset-second-step").answer(&user_path(&id), outcome.await)
 }
 
 async fn change_user(id: &str, change: UserChange, done: &str) -> Result<Onward, Mistake> {

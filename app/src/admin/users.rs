@@ -8,7 +8,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::{
-    api::{ADD_USER, EDIT_USER, EDIT_USER_FORM, ENABLE_USER, NEW_USER_FORM, RESET_FORM, RESET_PASSWORD},
+    api::{
+        ADD_USER, EDIT_USER, EDIT_USER_FORM, ENABLE_USER, NEW_USER_FORM, RESET_FORM, RESET_PASSWORD,
+        RESET_SECOND_STEP,
+    },
     tabs,
 };
 use crate::{
@@ -17,8 +20,8 @@ use crate::{
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
-        Ago, Badge, Choice, Column, Fact, Facts, Field, FormMistake, Icon, Panel, Pick, PostButton, Select,
-        Table, Tone, count,
+        Ago, Badge, Choice, Column, ConfirmInPlace, Fact, Facts, Field, FormMistake, Icon, Panel, Pick,
+        PostButton, Select, Table, Tone, count,
     },
 };
 
@@ -157,6 +160,7 @@ async fn one(visit: Visit, id: String) -> Result<Page, Trouble> {
         Some(limit) => format!("{} of {}", count(usage.used), count(limit)),
         None => format!("{}, no limit", count(usage.used)),
     };
+    let has_second_step = identity.has_second_factor(&permit, id).await?;
     let enabled = user.enabled;
     let actions = view! {
         <PostButton
@@ -180,6 +184,7 @@ async fn one(visit: Visit, id: String) -> Result<Page, Trouble> {
                     </Facts>
                 </Panel>
                 {reset(visit.form(RESET_FORM), id)}
+                {second_step(id, &user, has_second_step)}
             </div>
         </div>
     };
@@ -221,6 +226,28 @@ fn reset(form: Form, id: UserId) -> impl IntoView {
                 />
                 <div><button class="button" type="submit">"Set the password"</button></div>
             </form>
+        </Panel>
+    }
+}
+
+fn second_step(id: UserId, user: &User, is_on: bool) -> impl IntoView + use<> {
+    let body = if is_on {
+        let label = format!("Reset the second step of {}", user.handle);
+        view! {
+            <div class="flex flex-wrap items-start justify-between gap-3">
+                <Badge tone=Tone::Good word="on"/>
+                <ConfirmInPlace action=RESET_SECOND_STEP fields=vec![("id", id.to_string())] verb="Reset" label=label>
+                    "Their passkeys, authenticator and recovery codes are taken away: the password or login alone opens the account until they set it up again."
+                </ConfirmInPlace>
+            </div>
+        }
+        .into_any()
+    } else {
+        view! { <Badge tone=Tone::Off word="off"/> }.into_any()
+    };
+    view! {
+        <Panel title="Second step" lead="For somebody who has lost what they show after the password. Be sure that it is them who asks.">
+            {body}
         </Panel>
     }
 }

@@ -7,10 +7,12 @@ mod copy;
 mod draft;
 mod filter;
 mod first_call;
+mod passkey;
 mod tail;
 
 pub use copy::CopyButton;
 pub use draft::KeepDraft;
 pub use filter::FilterBox;
 pub use first_call::FirstCall;
+pub use passkey::{PasskeyAsk, PasskeyButton};
 pub use tail::{FIELD_SEPARATOR, LiveTail};

@@ -35,7 +35,7 @@ pub(super) enum UserCommand {
         #[command(flatten)]
         password: PasswordArguments,
     },
-    /// Take away the second step of an account whose person has lost the authenticator and the
+    /// Take away the second step of an account whose person has lost it: passkeys, one-time codes and
     /// recovery codes.
     ResetSecondFactor {
         /// The account's handle.

@@ -12,9 +12,12 @@ use std::{
 
 use axum::body::Body;
 use doorward::{
+    clock::Ms,
     identity::NewKey,
     issuer::Asked,
-    model::{AccessLevel, Email, EventId, InstanceRole, KeyScope, Member, Slug, Visibility},
+    model::{
+        AccessLevel, Email, EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Slug, Visibility,
+    },
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewInvite, NewPreset},
     store::EventFilter,
@@ -171,6 +174,10 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/account", [303, 200, 200, 200]),
     ("/account/add-login", [303, 303, 303, 303]),
     ("/account/second-factor", [303, 303, 303, 303]),
+    ("/account/passkeys/new", [303, 200, 200, 200]),
+    ("/account/passkeys/{id}", [303, 404, 200, 404]),
+    // Of the two others neither has a second step that codes could be for.
+    ("/account/recovery-codes", [303, 303, 200, 303]),
     ("/admin", [303, 403, 403, 200]),
     ("/admin/users/new", [303, 403, 403, 200]),
     ("/admin/users/{id}", [303, 403, 403, 200]),
@@ -196,10 +203,16 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/account/add-login", "password={password}", [false; 4]),
     ("/do/account/remove-login", "id={session}", [false; 4]),
     ("/do/sign-in-code", "code=123456", [false; 4]),
-    // What is begun is asked for by nobody yet.
-    ("/do/account/begin-second-factor", "password={password}", [false; 4]),
+    ("/do/sign-in-passkey", "answer=%7B%7D", [false; 4]),
+    ("/do/account/begin-second-factor", "password={password}", [false, false, true, false]),
     ("/do/account/confirm-second-factor", "code=123456", [false; 4]),
     ("/do/account/remove-second-factor", "code=123456", [false; 4]),
+    ("/do/account/begin-passkey", "name=key&password={password}", [false, false, true, false]),
+    ("/do/account/add-passkey", "answer=%7B%7D", [false; 4]),
+    ("/do/account/rename-passkey", "id={passkey}&name=renamed", [false, false, true, false]),
+    ("/do/account/remove-passkey", "id={passkey}&password={password}", [false, false, true, false]),
+    // The owner had one, and gets ten.
+    ("/do/account/renew-recovery-codes", "password={password}", [false, false, true, false]),
     ("/do/key-create", "name=another&reach=everything&expires=never", [false, true, true, true]),
     ("/do/key-revoke", "id={key}", [false, false, true, false]),
     // The preset is the owner's alone.
@@ -281,6 +294,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/admin/users/enable", "id={user}&enabled=false", [false, false, false, true]),
     // A new password ends the person's browser sessions.
     ("/do/admin/users/password", "id={user}&password=another+horse+battery", [false, false, false, true]),
+    ("/do/admin/users/reset-second-step", "id={user}", [false, false, false, true]),
     ("/do/admin/plans/save", "name={new}&is_new=true&calls_per_month=5", [false, false, false, true]),
 ];
 
@@ -452,6 +466,22 @@ impl Stage {
         let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None };
         let (key, _) = engine.identity.create_key(&owner.member, key).await.unwrap();
         let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
+        let passkey = Passkey {
+            id: PasskeyId::new(),
+            user: owner.member.user,
+            tenant: owner.member.tenant,
+            name: "telephone".into(),
+            credential_id: word.clone().into_bytes(),
+            credential: "{}".into(),
+            counter: 0,
+            created_at: Ms(0),
+            used_at: None,
+        };
+        // As it lies in the database, since a table asks for many scenes and each password takes its time.
+        let mut tx = engine.store.system().await.unwrap();
+        tx.add_passkey(&passkey).await.unwrap();
+        tx.set_recovery_codes(passkey.tenant, passkey.user, &[[1; 32]; 1]).await.unwrap();
+        tx.commit().await.unwrap();
         engine.audit.flush().await;
         let event = engine.audit.search(&owner.member, &EventFilter::default()).await.unwrap().remove(0);
         let (asked, grant) = self.grant(&owner.member, &handle).await;
@@ -471,6 +501,7 @@ impl Stage {
             ("key", key.id.to_string()),
             ("event", event.id.to_string()),
             ("session", session.id.to_string()),
+            ("passkey", passkey.id.to_string()),
             ("user", owner.member.user.to_string()),
             ("owner", handle),
             ("new", format!("n{}", &word[12..])),
@@ -541,11 +572,15 @@ impl Stage {
         let users = engine.identity.users(&operator_at_the_shell()).await.unwrap();
         let owner = scene.owner.member.as_ref();
         let sessions = engine.identity.sessions(owner).await.unwrap().len();
+        let second = engine.identity.second_step(owner).await.unwrap();
+        let begun = engine.identity.begun_passkey(owner).await.unwrap();
         let grants = engine.issuer.grants(owner).await.unwrap();
         let preset = scene.fill("{preset}").parse().unwrap();
         let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
         let offered = engine.presets.transfer(owner, preset).await.ok();
-        format!("{document}\n{users:?}\n{sessions}\n{grants:?}\n{invites:?}\n{offered:?}")
+        format!(
+            "{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}"
+        )
     }
 }
 
@@ -572,6 +607,8 @@ impl Scene {
             ("datasources", "source"),
             ("sources", "source"),
             ("presets", "preset"),
+            // Before the keys that its name ends with.
+            ("passkeys", "passkey"),
             ("keys", "key"),
             ("audit", "event"),
             ("users", "user"),

@@ -40,6 +40,8 @@ mod settings;
 mod settings_mail;
 mod settings_processes;
 mod sharing;
+#[path = "../../../src/identity/tests/soft_passkey.rs"]
+mod soft_passkey;
 mod threats;
 mod trouble;
 mod trouble_postgres;

@@ -13,9 +13,15 @@ store_test!(a_factor_is_begun_confirmed_used_and_removed, |test| async move {
     let mut tx = test.store.system().await.unwrap();
     assert!(tx.begin_factor(ada.tenant, ada.id, "{\"kid\":\"old\"}").await.unwrap());
     assert!(tx.begin_factor(ada.tenant, ada.id, SEALED).await.unwrap());
-    assert!(!tx.confirm_factor(bob.tenant, bob.id, NOW, &[]).await.unwrap());
-    assert!(tx.confirm_factor(ada.tenant, ada.id, NOW, &[[1; 32], [2; 32]]).await.unwrap());
-    assert!(!tx.confirm_factor(ada.tenant, ada.id, NOW, &[]).await.unwrap());
+    assert!(!tx.confirm_factor(bob.id, NOW).await.unwrap());
+    assert!(!tx.has_second_factor(ada.id).await.unwrap(), "what is not confirmed is asked for");
+    assert!(tx.confirm_factor(ada.id, NOW).await.unwrap());
+    assert!(!tx.confirm_factor(ada.id, NOW).await.unwrap());
+    assert!(tx.has_second_factor(ada.id).await.unwrap());
+    assert!(!tx.has_second_factor(bob.id).await.unwrap());
+    tx.set_recovery_codes(ada.tenant, ada.id, &[[8; 32], [9; 32]]).await.unwrap();
+    tx.set_recovery_codes(ada.tenant, ada.id, &[[1; 32], [2; 32]]).await.unwrap();
+    assert!(!tx.use_recovery_code(ada.id, &[8; 32]).await.unwrap(), "a code that was replaced works");
     assert!(!tx.begin_factor(ada.tenant, ada.id, SEALED).await.unwrap(), "a confirmed secret was replaced");
 
     assert!(tx.use_factor_step(ada.id, 7).await.unwrap());
@@ -31,6 +37,7 @@ store_test!(a_factor_is_begun_confirmed_used_and_removed, |test| async move {
 
     assert!(tx.remove_factor(ada.id).await.unwrap());
     assert!(!tx.remove_factor(ada.id).await.unwrap());
+    tx.tidy_after_factor(ada.id).await.unwrap();
     assert!(tx.find_factor(ada.id).await.unwrap().is_none());
     assert_eq!(tx.count_recovery_codes(ada.id).await.unwrap(), 0);
 });
@@ -52,7 +59,7 @@ store_test!(the_secret_of_a_factor_is_found_by_a_rotation, |test| async move {
 
 store_test!(half_a_sign_in_is_found_until_its_end, |test| async move {
     let ada = test.add_user("ada").await;
-    let half = HalfRow { user_id: ada.id, provider: "staff".into() };
+    let half = HalfRow { user_id: ada.id, provider: "staff".into(), ceremony: Some("one".into()) };
     let ends = Ms(NOW.0 + 1000);
     let mut tx = test.store.system().await.unwrap();
     for token in 1..=3 {
@@ -60,6 +67,9 @@ store_test!(half_a_sign_in_is_found_until_its_end, |test| async move {
     }
 
     assert_eq!(tx.find_half_sign_in(&[1; 32], NOW).await.unwrap(), Some(half));
+    assert!(tx.replace_half_ceremony(&[1; 32], "one", Some("two")).await.unwrap());
+    assert!(!tx.replace_half_ceremony(&[1; 32], "one", Some("three")).await.unwrap(), "answered twice");
+    assert!(tx.replace_half_ceremony(&[1; 32], "two", None).await.unwrap());
     assert_eq!(tx.find_half_sign_in(&[1; 32], ends).await.unwrap(), None);
     assert!(tx.remove_half_sign_in(&[1; 32]).await.unwrap());
     assert!(!tx.remove_half_sign_in(&[1; 32]).await.unwrap());

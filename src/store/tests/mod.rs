@@ -10,6 +10,7 @@ mod leaks;
 mod logins;
 mod metrics;
 mod opening;
+mod passkeys;
 mod quota;
 mod schema;
 mod story;

@@ -1,30 +1,28 @@
-//! The second factor on the account page, and the page on which it is switched on.
+//! One-time codes on the account page, and the page on which they are switched on.
 
 use std::fmt::Write as _;
 
-use doorward::{
-    identity::{IdentityError, SecondFactor},
-    secret::Secret,
-};
+use doorward::{identity::Authenticator, secret::Secret};
 use leptos::{prelude::*, server_fn::ServerFn};
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::api::PATH;
+use super::{mistake, onward, part as framed_part, password};
 use crate::{
+    account::api::PATH,
     context::console,
-    form::{Form, Mistake, Onward},
+    form::{Form, Onward},
     page::{Page, Place, Visit, page as framed},
     session,
     trouble::Trouble,
-    ui::{Ago, Badge, Copyable, Field, FormMistake, Notice, Panel, Snippet, Tone},
+    ui::{Ago, Badge, Copyable, Field, FormMistake, Panel, Tone},
 };
 
 const BEGIN: &str = <BeginSecondFactor as ServerFn>::PATH;
 const CONFIRM: &str = <ConfirmSecondFactor as ServerFn>::PATH;
 const REMOVE: &str = <RemoveSecondFactor as ServerFn>::PATH;
 
-pub(super) const BEGIN_FORM: &str = "begin-second-factor";
-pub(super) const REMOVE_FORM: &str = "remove-second-factor";
+const BEGIN_FORM: &str = "begin-second-factor";
+const REMOVE_FORM: &str = "remove-second-factor";
 const CONFIRM_FORM: &str = "confirm-second-factor";
 
 const PAGE: &str = "/account/second-factor";
@@ -32,92 +30,55 @@ const PAGE: &str = "/account/second-factor";
 /// The white border that scanners want around a QR code, in modules.
 const QUIET: i32 = 4;
 
-/// Draws what the account page says of the second factor.
-pub(super) fn panel(factor: SecondFactor, begin: Form, remove: Form, has_password: bool) -> AnyView {
-    let body = match factor {
-        SecondFactor::On { since, recovery_left } => on(since, recovery_left, remove).into_any(),
-        SecondFactor::Off | SecondFactor::Begun { .. } => off(begin, has_password).into_any(),
-    };
-    view! {
-        <Panel title="Second step" lead="A code from an authenticator app, asked for after your password or other login. API keys go on working.">
-            {body}
-        </Panel>
-    }
-    .into_any()
-}
-
-fn off(form: Form, has_password: bool) -> impl IntoView {
-    view! {
+/// Draws what the account page says of one-time codes that are off.
+pub(super) fn off(visit: &Visit, has_password: bool) -> impl IntoView + use<> {
+    let form = visit.form(BEGIN_FORM);
+    let body = view! {
         <form class="grid max-w-md gap-4" method="post" action=BEGIN>
             <FormMistake form=form.clone()/>
-            {has_password.then(|| view! {
-                <Field form=form name="password" kind="password" label="Your password" autocomplete="current-password"/>
-            })}
-            <div><button class="button" type="submit">"Set up a second step"</button></div>
+            <p class="text-muted">"Off. An app on your telephone shows six digits that change every half minute."</p>
+            {password(&form, has_password)}
+            <div><button class="button" type="submit">"Set up an authenticator"</button></div>
         </form>
-    }
+    };
+    framed_part("Authenticator app", body)
 }
 
-fn on(since: doorward::clock::Ms, left: i64, form: Form) -> impl IntoView {
-    let few = left < 3;
-    view! {
-        <div class="grid gap-4">
-            <p class="flex flex-wrap items-center gap-2">
-                <Badge tone=Tone::Good word="on"/>
-                <span>"since " <Ago at=since/></span>
-                <span>{format!("with {left} recovery codes left")}</span>
-            </p>
-            {few.then(|| view! {
-                <Notice tone=Tone::Warn>
-                    <p>"Switch it off and on again to get new recovery codes."</p>
-                </Notice>
-            })}
-            <form class="grid max-w-md gap-4" method="post" action=REMOVE>
-                <FormMistake form=form.clone()/>
-                <Field
-                    form=form
-                    name="code"
-                    label="Code, to switch it off"
-                    hint="From your authenticator, or a recovery code. From then on your password or login alone opens the account."
-                    autocomplete="one-time-code"
-                />
-                <div><button class="button button-danger" type="submit">"Switch it off"</button></div>
-            </form>
-        </div>
-    }
+/// Draws what the account page says of one-time codes that are on; whether they are all there is.
+pub(super) fn on(since: doorward::clock::Ms, are_all: bool, visit: &Visit) -> impl IntoView + use<> {
+    let form = visit.form(REMOVE_FORM);
+    let hint = if are_all {
+        "From your authenticator, or a recovery code. From then on your password or login alone opens the account."
+    } else {
+        "From your authenticator, or a recovery code. Your passkeys stay."
+    };
+    let body = view! {
+        <p class="flex flex-wrap items-center gap-2">
+            <Badge tone=Tone::Good word="on"/>
+            <span>"since " <Ago at=since/></span>
+        </p>
+        <form class="grid max-w-md gap-4" method="post" action=REMOVE>
+            <FormMistake form=form.clone()/>
+            <Field form=form name="code" label="Code, to switch it off" hint=hint autocomplete="one-time-code"/>
+            <div><button class="button button-danger" type="submit">"Switch it off"</button></div>
+        </form>
+    };
+    framed_part("Authenticator app", body)
 }
 
-/// Draws the page on which it is switched on, and on which the recovery codes are shown once.
+/// Draws the page on which they are switched on.
 pub(crate) fn page() -> AnyView {
     framed(Place::Account, load)
 }
 
 async fn load(visit: Visit) -> Result<Page, Trouble> {
-    if let Some(codes) = &visit.once {
-        return Ok(Page::new("Your recovery codes", recovery(codes))
-            .above(PATH, "Your account")
-            .lead("Each opens your account once, in place of the authenticator. They are shown now and never again."));
-    }
-    match console().identity.second_factor(&visit.member).await? {
-        SecondFactor::Begun { secret, address } => {
-            Ok(Page::new("Set up a second step", setting_up(visit.form(CONFIRM_FORM), &secret, &address))
+    match console().identity.second_step(&visit.member).await?.authenticator {
+        Authenticator::Begun { secret, address } => {
+            Ok(Page::new("Set up an authenticator", setting_up(visit.form(CONFIRM_FORM), &secret, &address))
                 .above(PATH, "Your account")
                 .lead("Nothing changes until you have typed a code."))
         }
-        SecondFactor::Off | SecondFactor::On { .. } => Err(Trouble::Elsewhere(PATH.to_owned())),
-    }
-}
-
-fn recovery(codes: &str) -> impl IntoView + use<> {
-    let lines = codes.replace(' ', "\n");
-    view! {
-        <div class="grid gap-4">
-            <Notice tone=Tone::Good><p>"The second step is on: the next sign-in asks for a code."</p></Notice>
-            <Panel title="Keep them where your authenticator is not">
-                <Snippet text=lines/>
-            </Panel>
-            <div><a class="button button-primary" href=PATH>"I have kept them"</a></div>
-        </div>
+        Authenticator::Off | Authenticator::On { .. } => Err(Trouble::Elsewhere(PATH.to_owned())),
     }
 }
 
@@ -181,7 +142,7 @@ fn spaced(secret: &Secret) -> String {
     text
 }
 
-/// Makes the secret of a second factor.
+/// Makes the secret of one-time codes.
 #[server(prefix = "/do", endpoint = "account/begin-second-factor")]
 pub async fn begin_second_factor(#[server(default)] password: String) -> Result<(), ServerFnError> {
     let password = Secret::new(password);
@@ -193,37 +154,24 @@ pub async fn begin_second_factor(#[server(default)] password: String) -> Result<
     Form::new(BEGIN_FORM).answer(PATH, outcome.await)
 }
 
-/// Switches the second factor on.
+/// Switches one-time codes on.
 #[server(prefix = "/do", endpoint = "account/confirm-second-factor")]
 pub async fn confirm_second_factor(code: String) -> Result<(), ServerFnError> {
     let outcome = async {
         let member = session::member().await?;
         let codes = console().identity.confirm_second_factor(&member, &code).await.map_err(mistake)?;
-        let codes: Vec<&str> = codes.iter().map(Secret::expose).collect();
-        Ok(Onward::to(PAGE).showing_once(&Secret::new(codes.join(" "))))
+        Ok(onward(codes, "The authenticator is set up: the next sign-in asks for a code."))
     };
     Form::new(CONFIRM_FORM).answer(PAGE, outcome.await)
 }
 
-/// Switches the second factor off.
+/// Switches one-time codes off.
 #[server(prefix = "/do", endpoint = "account/remove-second-factor")]
 pub async fn remove_second_factor(code: String) -> Result<(), ServerFnError> {
     let outcome = async {
         let member = session::member().await?;
         console().identity.remove_second_factor(&member, &code).await.map_err(mistake)?;
-        Ok(Onward::to(PATH).saying("The second step is off."))
+        Ok(Onward::to(PATH).saying("The authenticator is off."))
     };
     Form::new(REMOVE_FORM).answer(PATH, outcome.await)
-}
-
-fn mistake(error: IdentityError) -> Mistake {
-    match error {
-        IdentityError::WrongCredentials => Mistake::field("password", "this is not your password"),
-        IdentityError::WrongCode => Mistake::field("code", error),
-        IdentityError::Throttled { .. } | IdentityError::SignInAgain | IdentityError::FactorIsOn => {
-            Mistake::form(error)
-        }
-        IdentityError::NoFactor => Trouble::Elsewhere(PATH.to_owned()).into(),
-        other => other.into(),
-    }
 }
