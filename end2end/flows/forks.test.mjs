@@ -63,7 +63,7 @@ flow('Forks', prepare, {
     await page.getByRole('link', { name: 'Settings', exact: true }).click()
     await page.getByLabel('Handle of the new owner').fill('nobody')
     await page.getByRole('button', { name: 'Offer it' }).click()
-    await page.getByText('there is no account `nobody`').waitFor()
+    await page.getByText('There is no account nobody').waitFor()
     await page.getByLabel('Handle of the new owner').fill('bob')
     await page.getByRole('button', { name: 'Offer it' }).click()
     await page.getByText('Offered to bob, until').waitFor()

@@ -134,7 +134,7 @@ fn entry(table: &Arc<RouteTable>, base: &str, may_fork: bool) -> impl IntoView +
             </div>
             {(!preset.description.is_empty()).then(|| view! { <p class="max-w-3xl line-clamp-2">{preset.description.clone()}</p> })}
             <details>
-                <summary class="cursor-pointer break-words text-[13px] text-muted">{summary}</summary>
+                <summary class="link break-words text-[13px]">{summary}</summary>
                 <ul class="mt-2 grid gap-1 text-[13px]">{rows}</ul>
             </details>
             <Copyable text=address/>

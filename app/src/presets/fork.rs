@@ -175,7 +175,7 @@ fn part(place: usize, part: &ForkPart, form: &Form) -> impl IntoView + use<> {
         <div class="grid grid-cols-1 gap-2">
             <input type="hidden" name=of value=part.of.to_string()/>
             <details>
-                <summary class="cursor-pointer break-words font-medium">{summary}</summary>
+                <summary class="link break-words font-medium">{summary}</summary>
                 <ul class="mt-2 grid gap-1 text-[13px]">{names}</ul>
             </details>
             {control}
