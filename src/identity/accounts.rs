@@ -1,17 +1,19 @@
 //! Managing accounts and plans.
 
+use std::sync::Arc;
+
 use super::{
     Identity, IdentityError, NewUser, UserChange, password,
     record::{Deed, home},
 };
 use crate::{
     changes::Change,
+    clock::Ms,
     model::{Action, Email, Handle, InstanceRole, Member, Plan, PlanName, TenantId, User, UserId, Via},
     policy::AdminPermit,
     secret::Secret,
     store::{LIST_MAX, StoreError, SystemTx},
 };
-use std::sync::Arc;
 
 impl Identity {
     /// Returns all accounts by handle.
@@ -33,16 +35,8 @@ impl Identity {
     pub async fn add_user(&self, permit: &AdminPermit, new: NewUser) -> Result<User, IdentityError> {
         password::check(&new.password, &[new.handle.as_str(), new.email.as_str()])?;
         let hash = self.0.passwords.hash(new.password).await?;
-        let user = User {
-            id: UserId::new(),
-            tenant: TenantId::new(),
-            handle: new.handle,
-            email: new.email,
-            role: new.role,
-            plan: new.plan.unwrap_or_else(|| default_plan(new.role)),
-            enabled: true,
-            created_at: self.0.clock.now(),
-        };
+        let mut user = new_user(new.handle, new.email, new.role, self.0.clock.now());
+        user.plan = new.plan.unwrap_or(user.plan);
         let mut tx = self.0.store.system().await?;
         plan_exists(&mut tx, &user.plan).await?;
         tx.add_user(&user, &hash).await.map_err(taken)?;
@@ -162,6 +156,20 @@ pub fn check_plan(plan: &Plan) -> Result<(), IdentityError> {
         return Err(IdentityError::BadPlan);
     }
     Ok(())
+}
+
+/// Returns an account as it begins, with an organisation of its own and the plan of its role.
+pub(super) fn new_user(handle: Handle, email: Email, role: InstanceRole, now: Ms) -> User {
+    User {
+        id: UserId::new(),
+        tenant: TenantId::new(),
+        handle,
+        email,
+        role,
+        plan: default_plan(role),
+        enabled: true,
+        created_at: now,
+    }
 }
 
 /// Returns the plan of an account that is given none.

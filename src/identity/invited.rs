@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     changes::Change,
-    model::{Action, Email, Handle, InstanceRole, Invitee, TenantId, User, UserId},
+    model::{Action, Email, Handle, InstanceRole, Invitee},
     secret::Secret,
 };
 
@@ -36,17 +36,7 @@ impl Identity {
         password::check(&password, &[handle.as_str(), email.as_str()])?;
         let password_hash = self.0.passwords.hash(password).await?;
         let now = self.0.clock.now();
-        let role = InstanceRole::Member;
-        let user = User {
-            id: UserId::new(),
-            tenant: TenantId::new(),
-            handle,
-            email,
-            role,
-            plan: accounts::default_plan(role),
-            enabled: true,
-            created_at: now,
-        };
+        let user = accounts::new_user(handle, email, InstanceRole::Member, now);
         let mut tx = self.0.store.system().await?;
         tx.add_user(&user, &password_hash).await.map_err(accounts::taken)?;
         if !tx.claim_invite(invitee.invite, user.id, now).await? {

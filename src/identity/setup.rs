@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::{Identity, IdentityError, NewSession, Origin, accounts, password, record::Deed, token};
 use crate::{
     changes::Change,
-    model::{Action, Email, Handle, InstanceRole, TenantId, User, UserId},
+    model::{Action, Email, Handle, InstanceRole},
     secret::Secret,
 };
 
@@ -70,16 +70,7 @@ impl Identity {
 
         let hash = self.0.passwords.hash(password).await?;
         let role = InstanceRole::Admin;
-        let owner = User {
-            id: UserId::new(),
-            tenant: TenantId::new(),
-            handle: handle.clone(),
-            email: email.clone(),
-            role,
-            plan: accounts::default_plan(role),
-            enabled: true,
-            created_at: self.0.clock.now(),
-        };
+        let owner = accounts::new_user(handle.clone(), email.clone(), role, self.0.clock.now());
         let mut tx = self.0.store.system().await?;
         if !tx.add_first_user(&owner, &hash).await? {
             return Err(IdentityError::AlreadySetUp);

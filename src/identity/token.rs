@@ -1,11 +1,10 @@
 //! Random texts that prove something, and the form of an API key.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::IdentityError;
+pub(crate) use crate::secret::digest;
 use crate::{model::ApiKeyId, secret::Secret};
 
 const PREFIX: &str = "dw_";
@@ -21,17 +20,9 @@ const KEY_CHARACTERS: usize = PREFIX.len() + ID_CHARACTERS + 1 + SECRET_CHARACTE
 /// The characters of a key's secret half: none that ends a double click.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What is stored of a token: its SHA-256. A token has 256 random bits, so there is nothing to
-/// guess and no need for a slow hash.
-pub(crate) fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
 /// Makes a token of 256 random bits.
 pub(crate) fn random_token() -> Result<Secret, IdentityError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(IdentityError::Random)?;
-    Ok(Secret::new(BASE64.encode(bytes.as_slice())))
+    Secret::random().map_err(IdentityError::Random)
 }
 
 /// Says whether a text has the form of such a token.
@@ -83,6 +74,8 @@ pub(super) fn parse_key(text: &str) -> Option<ApiKeyId> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+
     use super::*;
 
     #[test]

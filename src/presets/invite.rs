@@ -6,10 +6,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
-
 use crate::{
     mail::Letter,
     model::{
@@ -21,7 +17,7 @@ use crate::{
         OpenPreset, PresetError, Presets, Result,
         share::{invite_only, put},
     },
-    secret::Secret,
+    secret::{Secret, digest},
 };
 
 /// How many invitations to one preset may be open at once.
@@ -115,14 +111,14 @@ impl Presets {
             created_at: now,
             expires_at: now.plus(new.lasts),
         };
-        let token = random_token()?;
+        let token = Secret::random().map_err(PresetError::Random)?;
         let mut tx = self.0.store.tenant(invite.tenant).await?;
         tx.take_turn().await?;
         if tx.list_invites(invite.preset, now).await?.len() >= INVITES_MAX {
             let reason = format!("at most {INVITES_MAX} invitations may be open: withdraw some");
             return Err(PresetError::Invalid { part: "email", reason });
         }
-        tx.add_invite(&invite, &digest(&token)).await?;
+        tx.add_invite(&invite, &digest(token.expose())).await?;
         let preset = invite_only(&mut tx, member, invite.preset, now).await?;
         self.commit(tx, &preset).await?;
         let Some(to) = letter_to else { return Ok(Invited { invite, token: Some(token) }) };
@@ -161,7 +157,7 @@ impl Presets {
     pub async fn offer(&self, token: &Secret) -> Result<Option<Offer>> {
         let now = self.0.clock.now();
         let mut tx = self.0.store.system_read().await?;
-        let Some(invite) = tx.find_invite(&digest(token), now).await? else { return Ok(None) };
+        let Some(invite) = tx.find_invite(&digest(token.expose()), now).await? else { return Ok(None) };
         let Some((preset, owner)) = tx.find_preset_anywhere(invite.preset).await? else { return Ok(None) };
         let Some(by) = tx.find_user(invite.by).await? else { return Ok(None) };
         let Some(by) = tx.find_member(by.id, by.tenant, Via::Shell).await? else { return Ok(None) };
@@ -242,15 +238,4 @@ fn letter(to: &Email, invite: &Invite, preset: &Preset, link: &str) -> Letter {
             title = preset.title,
         ),
     }
-}
-
-/// What is stored of a link: it has 256 random bits, so there is nothing to guess.
-fn digest(token: &Secret) -> [u8; 32] {
-    Sha256::digest(token.expose().as_bytes()).into()
-}
-
-fn random_token() -> Result<Secret> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(PresetError::Random)?;
-    Ok(Secret::new(BASE64.encode(bytes.as_slice())))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    clock::Ms,
     model::{
         AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Member, OrgRole, Preset, PresetId,
         Visibility,
@@ -192,12 +193,7 @@ fn too_long() -> PresetError {
 }
 
 /// Has a private preset listen to its access list from here on.
-pub(super) async fn invite_only(
-    tx: &mut Tx,
-    member: &Member,
-    id: PresetId,
-    now: crate::clock::Ms,
-) -> Result<Preset> {
+pub(super) async fn invite_only(tx: &mut Tx, member: &Member, id: PresetId, now: Ms) -> Result<Preset> {
     let mut preset = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
     if preset.visibility == Visibility::Private {
         let (before, was) = (preset.clone(), versions::state(tx, &preset).await?);

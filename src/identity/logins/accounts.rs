@@ -9,9 +9,7 @@ use crate::{
         record::{Deed, home},
         token,
     },
-    model::{
-        Action, Handle, InstanceRole, Invitee, Login, LoginId, Member, PendingLogin, TenantId, User, UserId,
-    },
+    model::{Action, Handle, InstanceRole, Invitee, Login, LoginId, Member, PendingLogin, User},
     policy,
     secret::Secret,
     store::StoreError,
@@ -77,17 +75,7 @@ impl Identity {
         if self.setup_needed().await? {
             return Err(LoginError::Stranger);
         }
-        let role = InstanceRole::Member;
-        let user = User {
-            id: UserId::new(),
-            tenant: TenantId::new(),
-            handle,
-            email,
-            role,
-            plan: accounts::default_plan(role),
-            enabled: true,
-            created_at: self.0.clock.now(),
-        };
+        let user = accounts::new_user(handle, email, InstanceRole::Member, self.0.clock.now());
 
         let mut tx = self.0.store.system().await?;
         tx.add_user(&user, NO_PASSWORD).await.map_err(accounts::taken)?;
