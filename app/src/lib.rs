@@ -40,6 +40,7 @@ pub mod context;
 mod explain;
 #[cfg(feature = "ssr")]
 mod form;
+#[cfg(feature = "ssr")]
 mod gallery;
 #[cfg(feature = "ssr")]
 mod grants;
