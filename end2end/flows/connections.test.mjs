@@ -14,6 +14,7 @@ async function prepare() {
     tools: [tool('work', 'Works.'), tool('wipe', 'Wipes everything.')],
     call: ({ name }) => ({ content: [{ type: 'text', text: `${name} done` }] }),
   })
+  const locked = await changingSource({ token: 'the-token', tools: [tool('peek', 'Peeks.')] })
   const lab = await startGateway({
     declared: `version: 1
 ${USERS}
@@ -29,8 +30,10 @@ presets:
 ${USERS}
 keys:
   - { owner: ada, name: agent, secret_file: agent.key }
+sources:
+  - { owner: ada, name: locked, kind: mcp_http, url: "${locked.url}", auth: { bearer_file: locked.token } }
 `,
-    files: FILES,
+    files: { ...FILES, 'locked.token': 'the-token\n' },
   })
   // Cookies do not tell ports apart, so the two have different names.
   const labUrl = lab.url.replace('127.0.0.1', 'localhost')
@@ -41,7 +44,7 @@ keys:
     async stop() {
       assert.equal(await gateway.stop(), 0, gateway.server.output)
       assert.equal(await lab.stop(), 0, lab.server.output)
-      await source.stop()
+      await Promise.all([source.stop(), locked.stop()])
     },
   }
 }
@@ -89,7 +92,13 @@ flow('Connections', prepare, {
     assert.equal((await called(world)).content[0].text, 'work done')
     await page.goto('/connections')
     await page.getByRole('link', { name: 'lab', exact: true }).waitFor()
+    // What somebody typed stands below what is signed in to.
+    const stored = page.getByRole('table', { name: 'Stored credentials' })
+    await stored.getByText('A bearer token').waitFor()
+    await stored.getByText('Healthy').waitFor()
     await look('connections')
+    await stored.getByRole('link', { name: 'Replace the credential of locked' }).click()
+    await page.waitForURL(/\/sources\/[\w-]+\/edit$/)
   },
 
   'a sign-in taken back there is told of here, and mended': async ({ page, look, world }) => {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     api::{BEGIN, FORM},
+    stored,
     view::{badge, verb, whose},
 };
 use crate::{
@@ -21,14 +22,18 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit) -> Result<Page, Trouble> {
-    let views = console().sources.connections(&visit.member).await?;
-    Ok(Page::new("Connections", draw(visit.form(FORM), views, visit.member.tenant_handle.as_str())).lead(
+    let (console, member) = (console(), &visit.member);
+    let views = console.sources.connections(member).await?;
+    let (sources, presets) = (console.sources.list(member).await?, console.presets.list(member).await?);
+    let stored = stored::draw(sources, &presets);
+    let body = draw(visit.form(FORM), views, member.tenant_handle.as_str(), stored);
+    Ok(Page::new("Connections", body).lead(
         "Sign-ins at data sources. Doorward keeps each alive by itself, until its issuer refuses it or you end it.",
     ))
 }
 
-fn draw(form: Form, views: Vec<ConnectionView>, own: &str) -> impl IntoView + use<> {
-    view! { <div class="grid grid-cols-1 gap-6"><FormMistake form/> {table(views, own)}</div> }
+fn draw(form: Form, views: Vec<ConnectionView>, own: &str, stored: AnyView) -> impl IntoView + use<> {
+    view! { <div class="grid grid-cols-1 gap-6"><FormMistake form/> {table(views, own)} {stored}</div> }
 }
 
 fn table(views: Vec<ConnectionView>, own: &str) -> AnyView {

@@ -4,6 +4,7 @@ mod api;
 mod arrive;
 mod detail;
 mod list;
+mod stored;
 mod view;
 
 pub(crate) use api::OWN;

@@ -19,3 +19,4 @@ pub(crate) use detail::{
 };
 pub(crate) use list::page as list_page;
 pub(crate) use new::page as new_page;
+pub(crate) use view::health_badge;

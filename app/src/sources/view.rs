@@ -17,7 +17,7 @@ use crate::{
 const DETAIL_MAX: usize = 180;
 
 /// Says in one badge whether a source can be used.
-pub(super) fn health_badge(source: &Source) -> impl IntoView + use<> {
+pub(crate) fn health_badge(source: &Source) -> impl IntoView + use<> {
     if !source.enabled {
         return view! { <Badge tone=Tone::Off word="Off"/> };
     }
