@@ -44,8 +44,7 @@ pub(crate) fn suites(keep: bool) -> Result<Found> {
 }
 
 fn measure(name: &str, keep: bool) -> Result<Found> {
-    run(cargo().args(["build", "--quiet", "--package", "server", "--bin", "doorward"]))?;
-    run(cargo().args(["build", "--quiet", "--package", "fixture"]))?;
+    run(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward", "--bin", "fixture"]))?;
     let begin = Instant::now();
     let report = target().join(format!("{name}.json"));
     let mut program = command(peers::node()?);

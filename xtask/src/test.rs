@@ -172,7 +172,7 @@ fn suites() -> Result<Found> {
 
 /// Builds the program with the quick profile and runs the `*.test.mjs` of a folder against it.
 fn node_tests(folder: &str) -> Result<Found> {
-    show(cargo().args(["build", "--quiet", "--package", "server", "--bin", "doorward"]))?;
+    show(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward"]))?;
     let mut files: Vec<_> = fs::read_dir(root().join(folder))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))

@@ -217,6 +217,8 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))
             }
             "/api/v1/presets/{id}/invitations" => Some(json!({"level": "viewer"})),
+            "/api/v1/presets/{id}/transfer" if row.method == Method::PUT => Some(json!({"to": "bob"})),
+            "/api/v1/presets/{id}/transfer" | "/api/v1/presets/{id}/fork" => Some(json!({"slug": "other"})),
             "/api/v1/presets" => Some(json!({"slug": "other"})),
             "/api/v1/keys" => Some(json!({"name": "other"})),
             "/api/v1/datasources" => {

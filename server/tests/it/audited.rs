@@ -59,7 +59,9 @@ async fn every_change_by_a_form_is_audited_with_its_address_and_request() {
             if *path == "/do/playground-call" {
                 continue;
             }
-            check(&format!("{path} by {who}"), *must, &answer, &mut events, &mut wrong);
+            // A second factor that is begun is asked for by nobody until it is confirmed, which is recorded.
+            let is_begun = path.starts_with("/do/account/begin-");
+            check(&format!("{path} by {who}"), *must && !is_begun, &answer, &mut events, &mut wrong);
         }
         // Some forms end the browser sessions that the next ones need.
         if !stage.is_signed_in(&scene).await {
@@ -76,7 +78,8 @@ async fn whoever_signs_in_or_tries_to_is_audited_with_address_and_request() {
     for (fields, action, outcome) in [
         ("login={owner}&password=wrong", Action::SignIn, Outcome::Refused),
         ("login=nobody-at-all&password=wrong", Action::SignIn, Outcome::Refused),
-        ("login={owner}&password={password}", Action::SignIn, Outcome::Ok),
+        // The owner would have to show a passkey too.
+        ("login=stranger&password={password}", Action::SignIn, Outcome::Ok),
     ] {
         let mut events = stage.world.engine.audit.tail();
         let mut again = events.resubscribe();
