@@ -12,8 +12,8 @@ use http::{HeaderValue, Uri, header, uri::PathAndQuery};
 use http_body_util::BodyExt as _;
 use url::Url;
 
-/// What stands before an address of a page of ours; each begins with the root of this program.
-const LINKS: [&str; 4] = [" href=\"/", " action=\"/", " src=\"/", " formaction=\"/"];
+/// What stands before an address in a page of ours.
+const LINKS: [&str; 4] = [" href=\"", " action=\"", " src=\"", " formaction=\""];
 /// Where the islands are, whose addresses the page has written with the prefix already.
 const ISLANDS: &str = "/pkg/";
 /// Before what is found about a host, with the path behind it (RFC 8414, 3.1; RFC 9728, 3.1).
@@ -95,7 +95,7 @@ impl Prefix {
             let root = quote + 2;
             let (before, after) = rest.split_at(root);
             out.push_str(before);
-            let is_link = LINKS.iter().any(|link| before.ends_with(&link[..link.len() - 1]));
+            let is_link = LINKS.iter().any(|link| before.ends_with(link));
             let is_elsewhere = after.starts_with("//");
             let is_written = self.below(after).is_some_and(|inner| inner.starts_with(ISLANDS));
             if is_link && !is_elsewhere && !is_written {

@@ -17,7 +17,7 @@ use crate::{
         compose::{Composition, Stock, compose},
         edit::Run,
         show::{all_stocks, brief},
-        stock,
+        stock, stocks,
     },
     sources::Subject,
 };
@@ -165,12 +165,7 @@ impl Presets {
     async fn parts(&self, preset: &Preset) -> Result<Vec<Part>> {
         let mut tx = self.0.store.read(preset.tenant).await?;
         let selections = tx.selections(preset.id).await?;
-        let mut stocks = Vec::with_capacity(selections.len());
-        for selection in &selections {
-            if let Some(source) = tx.find_source(selection.source).await? {
-                stocks.push(stock(&mut tx, source).await?);
-            }
-        }
+        let stocks = stocks(&mut tx, &selections).await?;
         drop(tx);
         Ok(parts(&selections, &stocks))
     }

@@ -39,7 +39,7 @@ use crate::{
     changes::Changes,
     clock::Clock,
     mail::Mail,
-    model::{Access, Handle, Slug, Source},
+    model::{Access, Handle, Selection, Slug, Source},
     presets::{cache::Tables, compose::Stock, missing::Missing, watch::Watches},
     sources::Sources,
     store::{Store, Tx},
@@ -132,12 +132,7 @@ impl Presets {
         let mut tx = self.0.store.read(preset.tenant).await?;
         let access = Access::of(&tx.list_access(preset.id).await?);
         let selections = tx.selections(preset.id).await?;
-        let mut stocks = Vec::with_capacity(selections.len());
-        for selection in &selections {
-            if let Some(source) = tx.find_source(selection.source).await? {
-                stocks.push(stock(&mut tx, source).await?);
-            }
-        }
+        let stocks = stocks(&mut tx, &selections).await?;
         drop(tx);
         // Compiling schemas and laying out a long list is work, not waiting.
         let owner = owner.clone();
@@ -145,6 +140,17 @@ impl Presets {
         let table = tokio::task::spawn_blocking(build).await;
         Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
     }
+}
+
+/// Reads everything offered by the sources that these selections take from, without those that are gone.
+async fn stocks(tx: &mut Tx, selections: &[Selection]) -> Result<Vec<Stock>> {
+    let mut stocks = Vec::with_capacity(selections.len());
+    for selection in selections {
+        if let Some(source) = tx.find_source(selection.source).await? {
+            stocks.push(stock(tx, source).await?);
+        }
+    }
+    Ok(stocks)
 }
 
 /// Reads everything a source offers.

@@ -6,7 +6,7 @@ use crate::{
         NameFlag, Presets, Result,
         compose::{Chosen, Composition, Stock, compose},
         names::flags,
-        stock,
+        stocks,
     },
 };
 
@@ -58,12 +58,7 @@ impl Presets {
     ) -> Result<Vec<ToolStory>> {
         let mut tx = self.0.store.read(preset.tenant).await?;
         let selections = tx.selections(preset.id).await?;
-        let mut stocks = Vec::with_capacity(selections.len());
-        for selection in &selections {
-            if let Some(source) = tx.find_source(selection.source).await? {
-                stocks.push(stock(&mut tx, source).await?);
-            }
-        }
+        let stocks = stocks(&mut tx, &selections).await?;
         drop(tx);
         let composition = compose(&selections, &stocks);
         let story = |stock: &Stock, Ended { name, source_tool, end }: Ended| ToolStory {

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use crate::{
-    changes::Change,
     model::{
         Access, AccessEntry, AccessId, AccessLevel, Grantee, Handle, Member, Preset, PresetId, Transfer, Via,
     },
@@ -134,7 +133,7 @@ impl Presets {
             let subject = Subject::Preset(taken, new.slug.to_string());
             let adding = self.add_new(member, taken, new, &access, Run::Real);
             let preset = self.recorded(member.tenant, member, "take over", subject, adding).await?;
-            if self.hand_over(transfer).await? {
+            if self.hand_over(transfer, original).await? {
                 return Ok(Forked { preset, left_out });
             }
             // The offer was taken back meanwhile.
@@ -147,13 +146,13 @@ impl Presets {
     }
 
     /// Removes a preset whose offer stands; `false` if it does not any more.
-    async fn hand_over(&self, transfer: &Transfer) -> Result<bool> {
+    async fn hand_over(&self, transfer: &Transfer, original: &Preset) -> Result<bool> {
         let mut tx = self.0.store.tenant(transfer.tenant).await?;
         if !tx.remove_transfer(transfer.preset, Some(transfer.to)).await? {
             return Ok(false);
         }
-        tx.remove_preset(transfer.preset).await?;
-        self.0.sources.commit(tx, Change::Preset(transfer.tenant, transfer.preset)).await?;
+        tx.remove_preset(original.id).await?;
+        self.commit(tx, original).await?;
         Ok(true)
     }
 
