@@ -216,7 +216,7 @@ impl Proxy {
             Some(Method::Complete) => Box::pin(self.complete(guest, message, id, &client)).await,
             Some(Method::Ping) => guest.result(id, b"{}"),
             Some(Method::SetLevel) => set_level(guest, &session, message, id),
-            Some(Method::ResourcesSubscribe) => guest.subscribe(&session, message, id),
+            Some(Method::ResourcesSubscribe) => Box::pin(guest.subscribe(&session, message, id)).await,
             Some(Method::ResourcesUnsubscribe) => guest.unsubscribe(&session, message, id),
             Some(method) if method.list_kind().is_some() => guest.list(message, id, method, Era::Legacy),
             _ => {

@@ -1,10 +1,8 @@
 //! What one stream is told: changes of its preset's lists, of resources and of tasks.
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    pin::Pin,
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -18,11 +16,18 @@ use crate::{
 use bytes::Bytes;
 use futures::{
     StreamExt,
-    stream::{self, BoxStream, SelectAll, Stream},
+    stream::{self, BoxStream, SelectAll},
 };
 
 /// How long a source that cannot be watched is left alone.
 const AGAIN: Duration = Duration::from_secs(10);
+
+/// How long whoever wants to hear of something waits until it is heard. A source that takes its time is
+/// not waited for.
+pub(super) const OPENING_MAX: Duration = Duration::from_secs(2);
+
+/// How many notices are kept that come before everything is heard.
+const EARLY_MAX: usize = 64;
 
 /// A list that callers see otherwise than before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +60,18 @@ impl Changed {
 }
 
 /// What sources say of changes, one after the other. Links that are replaced are followed.
-pub(super) struct Notices(SelectAll<BoxStream<'static, (SourceId, Notice)>>);
+pub(super) struct Notices {
+    said: SelectAll<BoxStream<'static, (SourceId, Said)>>,
+    /// How many sources are not heard yet.
+    opening: usize,
+}
+
+/// What comes from one source.
+enum Said {
+    /// What is watched there is heard from here on, or cannot be.
+    Opened,
+    Notice(Notice),
+}
 
 impl Notices {
     /// Watches these things at these sources.
@@ -64,21 +80,54 @@ impl Notices {
         tenant: TenantId,
         wanted: impl IntoIterator<Item = (SourceId, WatchFilter)>,
     ) -> Self {
-        Self(
-            wanted.into_iter().map(|(source, filter)| watch(proxy.clone(), tenant, source, filter)).collect(),
-        )
+        let said: SelectAll<_> =
+            wanted.into_iter().map(|(source, filter)| watch(proxy.clone(), tenant, source, filter)).collect();
+        Self { opening: said.len(), said }
+    }
+
+    /// Says whether every source is heard, or cannot be.
+    fn is_open(&self) -> bool {
+        self.opening == 0
+    }
+
+    /// Returns the next notice; `None` when the last source is heard. Cancel-safe.
+    async fn turn(&mut self) -> Option<(SourceId, Notice)> {
+        loop {
+            match self.said.next().await {
+                Some((source, Said::Notice(notice))) => return Some((source, notice)),
+                Some((_, Said::Opened)) => {
+                    self.opening -= 1;
+                    if self.is_open() {
+                        return None;
+                    }
+                }
+                // Nothing is watched.
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Returns the next notice. Cancel-safe.
+    pub(super) async fn next(&mut self) -> (SourceId, Notice) {
+        loop {
+            if let Some(notice) = self.turn().await {
+                return notice;
+            }
+        }
     }
 }
 
-impl Stream for Notices {
-    type Item = (SourceId, Notice);
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.0.is_empty() {
-            return Poll::Pending;
-        }
-        self.0.poll_next_unpin(context)
-    }
+/// Watching one source.
+struct Watching {
+    proxy: Proxy,
+    tenant: TenantId,
+    source: SourceId,
+    filter: WatchFilter,
+    watch: Option<Watch>,
+    /// Whether it was told that the source is heard.
+    was_opened: bool,
+    /// What may have changed while another link came in place of the one watched.
+    missed: Vec<Notice>,
 }
 
 fn watch(
@@ -86,33 +135,43 @@ fn watch(
     tenant: TenantId,
     source: SourceId,
     filter: WatchFilter,
-) -> BoxStream<'static, (SourceId, Notice)> {
-    let begin: (Option<Watch>, Vec<Notice>) = (None, Vec::new());
-    stream::unfold((begin, proxy, filter), move |((mut watch, mut missed), proxy, filter)| async move {
+) -> BoxStream<'static, (SourceId, Said)> {
+    let begin = Watching { proxy, tenant, source, filter, watch: None, was_opened: false, missed: Vec::new() };
+    stream::unfold(begin, |mut watching| async move {
+        let said = watching.next().await;
+        Some(((watching.source, said), watching))
+    })
+    .boxed()
+}
+
+impl Watching {
+    async fn next(&mut self) -> Said {
         loop {
-            if let Some(notice) = missed.pop() {
-                return Some(((source, notice), ((watch, missed), proxy, filter)));
+            if let Some(notice) = self.missed.pop() {
+                return Said::Notice(notice);
             }
-            let Some(watching) = &mut watch else {
-                match proxy.0.sources.link(tenant, source).await {
-                    Ok(link) => watch = Some(link.watch(filter.clone())),
+            let Some(watch) = &mut self.watch else {
+                match self.proxy.0.sources.link(self.tenant, self.source).await {
+                    Ok(link) => self.watch = Some(link.watch(self.filter.clone())),
+                    Err(_) if !std::mem::replace(&mut self.was_opened, true) => return Said::Opened,
                     // It is switched off, or its credential is gone: it may come back.
                     Err(_) => tokio::time::sleep(AGAIN).await,
                 }
                 continue;
             };
-            match watching.next().await {
-                Some(notice) => return Some(((source, notice), ((watch, missed), proxy, filter))),
-                None => {
-                    // The link was replaced; who knows what happened meanwhile.
-                    watch = None;
-                    missed = everything(&filter);
-                    tokio::time::sleep(AGAIN / 10).await;
-                }
+            if !std::mem::replace(&mut self.was_opened, true) {
+                let _ = tokio::time::timeout(OPENING_MAX, watch.opened()).await;
+                return Said::Opened;
             }
+            if let Some(notice) = watch.next().await {
+                return Said::Notice(notice);
+            }
+            // The link was replaced; who knows what happened meanwhile.
+            self.watch = None;
+            self.missed = everything(&self.filter);
+            tokio::time::sleep(AGAIN / 10).await;
         }
-    })
-    .boxed()
+    }
 }
 
 fn everything(filter: &WatchFilter) -> Vec<Notice> {
@@ -174,6 +233,8 @@ pub(super) struct Feed {
     wish: Wish,
     preset: Option<PresetWatch>,
     notices: Notices,
+    /// What was said before everything was heard.
+    early: VecDeque<(SourceId, Notice)>,
     /// Lists that changed and were not told yet.
     changed: Vec<Changed>,
 }
@@ -184,14 +245,23 @@ impl Feed {
         let notices = Notices::of(proxy, table.preset.tenant, wish.filters(table));
         let preset = Some(proxy.0.presets.watch(table));
         let (proxy, table) = (proxy.clone(), Arc::clone(table));
-        Self { proxy, table, wish, preset, notices, changed: Vec::new() }
+        Self { proxy, table, wish, preset, notices, early: VecDeque::new(), changed: Vec::new() }
     }
 
-    /// Waits until changes of lists are heard from here on.
+    /// Waits until everything wished for is heard from here on, or has been waited for long enough.
+    /// Cancel-safe.
     pub(super) async fn opened(&mut self) {
-        if let Some(preset) = &mut self.preset {
-            preset.opened().await;
-        }
+        let opening = async {
+            while !self.notices.is_open() && self.early.len() < EARLY_MAX {
+                if let Some(notice) = self.notices.turn().await {
+                    self.early.push_back(notice);
+                }
+            }
+            if let Some(preset) = &mut self.preset {
+                preset.opened().await;
+            }
+        };
+        let _ = tokio::time::timeout(OPENING_MAX, opening).await;
     }
 
     /// Tells of something else from here on.
@@ -211,6 +281,12 @@ impl Feed {
         loop {
             if let Some(changed) = self.changed.pop() {
                 return News { method: changed.method(), params: Bytes::new() };
+            }
+            if let Some((source, notice)) = self.early.pop_front() {
+                match self.news(source, &notice) {
+                    Some(news) => return news,
+                    None => continue,
+                }
             }
             let preset = async {
                 match &mut self.preset {
@@ -232,7 +308,7 @@ impl Feed {
                     // The preset is gone; so are its streams in a moment.
                     None => self.preset = None,
                 },
-                Some((source, notice)) = self.notices.next() => {
+                (source, notice) = self.notices.next() => {
                     if let Some(news) = self.news(source, &notice) {
                         return news;
                     }

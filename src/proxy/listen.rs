@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -31,9 +30,6 @@ use crate::{
 
 /// How many such streams one person may have, or all anonymous callers of one preset together.
 pub const LISTENS_PER_HOLDER_MAX: usize = 2048;
-
-/// How long the first message waits for the preset's sources to be heard.
-const OPENING_MAX: Duration = Duration::from_secs(2);
 
 /// How many streams there are.
 #[derive(Default)]
@@ -99,8 +95,8 @@ impl Proxy {
         };
         let (honoured, wish) = self.honoured(guest, wanted);
         let mut feed = Feed::open(self, &guest.table, wish);
-        // Whoever is told that it listens misses nothing from there on. A source that takes its time is not waited for.
-        let _ = tokio::time::timeout(OPENING_MAX, feed.opened()).await;
+        // Whoever is told that it listens misses nothing from there on.
+        feed.opened().await;
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         // The channel is new and has room.
         let _ = sender.try_send(sse::encode(&listen::acknowledged(id, &honoured)));

@@ -36,7 +36,12 @@ impl Guest<'_> {
     }
 
     /// Begins to tell a session of changes of a resource.
-    pub(super) fn subscribe(&self, session: &Session, message: &Message<'_>, id: Raw<'_>) -> ProxyAnswer {
+    pub(super) async fn subscribe(
+        &self,
+        session: &Session,
+        message: &Message<'_>,
+        id: Raw<'_>,
+    ) -> ProxyAnswer {
         let Some(uri) = message.params.as_ref().and_then(Params::uri) else {
             return invalid(id, "`params.uri` is not the address of a resource");
         };
@@ -47,6 +52,7 @@ impl Guest<'_> {
             let text = "this session watches too many resources; unsubscribe from one first";
             return body::protocol_error(StatusCode::OK, Some(id), codes::INVALID_REQUEST, text);
         }
+        session.told().await;
         self.result(id, b"{}")
     }
 

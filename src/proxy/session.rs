@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     mcp::{Capabilities, LogLevel, Revision},
     model::{PresetId, SourceId},
     proxy::{
-        events::{Budget, EventStore},
+        events::{Budget, EventStore, STANDALONE},
+        feed::OPENING_MAX,
         sessions::Holder,
     },
     upstream::ReplyBody,
@@ -54,8 +55,10 @@ pub(super) struct Session {
     pub(super) terms: Terms,
     /// Cancelled when the session ends, however it ends.
     pub(super) ended: CancellationToken,
-    /// Told when what is watched is something else.
-    pub(super) watched_changed: Notify,
+    /// Counts how often what is watched has become something else.
+    pub(super) changes: watch::Sender<u64>,
+    /// Up to which of these changes the session's stream tells of what is watched.
+    told_up_to: watch::Sender<u64>,
     used_at: AtomicI64,
     /// The least level of log messages wanted, plus one; zero before the caller said one.
     level: AtomicU8,
@@ -96,7 +99,8 @@ impl Session {
             preset,
             terms,
             ended: CancellationToken::new(),
-            watched_changed: Notify::new(),
+            changes: watch::Sender::new(0),
+            told_up_to: watch::Sender::new(0),
             used_at: AtomicI64::new(now.0),
             level: AtomicU8::new(0),
             watched: Mutex::default(),
@@ -157,15 +161,36 @@ impl Session {
             return false;
         }
         if watched.insert(uri.into()) {
-            self.watched_changed.notify_one();
+            self.changed();
         }
         true
     }
 
     pub(super) fn unwatch(&self, uri: &str) {
         if lock(&self.watched).remove(uri) {
-            self.watched_changed.notify_one();
+            self.changed();
         }
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|number| *number += 1);
+    }
+
+    /// Takes note that the session's stream tells of what is watched since this change.
+    pub(super) fn tells(&self, number: u64) {
+        self.told_up_to.send_modify(|told| *told = number.max(*told));
+    }
+
+    /// Waits until the session's stream, if there is one, tells of everything that is watched now.
+    /// Does not wait for long.
+    pub(super) async fn told(&self) {
+        let number = *self.changes.borrow();
+        let listener = self.events().listener(STANDALONE);
+        if listener.is_none_or(|listener| listener.is_closed()) {
+            return;
+        }
+        let mut told = self.told_up_to.subscribe();
+        let _ = tokio::time::timeout(OPENING_MAX, told.wait_for(|told| *told >= number)).await;
     }
 
     /// Returns what is watched.
@@ -180,7 +205,7 @@ impl Session {
             pages.pop_front();
         }
         pages.push_back((source, id.into()));
-        self.watched_changed.notify_one();
+        self.changed();
     }
 
     /// Returns the pages the caller was sent to.

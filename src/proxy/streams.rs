@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -60,21 +60,28 @@ impl Proxy {
             Some(Resumed { missed, coming, stream }) => (stream, missed, coming),
         };
         if stream == STANDALONE && receiver.is_some() {
-            let mut events = session.events();
-            let held = events.held(STANDALONE);
-            let sender = events.listener(STANDALONE);
-            if session.terms.revision >= Revision::V2025_11_25 {
-                events.prime(STANDALONE);
-            }
-            drop(events);
+            let (held, sender) = {
+                let mut events = session.events();
+                if session.terms.revision >= Revision::V2025_11_25 {
+                    events.prime(STANDALONE);
+                }
+                (events.held(STANDALONE), events.listener(STANDALONE))
+            };
             let Some(sender) = sender else {
                 return body::error(StatusCode::CONFLICT, None, "the stream was closed in this very moment");
             };
+            let mut changes = session.changes.subscribe();
+            let number = *changes.borrow_and_update();
+            let mut feed = Feed::open(self, &table, wish(&session));
+            // Whoever is told that it listens misses nothing from there on.
+            feed.opened().await;
+            session.tells(number);
             let telling = Telling {
                 leave: Leave::new(request.headers, &permit, &table),
-                feed: Feed::open(self, &table, wish(&session)),
+                feed,
                 proxy: self.clone(),
                 session,
+                changes,
                 sender,
                 held,
             };
@@ -94,6 +101,8 @@ struct Telling {
     leave: Leave,
     feed: Feed,
     session: Arc<Session>,
+    /// Tells when what the session watches has become something else.
+    changes: watch::Receiver<u64>,
     /// Whoever opened the stream.
     sender: mpsc::Sender<Bytes>,
     /// Cancelled when somebody else has taken it over.
@@ -114,7 +123,12 @@ impl Telling {
                 () = self.proxy.0.drained.cancelled() => break,
                 () = &mut withdrawn => break,
                 () = &mut over => break,
-                () = self.session.watched_changed.notified() => self.feed.change(wish(&self.session)),
+                _ = self.changes.changed() => {
+                    let number = *self.changes.borrow_and_update();
+                    self.feed.change(wish(&self.session));
+                    self.feed.opened().await;
+                    self.session.tells(number);
+                }
                 news = tokio::time::timeout(patience.silence, self.feed.next()) => match news {
                     Ok(news) => {
                         let params = Raw::checked(std::str::from_utf8(&news.params).unwrap_or(""));

@@ -10,9 +10,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{
-    broadcast::{Receiver, error::RecvError},
-    watch,
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        watch,
+    },
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +30,8 @@ use crate::{
 const LISTENED_MAX: usize = 256;
 /// How long after a change a source is looked at; further changes until then cost no look.
 const DEBOUNCE: Duration = Duration::from_millis(250);
-/// How young a look may be so that whoever begins to listen causes no further one.
+/// How young a look may be so that whoever begins to listen causes no further one at once; there is
+/// one when it is that old.
 const FRESH: Duration = Duration::from_secs(60);
 /// How long a source that has no link is left alone, unless it is edited.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -132,11 +136,10 @@ impl Sources {
                 drop(link);
                 let _ = tokio::time::timeout(OPENING_MAX, watch.opened()).await;
                 open.send_replace(true);
-                // What changed while nobody listened is found now.
-                if let Err(error) = self.look_again(tenant, source, FRESH).await {
-                    tracing::debug!(source.id = %source, %error, "a look at a source failed");
-                }
-                self.follow(tenant, source, watch, &watched, &mut news).await;
+                // What changed while nobody listened is found now, or, if somebody has looked a
+                // moment ago, soon.
+                let is_found = self.look_again(tenant, source, FRESH).await;
+                self.follow(tenant, source, watch, &watched, &mut news, is_found).await;
                 continue;
             }
             // It is switched off, gone, or its credential cannot be opened.
@@ -154,10 +157,17 @@ impl Sources {
         mut watch: Watch,
         watched: &Weak<Link>,
         news: &mut Receiver<Change>,
+        mut is_found: bool,
     ) {
+        let second_look = Instant::now() + FRESH;
         loop {
             let notice = tokio::select! {
                 notice = watch.next() => notice,
+                () = tokio::time::sleep_until(second_look), if !is_found => {
+                    is_found = true;
+                    self.look_again(tenant, source, FRESH).await;
+                    continue;
+                }
                 change = news.recv() => {
                     if concerns(change, source) && !self.is_still(tenant, source, watched).await {
                         return;
@@ -170,9 +180,7 @@ impl Sources {
                 Some(Notice::ToolsChanged | Notice::PromptsChanged | Notice::ResourcesChanged) => {
                     let more = async { while watch.next().await.is_some() {} };
                     let _ = tokio::time::timeout(DEBOUNCE, more).await;
-                    if let Err(error) = self.look_again(tenant, source, Duration::ZERO).await {
-                        tracing::debug!(source.id = %source, %error, "a look at a source failed");
-                    }
+                    is_found = self.look_again(tenant, source, Duration::ZERO).await;
                 }
                 Some(
                     Notice::ResourceUpdated { .. } | Notice::TaskChanged { .. } | Notice::PageDone { .. },
@@ -186,16 +194,22 @@ impl Sources {
         link.is_ok_and(|link| Weak::ptr_eq(&Arc::downgrade(&link), watched))
     }
 
-    /// Looks at a source, unless its last look is younger than this.
-    async fn look_again(&self, tenant: TenantId, source: SourceId, young: Duration) -> Result<()> {
+    /// Looks at a source, unless its last look is younger than this. Returns whether it was looked at.
+    async fn look_again(&self, tenant: TenantId, source: SourceId, young: Duration) -> bool {
         let now = self.0.clock.now();
         let is_due =
             |found: &Source| found.enabled && found.health.at.is_none_or(|at| now.since(at) >= young);
-        let found = self.0.store.read(tenant).await?.find_source(source).await?;
-        if let Some(found) = found.filter(is_due) {
-            self.look(&found).await?;
-        }
-        Ok(())
+        let looking = async {
+            let found = self.0.store.read(tenant).await?.find_source(source).await?;
+            match found.filter(is_due) {
+                Some(found) => self.look(&found).await.map(|_| true),
+                None => Ok(false),
+            }
+        };
+        looking.await.unwrap_or_else(|error| {
+            tracing::debug!(source.id = %source, %error, "a look at a source failed");
+            false
+        })
     }
 }
 

@@ -75,6 +75,10 @@ pub struct UpstreamLimits {
     pub watch_pause: Duration,
     /// The longest wait before the stream of changes at a source is opened again.
     pub watch_pause_max: Duration,
+    /// How long a source is listened to after nobody watches it any more. Whoever comes back within
+    /// it finds the stream that is there: some sources say nothing on a stream that is opened before
+    /// they have noticed that the one before it is gone.
+    pub watch_linger: Duration,
     /// The largest answer, or line of a process, in bytes.
     pub answer_bytes_max: usize,
     /// How many failures to connect in a row make a link answer without trying.
@@ -128,6 +132,7 @@ impl Default for UpstreamLimits {
             list_items_max: 4096,
             watch_pause: Duration::from_secs(1),
             watch_pause_max: Duration::from_secs(60),
+            watch_linger: Duration::from_secs(30),
             answer_bytes_max: 16 * 1024 * 1024,
             breaker_failures: 3,
             breaker_pause: Duration::from_secs(2),

@@ -1,7 +1,5 @@
 //! Resources, prompts and completions, in all four pairs of eras, and news of them.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -175,43 +173,37 @@ async fn a_resource_may_ask_before_it_is_read() {
     assert_eq!(legacy.answer()["error"]["code"], -32603, "{}", legacy.text);
 }
 
-/// Tells of the resource until it is heard of: when a stream begins to hear is nothing to wait for.
-async fn told_until(source: &Scripted, events: &mut Events) -> Value {
-    for _ in 0..200 {
-        let told = json!({"uri":"test://a","x":1.5});
-        // Nobody may listen yet.
-        let _ = source.script.news.send(("notifications/resources/updated".into(), told));
-        if let Ok(news) = tokio::time::timeout(Duration::from_millis(50), events.message()).await {
-            return news.expect("news");
-        }
-    }
-    panic!("it was never heard of");
-}
-
 #[tokio::test]
 async fn a_watched_resource_is_told_of_on_either_kind_of_stream() {
     for era in [Era::Modern, Era::Legacy] {
         let scene = Scene::of(era).await;
+        let say = || {
+            let told = json!({"uri":"test://a","x":1.5});
+            let news = ("notifications/resources/updated".to_owned(), told);
+            scene.source.script.news.send(news).expect("the source is listened to");
+        };
+        let get = Ask::get(Some(&scene.session)).key(&scene.key);
+        let mut legacy = Events::of(scene.door.send(&get).await);
         let wanted = json!({"notifications":{"resourceSubscriptions":["test://a"]}});
         let mut modern = Events::of(scene.door.send(&scene.modern("subscriptions/listen", wanted)).await);
         let first = modern.message().await.expect("the acknowledgement");
         assert_eq!(first["params"]["notifications"], json!({"resourceSubscriptions":["test://a"]}));
-        let subscribed =
-            scene.door.ask(&scene.legacy("resources/subscribe", json!({"uri":"test://a"}))).await;
-        assert_eq!(result(&subscribed), &json!({}));
-        let get = Ask::get(Some(&scene.session)).key(&scene.key);
-        let mut legacy = Events::of(scene.door.send(&get).await);
-        let mut watched = scene.source.script.watched.subscribe();
-        watched.wait_for(|uris| uris.iter().any(|uri| uri == "test://a")).await.expect("the script lives");
 
-        let news = told_until(&scene.source, &mut modern).await;
+        // Whoever is told that it listens misses nothing from there on.
+        say();
+        let news = modern.message().await.expect("news");
         assert_eq!(news["method"], "notifications/resources/updated");
         assert_eq!((&news["params"]["uri"], &news["params"]["x"]), (&json!("test://a"), &json!(1.5)));
         assert_eq!(news["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
-        let news = told_until(&scene.source, &mut legacy).await;
+        let subscribed =
+            scene.door.ask(&scene.legacy("resources/subscribe", json!({"uri":"test://a"}))).await;
+        assert_eq!(result(&subscribed), &json!({}));
+        say();
+        let news = legacy.message().await.expect("news");
         assert_eq!(news["method"], "notifications/resources/updated");
         assert_eq!(news["params"], json!({"uri":"test://a","x":1.5}), "no sign of another stream");
 
+        let mut watched = scene.source.script.watched.subscribe();
         drop(modern);
         scene.door.ask(&scene.legacy("resources/unsubscribe", json!({"uri":"test://a"}))).await;
         if era == Era::Legacy {

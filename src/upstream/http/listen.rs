@@ -29,7 +29,7 @@ impl HttpLink {
     pub(in crate::upstream) fn watch(self: &Arc<Self>, filter: WatchFilter) -> Watch {
         let (watch, turn) = self.hub.add(filter);
         if let Some(turn) = turn {
-            let pauses = Pauses { first: self.limits.watch_pause, longest: self.limits.watch_pause_max };
+            let pauses = Pauses::of(&self.limits);
             let ear = HttpEar { link: Arc::clone(self), place: Place::default(), previous: None, gap: false };
             tokio::spawn(watch::listen(ear, Arc::clone(&self.hub), turn, pauses));
         }
@@ -65,10 +65,10 @@ impl Ear for HttpEar {
         let deadline = Instant::now() + self.link.limits.handshake_timeout;
         let session = self.link.session(&self.link.plain, deadline).await;
         // What is asked for is looked at after this, and new terms ring for others.
-        bell.mark_unchanged();
+        let asked = *bell.borrow_and_update();
         let stretch = match session {
-            Ok(session) if session.era() == Era::Modern => self.modern(&session, hub, bell).await,
-            Ok(session) => self.legacy(&session, hub, bell).await,
+            Ok(session) if session.era() == Era::Modern => self.modern(&session, hub, bell, asked).await,
+            Ok(session) => self.legacy(&session, hub, bell, asked).await,
             Err(error) => Err(error),
         };
         let stretch = stretch.unwrap_or_else(|error| {
@@ -95,11 +95,13 @@ impl HttpEar {
         session: &Arc<Session>,
         hub: &Arc<Hub>,
         bell: &mut Receiver<u64>,
+        mut asked: u64,
     ) -> Result<Stretch, UpstreamError> {
         let link = Arc::clone(&self.link);
         let wanted = hub.union();
         if wanted.is_empty() {
             self.previous = None;
+            hub.opened(asked);
             let _ = bell.changed().await;
             return Ok(Stretch::Changed);
         }
@@ -112,7 +114,7 @@ impl HttpEar {
                 heard = aside.next() => match heard {
                     Some(Heard::Acknowledged) => {
                         was_open = true;
-                        self.hand_over(hub);
+                        self.hand_over(hub, asked);
                     }
                     Some(Heard::Notification { method, params }) => hub.publish_message(&method, &params),
                     Some(Heard::Request { .. }) => {}
@@ -124,9 +126,13 @@ impl HttpEar {
                     None => self.previous = None,
                 },
                 _ = bell.changed() => {
+                    asked = *bell.borrow_and_update();
                     if hub.union() != wanted || !link.plain.is_current(session) {
                         self.previous = Some(aside);
                         return Ok(Stretch::Changed);
+                    }
+                    if was_open {
+                        hub.opened(asked);
                     }
                 }
             }
@@ -135,7 +141,7 @@ impl HttpEar {
 
     /// Ends the stream that this one replaces, with what it had still to tell, or makes up for a
     /// time without any.
-    fn hand_over(&mut self, hub: &Hub) {
+    fn hand_over(&mut self, hub: &Hub, asked: u64) {
         if let Some(mut previous) = self.previous.take() {
             while let Some(Some(heard)) = previous.next().now_or_never() {
                 if let Heard::Notification { method, params } = heard {
@@ -146,7 +152,7 @@ impl HttpEar {
         if std::mem::take(&mut self.gap) {
             hub.publish_all();
         }
-        hub.opened();
+        hub.opened(asked);
     }
 
     async fn legacy(
@@ -154,6 +160,7 @@ impl HttpEar {
         session: &Arc<Session>,
         hub: &Arc<Hub>,
         bell: &mut Receiver<u64>,
+        asked: u64,
     ) -> Result<Stretch, UpstreamError> {
         let link = Arc::clone(&self.link);
         if !self.place.session.as_ref().is_some_and(|known| Arc::ptr_eq(known, session)) {
@@ -162,8 +169,9 @@ impl HttpEar {
             self.place = Place { session: Some(Arc::clone(session)), ..Place::default() };
         }
         if let Some(old) = &session.old {
-            return self.old(session, old, hub, bell).await;
+            return self.old(session, old, hub, bell, asked).await;
         }
+        let _leaving = session.listen_alone(link.limits.watch_pause).await;
         let deadline = Instant::now() + link.limits.handshake_timeout;
         let opened = link.open_aside(session, self.place.event_id.as_deref(), deadline).await?;
         if let Err(status) = &opened
@@ -183,7 +191,7 @@ impl HttpEar {
             // What was missed is told again by the source itself.
             self.gap = false;
         }
-        self.hand_over(hub);
+        self.hand_over(hub, asked);
         loop {
             tokio::select! {
                 heard = aside.next() => match heard {
@@ -198,12 +206,14 @@ impl HttpEar {
                     }
                 },
                 _ = bell.changed() => {
+                    let asked = *bell.borrow_and_update();
                     if !link.plain.is_current(session) {
                         return Ok(Stretch::Changed);
                     }
                     if !self.follow(session, hub).await? {
                         return self.renew(session).await;
                     }
+                    hub.opened(asked);
                 }
             }
             self.place.event_id = aside.last_id();
@@ -217,15 +227,17 @@ impl HttpEar {
         old: &Old,
         hub: &Arc<Hub>,
         bell: &mut Receiver<u64>,
+        mut asked: u64,
     ) -> Result<Stretch, UpstreamError> {
         loop {
             if !self.follow(session, hub).await? {
                 return self.renew(session).await;
             }
-            self.hand_over(hub);
+            self.hand_over(hub, asked);
             tokio::select! {
                 () = old.mux.gone() => return Ok(Stretch::Lost { was_open: true, retry: None }),
                 _ = bell.changed() => {
+                    asked = *bell.borrow_and_update();
                     if !self.link.plain.is_current(session) {
                         return Ok(Stretch::Changed);
                     }
@@ -245,12 +257,14 @@ impl HttpEar {
     /// knows the session.
     async fn follow(&mut self, session: &Arc<Session>, hub: &Hub) -> Result<bool, UpstreamError> {
         let wanted = hub.union().uris;
-        let more = wanted.difference(&self.place.subscribed).cloned().collect();
+        let more: BTreeSet<_> = wanted.difference(&self.place.subscribed).cloned().collect();
         let less = self.place.subscribed.difference(&wanted).cloned().collect();
         // Noted first: what the source refuses is not asked for again on the same session.
+        self.place.subscribed.extend(more.iter().cloned());
+        let is_known = self.subscribe(session, "resources/subscribe", more).await?
+            && self.subscribe(session, "resources/unsubscribe", less).await?;
         self.place.subscribed = wanted;
-        Ok(self.subscribe(session, "resources/subscribe", more).await?
-            && self.subscribe(session, "resources/unsubscribe", less).await?)
+        Ok(is_known)
     }
 
     async fn subscribe(

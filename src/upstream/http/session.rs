@@ -1,8 +1,11 @@
 //! The terms that requests to one source are sent on, and how they are found out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Uri};
@@ -32,6 +35,17 @@ pub(super) struct Session {
     pub(super) level: AtomicU8,
     /// Cancelled when the session is given up.
     pub(super) over: CancellationToken,
+    /// When its stream of changes was last given up.
+    pub(super) left: Mutex<Option<Instant>>,
+}
+
+/// Listening on the stream of a session, noted as over when it is dropped.
+pub(super) struct ListensAlone(Arc<Session>);
+
+impl Drop for ListensAlone {
+    fn drop(&mut self) {
+        *self.0.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
 }
 
 impl Session {
@@ -44,7 +58,18 @@ impl Session {
             old: None,
             level: AtomicU8::new(NO_LEVEL),
             over: slot.ended.child_token(),
+            left: Mutex::default(),
         }
+    }
+
+    /// Gives the source some time to notice that the stream before this one is gone: it may tell
+    /// nothing on a second one beside it.
+    pub(super) async fn listen_alone(self: &Arc<Self>, rest: Duration) -> ListensAlone {
+        let left = *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(left) = left {
+            tokio::time::sleep_until(left + rest).await;
+        }
+        ListensAlone(Arc::clone(self))
     }
 
     pub(super) fn era(&self) -> Era {
@@ -106,7 +131,7 @@ impl HttpLink {
         }
         let session = Arc::new(self.shake_hands(slot, lost, deadline).await?);
         *self.lock_known() = Some(session.verdict.clone());
-        *self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = self.clock.now();
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
         // A modern source has one set of terms for everybody.
         let home = if session.era() == Era::Modern { &self.plain } else { slot };
         if let Some(replaced) = home.terms.swap(Some(Arc::clone(&session))) {
@@ -276,7 +301,7 @@ impl HttpLink {
     /// Tells a legacy source that its session is over. Called when the link goes away.
     pub(super) async fn end_session(&self, session: &Session) {
         let make = |uri: &Uri| assemble(Method::DELETE, uri, session.headers.clone(), bytes::Bytes::new());
-        let deadline = Instant::now() + std::time::Duration::from_secs(5);
+        let deadline = Instant::now() + Duration::from_secs(5);
         // Servers may refuse this; there is nothing to do about it.
         let _ = self.send(make, deadline).await;
     }

@@ -22,7 +22,7 @@ impl StdioLink {
     pub(in crate::upstream) fn watch(self: &Arc<Self>, filter: WatchFilter) -> Watch {
         let (watch, turn) = self.hub.add(filter);
         if let Some(turn) = turn {
-            let pauses = Pauses { first: self.limits.watch_pause, longest: self.limits.watch_pause_max };
+            let pauses = Pauses::of(&self.limits);
             let ear = StdioEar {
                 link: Arc::clone(self),
                 process: None,
@@ -56,7 +56,7 @@ struct StdioEar {
 
 impl Ear for StdioEar {
     async fn listen(&mut self, hub: &Arc<Hub>, bell: &mut Receiver<u64>) -> Stretch {
-        bell.mark_unchanged();
+        let asked = *bell.borrow_and_update();
         let deadline = Instant::now() + self.link.limits.start_timeout;
         let running = match self.link.running(deadline, self.link.limits.start_timeout).await {
             Ok(running) => running,
@@ -72,8 +72,8 @@ impl Ear for StdioEar {
             self.subscribed.clear();
         }
         let stretch = match running.revision.era() {
-            Era::Modern => self.modern(&running, hub, bell).await,
-            Era::Legacy => self.legacy(&running, hub, bell).await,
+            Era::Modern => self.modern(&running, hub, bell, asked).await,
+            Era::Legacy => self.legacy(&running, hub, bell, asked).await,
         };
         if stretch != Stretch::Changed {
             self.gap = true;
@@ -93,10 +93,17 @@ impl Ear for StdioEar {
 }
 
 impl StdioEar {
-    async fn modern(&mut self, running: &Running, hub: &Arc<Hub>, bell: &mut Receiver<u64>) -> Stretch {
+    async fn modern(
+        &mut self,
+        running: &Running,
+        hub: &Arc<Hub>,
+        bell: &mut Receiver<u64>,
+        asked: u64,
+    ) -> Stretch {
         let wanted = hub.union();
         if wanted.is_empty() {
             self.previous = None;
+            hub.opened(asked);
             let _ = bell.changed().await;
             return Stretch::Changed;
         }
@@ -105,7 +112,7 @@ impl StdioEar {
         let first = futures::poll!(&mut listening);
         self.previous = None;
         if first.is_pending() {
-            self.catch_up(hub);
+            self.catch_up(hub, asked);
         }
         loop {
             tokio::select! {
@@ -115,21 +122,29 @@ impl StdioEar {
                     Ok(ReplyBody::Result(_)) | Err(_) => Stretch::Lost { was_open: true, retry: None },
                 },
                 _ = bell.changed() => {
+                    let asked = *bell.borrow_and_update();
                     if hub.union() != wanted {
                         self.previous = Some(listening);
                         return Stretch::Changed;
                     }
+                    hub.opened(asked);
                 }
             }
         }
     }
 
-    async fn legacy(&mut self, running: &Running, hub: &Arc<Hub>, bell: &mut Receiver<u64>) -> Stretch {
+    async fn legacy(
+        &mut self,
+        running: &Running,
+        hub: &Arc<Hub>,
+        bell: &mut Receiver<u64>,
+        mut asked: u64,
+    ) -> Stretch {
         loop {
             let wanted = hub.union().uris;
-            let more = wanted.difference(&self.subscribed).cloned().collect();
+            let more: BTreeSet<_> = wanted.difference(&self.subscribed).cloned().collect();
             let less = self.subscribed.difference(&wanted).cloned().collect();
-            self.subscribed = wanted;
+            self.subscribed.extend(more.iter().cloned());
             for (method, uris) in [("resources/subscribe", more), ("resources/unsubscribe", less)] {
                 if subscribe(&running.process, running.revision, self.link.limits.list_timeout, method, uris)
                     .await
@@ -138,20 +153,21 @@ impl StdioEar {
                     return Stretch::Lost { was_open: true, retry: None };
                 }
             }
-            self.catch_up(hub);
+            self.subscribed = wanted;
+            self.catch_up(hub, asked);
             tokio::select! {
-                _ = bell.changed() => {}
+                _ = bell.changed() => asked = *bell.borrow_and_update(),
                 () = running.process.mux.gone() => return Stretch::Lost { was_open: true, retry: None },
             }
         }
     }
 
     /// Makes up for a time without anybody who listened.
-    fn catch_up(&mut self, hub: &Hub) {
+    fn catch_up(&mut self, hub: &Hub, asked: u64) {
         if std::mem::take(&mut self.gap) {
             hub.publish_all();
         }
-        hub.opened();
+        hub.opened(asked);
     }
 }
 

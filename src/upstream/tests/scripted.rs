@@ -337,6 +337,7 @@ pub(super) fn limits() -> UpstreamLimits {
         answer_bytes_max: 1024 * 1024,
         resume_pause: Duration::from_millis(20),
         watch_pause: Duration::from_millis(20),
+        watch_linger: Duration::ZERO,
         ..UpstreamLimits::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Hearing of changes outside any call.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    upstream::{Notice, Target, Watch, WatchFilter},
+    upstream::{Notice, Target, UpstreamLimits, Watch, WatchFilter},
 };
 
 fn tools() -> WatchFilter {
@@ -200,6 +200,44 @@ async fn the_first_who_watches_a_resource_of_a_legacy_source_subscribes_and_the_
     pen.left().await;
     assert_eq!(source.seen().iter().filter(|seen| is_get(seen)).count(), 1);
     assert_eq!(source.seen().iter().filter(|seen| asks("resources/subscribe", "a:/x")(seen)).count(), 1);
+}
+
+#[tokio::test]
+async fn who_joins_is_told_that_it_is_heard_when_the_source_was_asked_for_it() {
+    let (sessions, pens) = (Sessions::default(), Pens::new());
+    let source = legacy(&sessions, &pens).await;
+    let link = source.link();
+    let first = link.watch(tools());
+    let _pen = pens.next().await;
+    first.opened().await;
+
+    let second = link.watch(uris(&["a:/x"]));
+    second.opened().await;
+    assert!(source.seen().iter().any(asks("resources/subscribe", "a:/x")));
+
+    first.change(uris(&["a:/y"]));
+    first.opened().await;
+    assert!(source.seen().iter().any(asks("resources/subscribe", "a:/y")));
+}
+
+#[tokio::test]
+async fn who_comes_back_soon_finds_the_stream_that_is_there() {
+    let (sessions, pens) = (Sessions::default(), Pens::new());
+    let source = legacy(&sessions, &pens).await;
+    let limits = UpstreamLimits { watch_linger: Duration::from_secs(3600), ..limits() };
+    let link = upstreams_with(limits, &Clock::manual(NOW)).link(&source.target());
+    let watch = link.watch(uris(&["a:/x"]));
+    let pen = pens.next().await;
+    watch.opened().await;
+
+    drop(watch);
+    source.wait_for(asks("resources/unsubscribe", "a:/x")).await;
+    let mut watch = link.watch(uris(&["a:/y"]));
+    watch.opened().await;
+    pen.say(&notification("resources/updated", json!({"uri": "a:/y"})));
+
+    assert_eq!(updated(&mut watch).await, "a:/y");
+    assert_eq!(source.seen().iter().filter(|seen| is_get(seen)).count(), 1);
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{Mailbox, Notice, Watch, WatchFilter};
@@ -18,15 +19,15 @@ pub(in crate::upstream) struct Hub {
     state: Mutex<State>,
     /// Counts whatever should make the one who listens at the source look again.
     bell: watch::Sender<u64>,
-    /// Whether what the source says from here on is heard, or there is nothing to hear.
-    open: watch::Sender<bool>,
+    /// Up to which ring of the bell what was asked for is heard, or cannot be.
+    open: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     watchers: HashMap<u64, Watcher>,
     added: u64,
-    /// Ends the one who listens at the source; `None` = nobody does.
+    /// Ends the one who listens at the source with the link; `None` = nobody does.
     listener: Option<CancellationToken>,
     ended: bool,
 }
@@ -37,7 +38,7 @@ struct Watcher {
     mailbox: Arc<Mailbox>,
 }
 
-/// What the one who listens at a source needs to know. It is told to end when nobody watches.
+/// What the one who listens at a source needs to know. It is told to end when the link ends.
 pub(in crate::upstream) struct Turn {
     pub(in crate::upstream) ended: CancellationToken,
     pub(in crate::upstream) bell: watch::Receiver<u64>,
@@ -48,7 +49,7 @@ impl Hub {
         Arc::new(Self {
             state: Mutex::default(),
             bell: watch::Sender::new(0),
-            open: watch::Sender::new(false),
+            open: watch::Sender::new(0),
         })
     }
 
@@ -68,50 +69,76 @@ impl Hub {
                 None => {
                     let ended = CancellationToken::new();
                     state.listener = Some(ended.clone());
-                    self.open.send_replace(false);
                     Some(Turn { ended, bell: self.bell.subscribe() })
                 }
             }
         };
         drop(state);
-        self.ring();
-        (Watch { hub: Arc::clone(self), number, mailbox }, turn)
+        let asked = self.ring().into();
+        (Watch { hub: Arc::clone(self), number, asked, mailbox }, turn)
     }
 
-    pub(super) fn change(&self, number: u64, filter: WatchFilter) {
+    /// Returns the ring of the bell that tells it.
+    pub(super) fn change(&self, number: u64, filter: WatchFilter) -> u64 {
         if let Some(watcher) = self.lock().watchers.get_mut(&number) {
             watcher.filter = filter;
         }
-        self.ring();
+        self.ring()
     }
 
     pub(super) fn remove(&self, number: u64) {
-        let mut state = self.lock();
-        state.watchers.remove(&number);
-        if state.watchers.is_empty()
-            && let Some(listener) = state.listener.take()
-        {
-            listener.cancel();
-        }
-        drop(state);
+        self.lock().watchers.remove(&number);
         self.ring();
     }
 
+    /// Waits until nobody has watched for so long. Whoever watches from then on begins anew.
+    pub(super) async fn deserted(&self, linger: Duration) {
+        let mut bell = self.bell.subscribe();
+        let mut since = None;
+        loop {
+            bell.mark_unchanged();
+            if self.is_watched() {
+                since = None;
+                let _ = bell.changed().await;
+                continue;
+            }
+            let end = *since.get_or_insert_with(Instant::now) + linger;
+            if end > Instant::now() && tokio::time::timeout_at(end, bell.changed()).await.is_ok() {
+                continue;
+            }
+            let mut state = self.lock();
+            if state.watchers.is_empty() {
+                state.listener = None;
+                return;
+            }
+        }
+    }
+
     /// Makes the one who listens at the source look again at what is asked for, and on which
-    /// terms.
-    pub(in crate::upstream) fn ring(&self) {
-        self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+    /// terms. Returns the number of the ring.
+    pub(in crate::upstream) fn ring(&self) -> u64 {
+        let mut number = 0;
+        self.bell.send_modify(|rung| {
+            *rung += 1;
+            number = *rung;
+        });
+        number
     }
 
-    /// Lets those who wait for it know that the source is listened to, or cannot be.
-    pub(in crate::upstream) fn opened(&self) {
-        self.open.send_if_modified(|open| !std::mem::replace(open, true));
+    /// Lets those who wait for it know that whatever was asked for up to this ring of the bell is
+    /// listened to, or cannot be.
+    pub(in crate::upstream) fn opened(&self, rung: u64) {
+        self.open.send_if_modified(|open| {
+            let is_news = *open < rung;
+            *open = rung.max(*open);
+            is_news
+        });
     }
 
-    /// Waits until the source is listened to, or cannot be.
-    pub(super) async fn wait_opened(&self) {
+    /// Waits until what was asked for with this ring of the bell is listened to, or cannot be.
+    pub(super) async fn wait_opened(&self, rung: u64) {
         // The other end is this hub's.
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        let _ = self.open.subscribe().wait_for(|open| *open >= rung).await;
     }
 
     /// Returns what all watchers together ask for.
@@ -165,7 +192,8 @@ impl Hub {
         if let Some(listener) = state.listener.take() {
             listener.cancel();
         }
-        self.opened();
+        drop(state);
+        self.opened(u64::MAX);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{Hub, Turn};
+use crate::upstream::UpstreamLimits;
 
 /// How a stretch of listening ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,8 @@ pub(in crate::upstream) enum Stretch {
 
 /// Listens at a source of one kind.
 pub(in crate::upstream) trait Ear: Send + 'static {
-    /// Listens until something changes or goes wrong, and tells the hub what it hears.
+    /// Listens until something changes or goes wrong, and tells the hub what it hears. Dropped in the
+    /// middle it has told the source nothing that `leave` does not take back.
     fn listen(
         &mut self,
         hub: &Arc<Hub>,
@@ -40,22 +42,34 @@ pub(in crate::upstream) trait Ear: Send + 'static {
 pub(in crate::upstream) struct Pauses {
     pub(in crate::upstream) first: Duration,
     pub(in crate::upstream) longest: Duration,
+    /// How long to go on when nobody watches any more.
+    pub(in crate::upstream) linger: Duration,
 }
 
-/// Listens until nobody watches any more.
+impl Pauses {
+    pub(in crate::upstream) fn of(limits: &UpstreamLimits) -> Self {
+        Self { first: limits.watch_pause, longest: limits.watch_pause_max, linger: limits.watch_linger }
+    }
+}
+
+/// Listens until nobody watches any more, or the link ends.
 pub(in crate::upstream) async fn listen(mut ear: impl Ear, hub: Arc<Hub>, turn: Turn, pauses: Pauses) {
-    let Turn { ended, mut bell } = turn;
+    let Turn { ended, bell } = turn;
+    tokio::select! {
+        () = ended.cancelled() => {}
+        () = hub.deserted(pauses.linger) => {}
+        () = stretches(&mut ear, &hub, bell, pauses) => {}
+    }
+    ear.leave().await;
+}
+
+/// Listens for ever.
+async fn stretches(ear: &mut impl Ear, hub: &Arc<Hub>, mut bell: watch::Receiver<u64>, pauses: Pauses) {
     let mut failures = 0;
     loop {
-        let stretch = tokio::select! {
-            // First: a stretch that begins to follow the last one's leaving would be cut off in the
-            // middle of it.
-            biased;
-            () = ended.cancelled() => break,
-            stretch = ear.listen(&hub, &mut bell) => stretch,
-        };
+        let stretch = ear.listen(hub, &mut bell).await;
         if stretch != Stretch::Changed {
-            hub.opened();
+            hub.opened(*bell.borrow());
         }
         let pause = match stretch {
             Stretch::Changed => continue,
@@ -66,12 +80,13 @@ pub(in crate::upstream) async fn listen(mut ear: impl Ear, hub: Arc<Hub>, turn: 
                 retry.unwrap_or(pause).max(pause).min(pauses.longest)
             }
         };
-        tokio::select! {
-            () = ended.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
+        let end = Instant::now() + pause;
+        while let Ok(Ok(())) = tokio::time::timeout_at(end, bell.changed()).await {
             // Somebody asks for something else, or the source was reached by a call.
-            _ = bell.changed(), if stretch == Stretch::Deaf => {}
+            if stretch == Stretch::Deaf {
+                break;
+            }
+            hub.opened(*bell.borrow());
         }
     }
-    ear.leave().await;
 }

@@ -9,7 +9,15 @@ mod mailbox;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -143,6 +151,8 @@ pub enum Notice {
 pub struct Watch {
     hub: Arc<Hub>,
     number: u64,
+    /// The ring of the hub's bell that told what is watched.
+    asked: AtomicU64,
     mailbox: Arc<Mailbox>,
 }
 
@@ -152,15 +162,15 @@ impl Watch {
         self.mailbox.next().await
     }
 
-    /// Waits until the source is listened to, so that nothing it says is missed from here on, or is
-    /// known not to be reachable or to have nothing to say.
+    /// Waits until the source is listened to for everything that is watched, so that nothing of it is
+    /// missed from here on, or is known not to be reachable or to have nothing to say.
     pub async fn opened(&self) {
-        self.hub.wait_opened().await;
+        self.hub.wait_opened(self.asked.load(Ordering::Relaxed)).await;
     }
 
     /// Watches something else from here on. Changes already waiting are told.
     pub fn change(&self, filter: WatchFilter) {
-        self.hub.change(self.number, filter);
+        self.asked.store(self.hub.change(self.number, filter), Ordering::Relaxed);
     }
 }
 
