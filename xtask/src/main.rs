@@ -19,6 +19,7 @@ mod bench;
 mod css;
 mod machine;
 mod measure;
+mod node;
 mod peers;
 mod process;
 mod serve;

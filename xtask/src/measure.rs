@@ -45,16 +45,6 @@ pub(crate) fn suites(keep: bool) -> Result<Found> {
 
 fn measure(name: &str, keep: bool) -> Result<Found> {
     run(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward", "--bin", "fixture"]))?;
-    let found = measure_once(name, keep)?;
-    if found.failed == 0 || keep {
-        return Ok(found);
-    }
-    println!("    once more, since it failed");
-    let again = measure_once(name, keep)?;
-    Ok(Found { note: format!("at the second try: {}", again.note), ..again })
-}
-
-fn measure_once(name: &str, keep: bool) -> Result<Found> {
     let begin = Instant::now();
     let report = target().join(format!("{name}.json"));
     let mut program = command(peers::node()?);

@@ -4,15 +4,13 @@
 //! step needs is installed or named as missing, and a skipped test counts as a failed one. A test that fails is tried
 //! once more, since a busy machine is no fault of the change; the summary names what needed it.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use crate::assets::{self, Islands};
-use crate::process::{cargo, command, quiet, root, run as show, target, tee};
-use crate::{machine, measure, peers};
+use crate::process::{cargo, quiet, run as show, tee};
+use crate::{machine, measure, node, peers};
 
 /// One step: its name, what it shows, and how.
 struct Step {
@@ -155,11 +153,11 @@ fn islands() -> Result<Found> {
 }
 
 fn browser() -> Result<Found> {
-    node_tests("end2end/flows")
+    node::all_of("end2end/flows")
 }
 
 fn real_peers() -> Result<Found> {
-    node_tests("end2end/peers")
+    node::all_of("end2end/peers")
 }
 
 fn matrix() -> Result<Found> {
@@ -170,51 +168,8 @@ fn suites() -> Result<Found> {
     measure::suites(false)
 }
 
-/// Builds the program with the quick profile and runs the `*.test.mjs` of a folder against it.
-fn node_tests(folder: &str) -> Result<Found> {
-    show(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward"]))?;
-    let mut files: Vec<_> = fs::read_dir(root().join(folder))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
-        .collect();
-    files.sort();
-
-    let mut found = Found::default();
-    let mut again = Vec::new();
-    for file in files {
-        let mut count = node_test(&file)?;
-        if count.failed > 0 {
-            println!("    once more, since it failed");
-            count = node_test(&file)?;
-            again.extend(file.file_name().map(|name| name.to_string_lossy().into_owned()));
-        }
-        found.passed += count.passed;
-        found.failed += count.failed;
-    }
-    found.note = second_tries(&again);
-    Ok(found)
-}
-
-/// Runs the tests of one file in Node.
-fn node_test(file: &Path) -> Result<Found> {
-    let report = target().join("node-tests.tap");
-    let (success, _) = tee(command(peers::node()?)
-        .args(["--test", "--test-reporter=spec", "--test-reporter-destination=stdout"])
-        .arg("--test-reporter=tap")
-        .arg(format!("--test-reporter-destination={}", report.display()))
-        .arg(file)
-        .env("DOORWARD_PROGRAM", target().join("debug/doorward"))
-        .env("DOORWARD_PEERS", root().join("peers"))
-        .env("CHROMIUM", machine::chromium().unwrap_or_default()))?;
-    let mut count = tap_count(&fs::read_to_string(&report)?).context("the tests did not run to their end")?;
-    if !success && count.failed == 0 {
-        count.failed = 1;
-    }
-    Ok(count)
-}
-
 /// Says in the summary what did not hold at once; nothing if all did.
-fn second_tries(names: &[String]) -> String {
+pub(crate) fn second_tries(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("tried twice: {}", names.join(", ")) }
 }
 
@@ -244,16 +199,6 @@ fn flaky(text: &str) -> Vec<String> {
     names
 }
 
-/// Reads the last lines of a TAP report: `# pass 3`, `# fail 0`, `# cancelled 0`, `# skipped 0`, `# todo 0`.
-fn tap_count(text: &str) -> Option<Found> {
-    let number = |name: &str| -> Option<u32> {
-        let line = text.lines().rev().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name))?;
-        line.trim().parse().ok()
-    };
-    let failed = number("fail ")? + number("cancelled ")? + number("skipped ")? + number("todo ")?;
-    Some(Found { passed: number("pass ")?, failed, ..Found::default() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,11 +210,5 @@ mod tests {
         assert_eq!(nextest_count("error: could not compile"), None);
         let again = "   FLAKY 2/2 [   0.002s] (1/2) probe tests::b\n  FLAKY 2/2 [   0.002s] probe tests::b\n PASS x\n";
         assert_eq!(flaky(again), ["tests::b"]);
-    }
-
-    #[test]
-    fn a_report_of_node_is_read_and_skipped_tests_count_as_failed() {
-        let text = "# tests 6\n# suites 1\n# pass 3\n# fail 1\n# cancelled 0\n# skipped 2\n# todo 0\n# duration_ms 5\n";
-        assert_eq!(tap_count(text), Some(Found { passed: 3, failed: 3, ..Found::default() }));
     }
 }
