@@ -136,7 +136,8 @@ fn watch(
     source: SourceId,
     filter: WatchFilter,
 ) -> BoxStream<'static, (SourceId, Said)> {
-    let begin = Watching { proxy, tenant, source, filter, watch: None, was_opened: false, missed: Vec::new() };
+    let begin =
+        Watching { proxy, tenant, source, filter, watch: None, was_opened: false, missed: Vec::new() };
     stream::unfold(begin, |mut watching| async move {
         let said = watching.next().await;
         Some(((watching.source, said), watching))

@@ -45,6 +45,11 @@ fn draw(
     presets: Vec<(String, String)>,
 ) -> impl IntoView {
     let newest = (!query.before.is_empty()).then(|| Query { before: String::new(), ..query.clone() }.path());
+    let exports = [("CSV", query.export("csv", now())), ("JSON lines", query.export("jsonl", now()))];
+    let exports = exports.map(|(name, path)| {
+        view! { <a class="button" href=path download="">{name}</a> }
+    });
+    let any = !events.is_empty();
     let live = query.before.is_empty() && !query.narrows();
     let body = if events.is_empty() {
         let (title, text) = if query.narrows() {
@@ -71,6 +76,12 @@ fn draw(
             {live.then(|| view! { <LiveTail rows=8/> })}
             {body}
             <Pages newest older=older.map(|query| query.path())/>
+            {any.then(|| view! {
+                <div class="flex flex-wrap items-center gap-2 text-[13px]">
+                    <span class="text-muted">"Everything that matches, as a file:"</span>
+                    {exports}
+                </div>
+            })}
         </div>
     }
 }

@@ -61,6 +61,21 @@ impl Query {
         format!("/audit{}", map.to_query_string())
     }
 
+    /// Returns the address of a file with everything that fits, whatever page is shown. `end` is `csv` or `jsonl`.
+    pub(super) fn export(&self, end: &str, now: Ms) -> String {
+        let mut map = ParamsMap::new();
+        if let Some(from) = self.filter(now).from {
+            map.insert("from", from.to_string());
+        }
+        let shown = ["span", "before"];
+        for (name, value) in self.pairs().into_iter().filter(|(name, _)| !shown.contains(name)) {
+            if !value.is_empty() {
+                map.insert(name, value.to_owned());
+            }
+        }
+        format!("/api/v1/audit/export.{end}{}", map.to_query_string())
+    }
+
     /// Says whether anything but the place in the list is asked for.
     pub(super) fn narrows(&self) -> bool {
         self.pairs().into_iter().any(|(name, value)| name != "before" && !value.is_empty())
@@ -102,6 +117,21 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_holds_what_is_shown_and_what_is_on_the_other_pages() {
+        let query = Query {
+            tool: "a b&c".into(),
+            span: "1h".into(),
+            before: EventId::new().to_string(),
+            ..Query::default()
+        };
+
+        let path = query.export("csv", Ms(10_000_000));
+
+        assert_eq!(path, "/api/v1/audit/export.csv?from=1970%2D01%2D01T01%3A46%3A40Z&tool=a%20b%26c");
+        assert_eq!(Query::default().export("jsonl", Ms(0)), "/api/v1/audit/export.jsonl");
+    }
 
     #[test]
     fn what_is_not_understood_narrows_nothing() {

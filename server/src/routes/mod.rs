@@ -44,8 +44,8 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
-        access, apply, datasources, document, explain, forks, gallery, invitations, keys, presets, transfers,
-        usage, versions,
+        access, apply, audit, datasources, document, explain, forks, gallery, invitations, keys, presets,
+        transfers, usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -86,6 +86,10 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),
         row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),
+        row(Method::GET, "/api/v1/audit", get(audit::list)),
+        row(Method::GET, "/api/v1/audit/{id}", get(audit::read)),
+        row(Method::GET, "/api/v1/audit/export.jsonl", get(audit::export::jsonl)),
+        row(Method::GET, "/api/v1/audit/export.csv", get(audit::export::csv)),
         row(Method::POST, "/api/v1/apply", post(apply::apply)),
         row(Method::GET, "/api/v1/export", get(apply::export)),
     ];

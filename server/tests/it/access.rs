@@ -94,6 +94,10 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
     ("GET /api/v1/usage", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit/{id}", "", [401, 404, 200, 404]),
+    ("GET /api/v1/audit/export.jsonl", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit/export.csv", "", [401, 200, 200, 200]),
     (
         "POST /api/v1/apply",
         r#"{"version":1,"users":[{"handle":"{new}","email":"{new}@example.org","password":"correct horse battery"}]}"#,

@@ -6,6 +6,7 @@ mod access;
 mod api;
 mod apply;
 mod assertions;
+mod audit;
 mod audited;
 mod bad_addresses;
 mod bad_edits;

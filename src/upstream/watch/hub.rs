@@ -46,11 +46,7 @@ pub(in crate::upstream) struct Turn {
 
 impl Hub {
     pub(in crate::upstream) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::default(),
-            bell: watch::Sender::new(0),
-            open: watch::Sender::new(0),
-        })
+        Arc::new(Self { state: Mutex::default(), bell: watch::Sender::new(0), open: watch::Sender::new(0) })
     }
 
     /// Adds a watcher. The second part is there when somebody has to begin to listen at the source.

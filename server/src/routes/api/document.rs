@@ -13,7 +13,7 @@ use utoipa::{
 };
 
 use super::{
-    access, apply, datasources, explain, forks, gallery, invitations, keys, presets, transfers, usage,
+    access, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets, transfers, usage,
     versions,
 };
 use crate::apply::{Action, Plan, Step};
@@ -41,6 +41,7 @@ use crate::apply::{Action, Plan, Step};
         keys::list, keys::create, keys::revoke,
         explain::read,
         usage::read,
+        audit::list, audit::read, audit::export::jsonl, audit::export::csv,
         apply::apply, apply::export,
     ),
     components(schemas(Plan, Step, Action)),

@@ -7,6 +7,7 @@
 
 pub(super) mod access;
 pub(super) mod apply;
+pub(super) mod audit;
 pub(super) mod datasources;
 pub mod document;
 pub(super) mod explain;
