@@ -1,6 +1,7 @@
 // The audit log: filters, paging, details, and the live tail on it and on the home page.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 
 import { signIn } from '../lib/account.mjs'
 import { tool } from '../lib/changing.mjs'
@@ -76,6 +77,18 @@ flow('Audit', prepare, {
     assert.equal(await page.getByLabel('Tool or thing').inputValue(), 'work')
     await narrow(page, { Who: 'ada', Text: 'fail' })
     assert.equal(await rows(page).filter({ hasNotText: 'fail' }).count(), 0)
+  },
+
+  'what is shown can be taken along as a file': async ({ page }) => {
+    await narrow(page, { 'Tool or thing': 'work' })
+    for (const [name, lines] of [['CSV', CALLS + 1], ['JSON lines', CALLS]]) {
+      const coming = page.waitForEvent('download')
+      await page.getByRole('link', { name, exact: true }).click()
+      const download = await coming
+      assert.match(download.suggestedFilename(), /^doorward-audit-\d{4}-\d{2}-\d{2}\.(csv|jsonl)$/)
+      const text = await readFile(await download.path(), 'utf8')
+      assert.equal(text.trimEnd().split('\n').length, lines, 'also what stands on other pages')
+    }
   },
 
   'nothing found says so, with the way back': async ({ page, look }) => {
