@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use doorward::{
-    model::Era,
-    presets::{GalleryPage, RouteTable},
-};
+use doorward::presets::{GalleryPage, RouteTable};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
-use serde_json::Value;
 
 use crate::{
     context::console,
     form::{Form, encode},
     page::{Page, Place, Visit, bare, page as framed},
-    presets::fork_path,
+    presets::{fork_path, shown},
     session,
     trouble::Trouble,
     ui::{Badge, Copyable, Empty, Field, Icon, Pages, Tone},
@@ -22,8 +18,6 @@ use crate::{
 
 /// How many tools of a preset are named before they are folded away.
 const NAMED_MAX: usize = 6;
-/// The most characters of a tool's description that are shown.
-const DESCRIPTION_MAX: usize = 200;
 
 /// What is looked for.
 #[derive(Clone, Default)]
@@ -107,7 +101,7 @@ fn entry(table: &Arc<RouteTable>, base: &str, may_fork: bool) -> impl IntoView +
         if preset.anonymous { (Tone::Good, "without a key") } else { (Tone::Off, "with a key") };
     let label = format!("Fork {owner}/{}", preset.slug);
     let fork = may_fork.then(|| view! { <a class="button button-small ml-auto" href=fork_path(preset.id) aria-label=label>"Fork"</a> });
-    let tools: Vec<_> = table.tools.iter().map(tool).collect();
+    let tools: Vec<_> = table.tools.iter().map(shown).collect();
     let count = match tools.len() {
         0 => "No tools at the moment".to_owned(),
         1 => "1 tool".to_owned(),
@@ -140,11 +134,4 @@ fn entry(table: &Arc<RouteTable>, base: &str, may_fork: bool) -> impl IntoView +
             <Copyable text=address/>
         </li>
     }
-}
-
-/// Returns the name of a tool and the begin of its description, as callers see both.
-fn tool(route: &doorward::presets::Route) -> (String, String) {
-    let definition: Value = serde_json::from_slice(route.definition(Era::Modern)).unwrap_or_default();
-    let text = definition["description"].as_str().unwrap_or_default();
-    (route.exposed_name.to_string(), text.chars().take(DESCRIPTION_MAX).collect())
 }

@@ -9,7 +9,7 @@ use doorward::{
 use leptos::{prelude::*, server_fn::ServerFn};
 use serde::{Deserialize, Serialize};
 
-use super::{api::mistake, tools_path};
+use super::{api::mistake, named::named, tools_path};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
@@ -34,9 +34,6 @@ pub(crate) const FORM_FORK: &str = "preset-fork";
 pub(crate) const FORM_OFFER: &str = "preset-offer";
 /// The name of the form that takes over.
 pub(crate) const FORM_TAKE_OVER: &str = "preset-take-over";
-
-/// How many names that are left out are told.
-const NAMED_MAX: usize = 10;
 
 /// What the form says of one part of a preset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,9 +159,5 @@ fn onward(forked: &Forked, said: &str) -> Onward {
     if forked.left_out.is_empty() {
         return onward.saying(said);
     }
-    let mut named: Vec<_> = forked.left_out.iter().take(NAMED_MAX).cloned().collect();
-    if forked.left_out.len() > NAMED_MAX {
-        named.push(format!("and {} more", forked.left_out.len() - NAMED_MAX));
-    }
-    onward.warning(format!("{said} Without {}.", named.join(", ")))
+    onward.warning(format!("{said} Without {}.", named(forked.left_out.iter().cloned())))
 }

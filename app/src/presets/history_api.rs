@@ -6,7 +6,7 @@ use doorward::{
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{api::mistake, history_path};
+use super::{api::mistake, history_path, named::named};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
@@ -19,9 +19,6 @@ pub(crate) const ROLL_BACK: &str = <RollBackPreset as ServerFn>::PATH;
 
 /// The name of the form that goes back.
 pub(crate) const FORM_ROLL_BACK: &str = "preset-roll-back";
-
-/// How many missing tools are named.
-const NAMED_MAX: usize = 10;
 
 /// Takes a preset back to what it took and how it was called in a version.
 #[server(prefix = "/do", endpoint = "preset-roll-back")]
@@ -53,11 +50,7 @@ fn names(missing: &[MissingTool]) -> String {
         Some(tool) => format!("{tool} of {}", one.source),
         None => format!("the data source {}", one.source),
     };
-    let mut named: Vec<String> = missing.iter().take(NAMED_MAX).map(name).collect();
-    if missing.len() > NAMED_MAX {
-        named.push(format!("and {} more", missing.len() - NAMED_MAX));
-    }
-    named.join(", ")
+    named(missing.iter().map(name))
 }
 
 #[cfg(test)]

@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use doorward::{model::Era, presets::RouteTable};
+use doorward::{
+    model::Era,
+    presets::{Route, RouteTable},
+};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use crate::ui::{Column, Empty, Icon, Table};
 
-/// The most characters of a description that a row shows.
+/// The most characters of a description that are shown.
 const SHOWN_MAX: usize = 240;
+
+/// Returns the name of a published tool and the beginning of what is said of it.
+pub(crate) fn shown(route: &Route) -> (String, String) {
+    let definition: Value = serde_json::from_slice(route.definition(Era::Modern)).unwrap_or_default();
+    let text = definition["description"].as_str().unwrap_or_default();
+    (route.exposed_name.to_string(), text.chars().take(SHOWN_MAX).collect())
+}
 
 /// A table of them, by name.
 #[component]
@@ -27,12 +37,10 @@ pub(crate) fn Published(
         .tools
         .iter()
         .map(|route| {
-            let definition: Value = serde_json::from_slice(route.definition(Era::Modern)).unwrap_or_default();
-            let text = definition["description"].as_str().unwrap_or_default();
-            let text: String = text.chars().take(SHOWN_MAX).collect();
+            let (name, text) = shown(route);
             view! {
                 <tr>
-                    <td><code>{route.exposed_name.to_string()}</code></td>
+                    <td><code>{name}</code></td>
                     <td class="text-muted">{text}</td>
                 </tr>
             }
