@@ -143,6 +143,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
 
     let ada = owner(&store).await?;
     let new = NewSource {
+        tunnel: None,
         name: SourceName::parse("many")?,
         reach: Reach::McpHttp { url: source().await? },
         credential: Credential::default(),

@@ -27,6 +27,7 @@ pub mod quota;
 pub mod secret;
 pub mod sources;
 pub mod store;
+pub mod tunnel;
 pub mod upstream;
 pub mod vault;
 pub mod warnings;

@@ -216,6 +216,7 @@ fn serve(folder: &Path) {
             credential,
             era: EraSetting::Auto,
             verdict: None,
+            tunnel: None,
         };
         let call = Call {
             method: "tools/call",

@@ -52,6 +52,9 @@ pub(crate) struct Report {
     pub steps: Vec<ReportStep>,
     /// The words after which the page asks for a credential; empty if none is asked for.
     pub challenge: String,
+    /// A host key to be confirmed: of which server of a tunnel, and its fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<(usize, String)>,
 }
 
 /// One step of a report.

@@ -75,6 +75,8 @@ mod sources;
 #[cfg(feature = "ssr")]
 mod trouble;
 #[cfg(feature = "ssr")]
+mod tunnels;
+#[cfg(feature = "ssr")]
 mod ui;
 
 #[cfg(feature = "ssr")]

@@ -10,7 +10,7 @@ use leptos_router::{
 
 use crate::{
     account, admin, audit, connections, consent, explain, gallery, grants, home, invitation, keys, metrics,
-    page, playground, presets, setup, sign_in, sources,
+    page, playground, presets, setup, sign_in, sources, tunnels,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -37,6 +37,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/sources/:id/edit") view=sources::edit_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/process") view=sources::process_page ssr=SsrMode::Async/>
                 <Route path=path!("/sources/:id/delete") view=sources::delete_page ssr=SsrMode::Async/>
+                <Route path=path!("/tunnels") view=tunnels::list_page ssr=SsrMode::Async/>
+                <Route path=path!("/tunnels/new") view=tunnels::new_page ssr=SsrMode::Async/>
+                <Route path=path!("/tunnels/:id") view=tunnels::overview_page ssr=SsrMode::Async/>
+                <Route path=path!("/tunnels/:id/edit") view=tunnels::edit_page ssr=SsrMode::Async/>
+                <Route path=path!("/tunnels/:id/delete") view=tunnels::delete_page ssr=SsrMode::Async/>
                 <Route path=path!("/connections") view=connections::list_page ssr=SsrMode::Async/>
                 <Route path=path!("/connections/callback") view=connections::arrive_page ssr=SsrMode::Async/>
                 <Route path=path!("/connections/going/:id") view=connections::going_page ssr=SsrMode::Async/>

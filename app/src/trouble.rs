@@ -11,7 +11,7 @@ use doorward::{
     policy::Denied,
     presets::PresetError,
     quota::QuotaError,
-    sources::SourceError,
+    sources::{SourceError, TunnelEditError},
     store::StoreError,
 };
 
@@ -101,7 +101,7 @@ impl From<StoreError> for Trouble {
 impl From<SourceError> for Trouble {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::NotFound => Self::NotFound,
+            SourceError::NotFound | SourceError::Tunnel(TunnelEditError::NotFound) => Self::NotFound,
             SourceError::Denied(denied) | SourceError::Connection(ConnectionError::Denied(denied)) => {
                 denied.into()
             }

@@ -11,6 +11,7 @@ use doorward::{
     oauth::OwnNames,
     proxy::ProxySettings,
     sources::SourceSettings,
+    tunnel::TunnelLimits,
     upstream::UpstreamLimits,
     vault::KeySource,
 };
@@ -160,6 +161,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             processes_max: as_usize(settings.stdio_processes_max),
             process_idle: Duration::from_secs(settings.stdio_idle_secs),
             working_dirs: settings.data_dir.join("work"),
+            tunnel: TunnelLimits { passwords: settings.tunnel_passwords, ..upstream.tunnel },
             program_path: search_path().unwrap_or(upstream.program_path),
             ..upstream
         },

@@ -20,7 +20,11 @@ use rustls::pki_types::ServerName;
 use tokio::{net::TcpStream, time::Instant};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{EgressError, EgressLimits, EgressPolicy, address, tls};
+use super::{
+    EgressError, EgressLimits, EgressPolicy, address,
+    route::{ByteStream, Route, RouteStream},
+    tls,
+};
 
 /// Makes checked connections for the pooled client; cheap to clone.
 #[derive(Clone)]
@@ -30,7 +34,9 @@ pub(super) struct Connector(pub(super) Arc<ConnectorParts>);
 pub(super) struct ConnectorParts {
     pub(super) policy: EgressPolicy,
     pub(super) limits: EgressLimits,
-    pub(super) tls: tls::Client,
+    pub(super) tls: Arc<tls::Client>,
+    /// Who opens connections; `None` = this machine's network.
+    pub(super) route: Option<Arc<dyn Route>>,
 }
 
 /// Where a connection goes, as found in a URL.
@@ -62,6 +68,9 @@ impl Place {
 impl Connector {
     /// Makes one connection, each stage of which can refuse.
     pub(super) async fn connect(&self, place: &Place) -> Result<Link, EgressError> {
+        if let Some(route) = &self.0.route {
+            return self.connect_through(route.as_ref(), place).await;
+        }
         let addresses = self.resolve(place).await?;
         let (stream, _) = self.reach(place, &addresses).await?;
         if !place.secure {
@@ -69,6 +78,26 @@ impl Connector {
         }
         let stream = self.secure(place, stream).await?;
         Ok(Link::Tls(Box::new(TokioIo::new(stream))))
+    }
+
+    async fn connect_through(&self, route: &dyn Route, place: &Place) -> Result<Link, EgressError> {
+        let stream = route.open(&place.host, place.port).await?;
+        if !place.secure {
+            return Ok(Link::Routed(TokioIo::new(stream)));
+        }
+        let stream = self.secure(place, stream).await?;
+        Ok(Link::RoutedTls(Box::new(TokioIo::new(stream))))
+    }
+
+    /// Returns a connector whose connections are opened by this route.
+    pub(super) fn through(&self, route: Arc<dyn Route>) -> Self {
+        let ConnectorParts { policy, limits, tls, .. } = self.0.as_ref();
+        Self(Arc::new(ConnectorParts {
+            policy: policy.clone(),
+            limits: limits.clone(),
+            tls: Arc::clone(tls),
+            route: Some(route),
+        }))
     }
 
     /// Returns the addresses of the host that policy allows, at least one.
@@ -142,11 +171,11 @@ impl Connector {
     }
 
     /// Makes a connection secure.
-    pub(super) async fn secure(
+    pub(super) async fn secure<S: ByteStream>(
         &self,
         place: &Place,
-        stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, EgressError> {
+        stream: S,
+    ) -> Result<TlsStream<S>, EgressError> {
         let name = ServerName::try_from(place.host.clone())
             .map_err(|_| bad("its host is no name that a certificate can carry"))?;
         let connector = TlsConnector::from(self.0.tls.config());
@@ -217,17 +246,24 @@ impl tower::Service<Uri> for Connector {
 pub(super) enum Link {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+    Routed(TokioIo<RouteStream>),
+    RoutedTls(Box<TokioIo<TlsStream<RouteStream>>>),
 }
 
 impl Connection for Link {
     fn connected(&self) -> Connected {
         match self {
-            Self::Plain(_) => Connected::new(),
-            Self::Tls(stream) if stream.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
-            }
-            Self::Tls(_) => Connected::new(),
+            Self::Plain(_) | Self::Routed(_) => Connected::new(),
+            Self::Tls(stream) => connected(stream.inner()),
+            Self::RoutedTls(stream) => connected(stream.inner()),
         }
+    }
+}
+
+fn connected<S>(stream: &TlsStream<S>) -> Connected {
+    match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Connected::new().negotiated_h2(),
+        _ => Connected::new(),
     }
 }
 
@@ -240,6 +276,8 @@ impl Read for Link {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
+            Self::Routed(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::RoutedTls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
         }
     }
 }
@@ -249,6 +287,8 @@ impl Write for Link {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
+            Self::Routed(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::RoutedTls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
         }
     }
 
@@ -256,6 +296,8 @@ impl Write for Link {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+            Self::Routed(stream) => Pin::new(stream).poll_flush(context),
+            Self::RoutedTls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
         }
     }
 
@@ -263,6 +305,8 @@ impl Write for Link {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+            Self::Routed(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::RoutedTls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
         }
     }
 
@@ -270,6 +314,8 @@ impl Write for Link {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Routed(stream) => stream.is_write_vectored(),
+            Self::RoutedTls(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -281,6 +327,8 @@ impl Write for Link {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(context, slices),
+            Self::Routed(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::RoutedTls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(context, slices),
         }
     }
 }

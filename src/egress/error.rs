@@ -60,6 +60,24 @@ pub enum EgressError {
         detail: String,
     },
 
+    /// The way out does not lead to this place.
+    #[error(
+        "the tunnel does not lead to `{host}`; whoever manages the tunnel can add it to its destinations"
+    )]
+    NotListed {
+        /// Host and port.
+        host: String,
+    },
+
+    /// The way out could not be gone.
+    #[error("the tunnel to `{host}` failed: {detail}")]
+    Tunnel {
+        /// Host and port.
+        host: String,
+        /// Which part of it failed and how, in words for whoever manages it.
+        detail: String,
+    },
+
     /// A step took too long.
     #[error("`{host}` did not {step} within {} s", after.as_secs_f64())]
     Timeout {
@@ -105,10 +123,11 @@ impl EgressError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::BadUrl { .. } => Fault::Caller,
-            Self::Refused { .. } | Self::Redirect { .. } => Fault::Refused,
+            Self::Refused { .. } | Self::NotListed { .. } | Self::Redirect { .. } => Fault::Refused,
             Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
+            | Self::Tunnel { .. }
             | Self::Timeout { .. }
             | Self::Broken { .. }
             | Self::TooLarge { .. } => Fault::Upstream,
@@ -122,6 +141,8 @@ impl EgressError {
             | Self::Refused { .. }
             | Self::Resolve { .. }
             | Self::Connect { .. }
+            | Self::NotListed { .. }
+            | Self::Tunnel { .. }
             | Self::Tls { .. } => true,
             Self::Timeout { step, .. } => *step != Self::ANSWER,
             Self::Redirect { .. } | Self::Broken { .. } | Self::TooLarge { .. } => false,

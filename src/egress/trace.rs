@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use tokio::time::Instant;
 
-use super::{Egress, EgressError, connect::Place};
+use super::{ByteStream, Egress, EgressError, connect::Place};
 
 /// What trying to connect found, step by step. Steps after a failed one are missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Trace {
 /// One step towards a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceStep {
-    /// `Resolve`, `Connect` or `TLS`.
+    /// `Resolve`, `Connect` or `TLS`; `Channel` in place of the first two where a route opens connections.
     pub name: &'static str,
     /// What was found; `Ok(None)` when the step does not apply.
     pub outcome: Result<Option<String>, EgressError>,
@@ -42,6 +42,17 @@ impl Egress {
     }
 
     async fn walk(&self, uri: &Uri, trace: &mut Trace) -> Result<(), EgressError> {
+        if let Some(route) = &self.connector.0.route {
+            let begun = Instant::now();
+            let opened = match Place::of(uri) {
+                Ok(place) => route.open(&place.host, place.port).await.map(|stream| (place, stream)),
+                Err(error) => Err(error),
+            };
+            let (place, stream) = trace.note("Channel", begun, opened, |(place, _)| {
+                Some(format!("the far end is connected to {}:{}", place.host, place.port))
+            })?;
+            return self.secure_for_show(&place, stream, trace).await;
+        }
         let begun = Instant::now();
         let resolved = match Place::of(uri) {
             Ok(place) => self.connector.resolve(&place).await.map(|addresses| (place, addresses)),
@@ -57,11 +68,20 @@ impl Egress {
         let (stream, _) =
             trace.note("Connect", begun, reached, |(_, socket)| Some(format!("connected to {socket}")))?;
 
+        self.secure_for_show(&place, stream, trace).await
+    }
+
+    async fn secure_for_show<S: ByteStream>(
+        &self,
+        place: &Place,
+        stream: S,
+        trace: &mut Trace,
+    ) -> Result<(), EgressError> {
         let begun = Instant::now();
         if !place.secure {
             return trace.note("TLS", begun, Ok(()), |()| None);
         }
-        let secured = self.connector.secure(&place, stream).await;
+        let secured = self.connector.secure(place, stream).await;
         trace.note("TLS", begun, secured, |stream| {
             let session = stream.get_ref().1;
             let version = session.protocol_version().and_then(|version| version.as_str());

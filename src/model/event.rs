@@ -32,6 +32,8 @@ pub enum Action {
     PlanChange,
     /// A source was made, changed, tested, deleted, or its tools accepted.
     SourceChange,
+    /// A tunnel was made, changed, tested, deleted, or a host key of it confirmed.
+    TunnelChange,
     /// A preset was made, changed or deleted.
     PresetChange,
     /// An API key was made.
@@ -56,6 +58,7 @@ words!(Action {
     UserChange = "user_change",
     PlanChange = "plan_change",
     SourceChange = "source_change",
+    TunnelChange = "tunnel_change",
     PresetChange = "preset_change",
     KeyCreate = "key_create",
     KeyRevoke = "key_revoke",

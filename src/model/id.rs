@@ -62,6 +62,8 @@ ids! {
     GrantId;
     /// Names a data source.
     SourceId;
+    /// Names a tunnel.
+    TunnelId;
     /// Names a preset.
     PresetId;
     /// Names an entry of a preset's access list.

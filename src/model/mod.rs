@@ -20,6 +20,7 @@ mod principal;
 mod source;
 mod tool;
 mod transfer;
+mod tunnel;
 mod user;
 mod version;
 mod warning;
@@ -31,12 +32,12 @@ pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
     AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId, PasskeyId,
-    PresetId, SignInId, SourceId, TenantId, UserId,
+    PresetId, SignInId, SourceId, TenantId, TunnelId, UserId,
 };
 pub use invite::{Invite, Invitee};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
-pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName};
+pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName, TunnelName};
 pub use offer::{ResourceKind, SourceOffer, SourceResource};
 pub use passkey::Passkey;
 pub use plan::Plan;
@@ -48,6 +49,7 @@ pub use source::{
 };
 pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
 pub use transfer::Transfer;
+pub use tunnel::{DESTINATIONS_MAX, Destination, Fingerprint, HOPS_MAX, Hop, HopAuthKind, Tunnel, is_host};
 pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
 pub use version::{ChangeKind, PresetState, PresetTake, PresetVersion, VersionChange};
 pub use warning::{Warning, WarningChannel, WarningKind};

@@ -116,6 +116,8 @@ names! {
     Slug: |text| lower_kebab("a slug", text, 63);
     /// What an owner calls a data source: 1 to 63 of `a-z`, `0-9` and `-`, unique per owner.
     SourceName: |text| lower_kebab("a source's name", text, 63);
+    /// What an owner calls a tunnel: 1 to 63 of `a-z`, `0-9` and `-`, unique per owner.
+    TunnelName: |text| lower_kebab("a tunnel's name", text, 63);
     /// The name of a plan.
     PlanName: |text| lower_kebab("a plan's name", text, 39);
     /// An e-mail address, kept in lower case: one `@`, no white space, a dot in the host.

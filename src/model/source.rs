@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     clock::Ms,
-    model::{OauthClient, RunsAs, SourceId, SourceName, TenantId, words},
+    model::{OauthClient, RunsAs, SourceId, SourceName, TenantId, TunnelId, words},
     secret::Secret,
 };
 
@@ -197,6 +197,8 @@ pub struct Source {
     pub name: SourceName,
     /// Where it is.
     pub reach: Reach,
+    /// The tunnel through which it is reached; `None` = this machine's network.
+    pub tunnel: Option<TunnelId>,
     /// The kind of credential kept, in the words of [`Auth::word`].
     pub auth_kind: String,
     /// Whose connection calls run with, where people sign in to it.

@@ -101,6 +101,7 @@ pub(super) fn source(name: &SourceName, error: &SourceError) -> String {
         | SourceError::NameTaken { .. }
         | SourceError::Limit { .. }
         | SourceError::Stale { .. }
+        | SourceError::Tunnel(_)
         | SourceError::Store(_) => {
             format!(
                 "The data source `{name}` cannot be used at this moment; the gateway has the reason in its log."

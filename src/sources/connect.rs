@@ -85,7 +85,7 @@ impl Sources {
         let (source, client) = self.signed_in_source(&connection).await?;
         let Reach::McpHttp { url } = &source.reach else { return Err(SourceError::NotFound) };
         let bare = Credential::default();
-        let target = Target { verdict: None, ..link::target(&source, bare, self.0.clock.now()) };
+        let target = Target { verdict: None, ..link::target(&source, bare, None, self.0.clock.now()) };
         let report = self.probe(&target, None).await?;
         let challenge = Challenge::read(report.needs_credential.as_deref().unwrap_or_default());
         let begin = Begin { url, challenge, client: &client };

@@ -8,8 +8,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Source,
-        SourceId, SourceName,
+        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Reach,
+        Source, SourceId, SourceName, TunnelId,
     },
     secret::Secret,
     sources::{
@@ -50,6 +50,7 @@ impl Sources {
         let sealed = credential::seal(&self.0.vault, permit.tenant(), id, &new.credential)?;
         let limit = self.limit(&member.plan).await?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
+        check_tunnel(&mut tx, new.tunnel, &new.reach, &new.credential.auth).await?;
         room_for_one(&mut tx, member, limit, &new.name).await?;
         drop(tx);
 
@@ -62,6 +63,7 @@ impl Sources {
             runs_as: new.runs_as,
             env_names: new.credential.env.keys().cloned().collect(),
             reach: new.reach,
+            tunnel: new.tunnel,
             era: new.era,
             verdict: None,
             enabled: new.enabled,
@@ -71,7 +73,10 @@ impl Sources {
             updated_at: now,
         };
         let (report, look) = if source.enabled {
-            let report = self.probe(&link::target(&source, new.credential, now), None).await?;
+            let report = {
+                let tunnel = self.tunnel_target(source.tenant, source.tunnel).await?;
+                self.probe(&link::target(&source, new.credential, tunnel, now), None).await?
+            };
             source.health = look::health(&report, self.0.clock.now());
             let first = report.passed();
             source.verdict = report.verdict.clone().filter(|_| first);
@@ -158,6 +163,7 @@ impl Sources {
             may_reach(member, &reach)?;
             source.reach = reach;
         }
+        source.tunnel = change.tunnel.unwrap_or(source.tunnel);
         source.name = change.name.unwrap_or(source.name);
         source.era = change.era.unwrap_or(source.era);
         source.runs_as = change.runs_as.unwrap_or(source.runs_as);
@@ -167,17 +173,19 @@ impl Sources {
 
         let edits_credential = change.auth.is_some() || change.env.is_some();
         let sealed = tx.source_credential(id).await?;
-        let moves = !check::same_origin(&before.reach, &source.reach);
-        if edits_credential || before.reach != source.reach {
+        let same_way = before.tunnel == source.tunnel;
+        let moves = !same_way || !check::same_origin(&before.reach, &source.reach);
+        if edits_credential || before.reach != source.reach || !same_way {
             let kept = credential::open(&self.0.vault, source.tenant, id, sealed.as_deref())?;
             if moves && !kept.is_empty() && !edits_credential {
                 return Err(invalid(
                     "auth",
-                    "the address leads to another host, so give the credential again, or choose none",
+                    "the way leads over another host, so give the credential again, or choose none",
                 ));
             }
             let credential = changed(kept, change.auth, change.env, moves)?;
             check::source(&source.reach, &credential)?;
+            check_tunnel(&mut tx, source.tunnel, &source.reach, &credential.auth).await?;
             if edits_credential {
                 let sealed = credential::seal(&self.0.vault, source.tenant, id, &credential)?;
                 tx.set_source_credential(id, sealed.as_deref()).await?;
@@ -186,15 +194,16 @@ impl Sources {
             }
         }
         // Whoever signed in did so at the issuer of the address as it was.
-        let ends_connections =
-            before.reach != source.reach || (before.is_signed_in_to() && !source.is_signed_in_to());
+        let ends_connections = before.reach != source.reach
+            || !same_way
+            || (before.is_signed_in_to() && !source.is_signed_in_to());
         if ends_connections {
             tx.remove_connections_to(id).await?;
         }
         if source.is_signed_in_to() {
             tx.want_connection(id, None, self.0.clock.now()).await?;
         }
-        if edits_credential || before.reach != source.reach || before.era != source.era {
+        if edits_credential || before.reach != source.reach || !same_way || before.era != source.era {
             // What was found out is not believed any more; that something was, is.
             source.verdict = source.verdict.map(|verdict| EraVerdict { at: Ms(0), ..verdict });
             source.health = Health { state: HealthState::Unknown, detail: String::new(), at: None };
@@ -306,9 +315,10 @@ impl NewSource {
 impl SourceChange {
     /// Says whether this takes power away and gives none: such a change needs no further right.
     fn only_switches_off(&self) -> bool {
-        let Self { name, reach, auth, env, era, runs_as, enabled } = self;
+        let Self { name, reach, tunnel, auth, env, era, runs_as, enabled } = self;
         name.is_none()
             && reach.is_none()
+            && tunnel.is_none()
             && auth.is_none()
             && env.is_none()
             && era.is_none()
@@ -335,6 +345,22 @@ fn changed(
         };
     }
     Ok(Credential { auth, env: values })
+}
+
+/// Says whether a source can be reached through this tunnel, which is of the same organisation.
+async fn check_tunnel(tx: &mut Tx, tunnel: Option<TunnelId>, reach: &Reach, auth: &Auth) -> Result<()> {
+    let Some(id) = tunnel else { return Ok(()) };
+    if matches!(reach, Reach::McpStdio { .. }) {
+        return Err(invalid("tunnel", "a process is not reached over the network"));
+    }
+    if matches!(auth, Auth::Oauth(_)) {
+        let words = "nobody can sign in to a source behind a tunnel; give it a token, a password or a header";
+        return Err(invalid("auth", words));
+    }
+    if tx.find_tunnel(id).await?.is_none() {
+        return Err(invalid("tunnel", "there is no such tunnel"));
+    }
+    Ok(())
 }
 
 /// Says whether the name is free and the plan holds one more source.

@@ -8,7 +8,7 @@ use crate::{
     fault::Fault,
     model::{SourceId, SourceName},
     policy::Denied,
-    sources::SignedIn,
+    sources::{SignedIn, TunnelEditError},
     store::StoreError,
     upstream::UpstreamError,
     vault::VaultError,
@@ -109,6 +109,10 @@ pub enum SourceError {
         source_id: SourceId,
     },
 
+    /// Something is wrong with a tunnel.
+    #[error("{0}")]
+    Tunnel(#[from] TunnelEditError),
+
     /// The database failed.
     #[error("could not read or write data sources")]
     Store(#[from] StoreError),
@@ -126,6 +130,7 @@ impl SourceError {
             }
             Self::Connection(error) => error.fault(),
             Self::Upstream(error) => error.fault(),
+            Self::Tunnel(error) => error.fault(),
             Self::Vault { .. } | Self::Credential { .. } => Fault::Gateway,
             Self::Store(error) => error.fault(),
         }

@@ -20,6 +20,7 @@ use crate::{
         SourceName, TenantId, UserId,
     },
     sources::{Result, SourceError, Sources, credential, look},
+    tunnel::TunnelTarget,
     upstream::{Link, Target, UpstreamError},
 };
 
@@ -253,7 +254,8 @@ impl Sources {
         let sealed = tx.source_credential(source).await?;
         drop(tx);
         let credential = credential::open(&self.0.vault, tenant, source, sealed.as_deref())?;
-        let target = target(&found, credential, self.0.clock.now());
+        let tunnel = self.tunnel_target(tenant, found.tunnel).await?;
+        let target = target(&found, credential, tunnel, self.0.clock.now());
         let known = Arc::new(Known {
             tenant,
             enabled: found.enabled,
@@ -274,17 +276,27 @@ impl Sources {
 /// The target's version follows from what the link depends on, so that a link with its process and
 /// its sessions outlives a change of the source's name. Another era is another link, except to a
 /// process, which knows its own era from its start.
-pub(super) fn target(source: &Source, credential: Credential, now: Ms) -> Target {
+pub(super) fn target(
+    source: &Source,
+    credential: Credential,
+    tunnel: Option<Arc<TunnelTarget>>,
+    now: Ms,
+) -> Target {
     let verdict = source.verdict.clone().filter(|verdict| now.since(verdict.at) < EraVerdict::LIFETIME);
     let era = match (&verdict, &source.reach) {
         (Some(verdict), Reach::McpHttp { .. }) => verdict.era.word(),
         (None, Reach::McpHttp { .. }) | (_, Reach::McpStdio { .. }) => "",
     };
     let mut hasher = Sha256::new();
+    let way = tunnel.as_ref().map(|tunnel| format!("{} {}", tunnel.id, tunnel.version)).unwrap_or_default();
     let reach = serde_json::to_vec(&source.reach).expect("an address or a command is JSON");
-    for part in
-        [reach.as_slice(), source.era.word().as_bytes(), era.as_bytes(), &credential::to_json(&credential)]
-    {
+    for part in [
+        reach.as_slice(),
+        source.era.word().as_bytes(),
+        era.as_bytes(),
+        way.as_bytes(),
+        &credential::to_json(&credential),
+    ] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
@@ -298,6 +310,7 @@ pub(super) fn target(source: &Source, credential: Credential, now: Ms) -> Target
         credential,
         era: source.era,
         verdict,
+        tunnel,
     }
 }
 

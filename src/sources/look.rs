@@ -14,7 +14,7 @@ use crate::{
     mcp::ListKind,
     model::{
         Credential, EraSetting, EraVerdict, Health, HealthState, Member, OrgRole, Reach, Source, SourceId,
-        SourceKind, SourceName, TenantId,
+        SourceKind, SourceName, TenantId, TunnelId,
     },
     oauth::Challenge,
     sources::{
@@ -29,8 +29,8 @@ use crate::{
 };
 
 impl Sources {
-    /// Looks what is at an address, and keeps nothing.
-    pub async fn detect(&self, member: &Member, url: &Url) -> Result<Detected> {
+    /// Looks what is at an address, perhaps through a tunnel, and keeps nothing.
+    pub async fn detect(&self, member: &Member, url: &Url, tunnel: Option<TunnelId>) -> Result<Detected> {
         let permit = may_manage(member, OrgRole::Operator)?;
         check::address(url)?;
         let target = Target {
@@ -40,11 +40,15 @@ impl Sources {
             credential: Credential::default(),
             era: EraSetting::Auto,
             verdict: None,
+            tunnel: self.tunnel_target(permit.tenant(), tunnel).await?,
         };
         let report = self.probe(&target, None).await?;
         let signs_in = match &report.needs_credential {
-            Some(said) => self.0.connections.is_offered(url, &Challenge::read(said)).await,
-            None => false,
+            // Whoever signs in does so at an issuer that this machine reaches itself.
+            Some(said) if tunnel.is_none() => {
+                self.0.connections.is_offered(url, &Challenge::read(said)).await
+            }
+            _ => false,
         };
         let taken = self.0.store.read(permit.tenant()).await?.list_sources().await?;
         let names: Vec<&str> = taken.iter().map(|source| source.name.as_str()).collect();
@@ -255,7 +259,8 @@ impl Sources {
     async fn read_target(&self, source: &Source) -> Result<Target> {
         let sealed = self.0.store.read(source.tenant).await?.source_credential(source.id).await?;
         let credential = credential::open(&self.0.vault, source.tenant, source.id, sealed.as_deref())?;
-        Ok(link::target(source, credential, self.0.clock.now()))
+        let tunnel = self.tunnel_target(source.tenant, source.tunnel).await?;
+        Ok(link::target(source, credential, tunnel, self.0.clock.now()))
     }
 
     /// Keeps what a source listed, unless it was edited or removed while it was asked.
@@ -269,7 +274,7 @@ impl Sources {
         let now = self.0.clock.now();
         let mut tx = self.0.store.tenant(asked.tenant).await?;
         let source = tx.find_source(asked.id).await?.ok_or(SourceError::NotFound)?;
-        if source.reach != asked.reach || source.version != asked.version {
+        if source.reach != asked.reach || source.tunnel != asked.tunnel || source.version != asked.version {
             drop(tx);
             return Err(self.stale(&source).await);
         }

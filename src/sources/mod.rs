@@ -22,6 +22,7 @@ mod link;
 mod listen;
 mod look;
 mod trail;
+mod tunnels;
 mod view;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
@@ -50,6 +51,9 @@ pub use diff::{PartDiff, ToolDiff, ToolPart, indented, visible};
 pub use error::SourceError;
 pub use link::{SignedIn, Way};
 pub use listen::Listening;
+pub use tunnels::{
+    NewHop, NewHopAuth, NewTunnel, ShownHostKey, TunnelChange, TunnelDetail, TunnelEditError, TunnelReport,
+};
 pub use view::{
     Accept, Accepted, Added, CatalogueChange, Detected, Impact, NewSource, RefusedTool, Removed,
     ResourceView, SourceChange, SourceDetail, SourceSummary, ToolCounts, ToolView,
@@ -186,6 +190,7 @@ impl Sources {
             .await?
             .into_iter()
             .partition(|resource| resource.kind == ResourceKind::Resource);
+        let tunnels = tx.list_tunnels().await?;
         let instructions = tx.source_offer(id).await?.map(|offer| visible(&offer.instructions));
         Ok(Some(SourceDetail {
             counts: count(&tools),
@@ -197,6 +202,7 @@ impl Sources {
             link: self.0.upstreams.status(id),
             source,
             presets,
+            tunnels,
         }))
     }
 

@@ -34,6 +34,8 @@ pub(crate) enum Subject {
     Source(SourceId, String),
     /// A preset with its slug.
     Preset(PresetId, String),
+    /// A tunnel, by its name.
+    Tunnel(String),
 }
 
 impl From<&Source> for Subject {
@@ -103,9 +105,11 @@ impl Entry<'_> {
     fn write(&mut self, outcome: Outcome, reason: String) {
         let Some(subject) = self.subject.take() else { return };
         let now = self.trail.clock.now();
-        let (action, source, preset) = match subject {
-            Subject::Source(id, name) => (Action::SourceChange, Some((id, name)), None),
-            Subject::Preset(id, slug) => (Action::PresetChange, None, Some((id, slug))),
+        let done = self.done.to_owned();
+        let (action, source, preset, done) = match subject {
+            Subject::Source(id, name) => (Action::SourceChange, Some((id, name)), None, done),
+            Subject::Preset(id, slug) => (Action::PresetChange, None, Some((id, slug)), done),
+            Subject::Tunnel(name) => (Action::TunnelChange, None, None, format!("{done} {name}")),
         };
         let (source, source_name) = source.unzip();
         let (preset, preset_slug) = preset.unzip();
@@ -121,7 +125,7 @@ impl Entry<'_> {
             preset_slug: preset_slug.unwrap_or_default(),
             source,
             source_name: source_name.unwrap_or_default(),
-            subject: self.done.to_owned(),
+            subject: done,
             duration_us: i64::try_from(now.since(self.begun).as_micros()).unwrap_or(i64::MAX),
             request_id: member.whence.request_text(),
             ..RunEvent::new(self.tenant, now, action)
@@ -149,6 +153,8 @@ pub(crate) async fn last_editor(
     let mut filter = EventFilter { outcome: Some(Outcome::Ok), limit: EVENTS_MAX, ..EventFilter::default() };
     match subject {
         Subject::Source(..) => filter.action = Some(Action::SourceChange),
+        // Whoever edits a tunnel is told by its version alone.
+        Subject::Tunnel(_) => return Ok(None),
         Subject::Preset(id, _) => {
             filter.action = Some(Action::PresetChange);
             filter.preset = Some(*id);
@@ -158,6 +164,7 @@ pub(crate) async fn last_editor(
     let is_about = |event: &RunEvent| match subject {
         Subject::Source(id, _) => event.source == Some(*id) && !LOOKS.contains(&event.subject.as_str()),
         Subject::Preset(id, _) => event.preset == Some(*id),
+        Subject::Tunnel(_) => false,
     };
     Ok(events.into_iter().find(is_about).map(|event| event.principal))
 }

@@ -8,7 +8,7 @@ use crate::{
     clock::Ms,
     model::{
         Auth, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceName, ToolHash,
-        ToolState,
+        ToolState, Tunnel, TunnelId,
     },
     secret::Secret,
     sources::ToolDiff,
@@ -78,6 +78,8 @@ pub struct SourceDetail {
     pub link: Option<LinkStatus>,
     /// The presets that take tools from it.
     pub presets: Vec<Impact>,
+    /// The organisation's tunnels by name, one of which it may be reached through.
+    pub tunnels: Vec<Tunnel>,
 }
 
 /// A tool on a source's page. Every text in it was written by the source: data, never markup.
@@ -150,6 +152,8 @@ pub struct NewSource {
     pub name: SourceName,
     /// Where it is.
     pub reach: Reach,
+    /// The tunnel through which it is reached; `None` = this machine's network.
+    pub tunnel: Option<TunnelId>,
     /// How Doorward shows itself to it.
     pub credential: Credential,
     /// What its owner says of its era.
@@ -178,6 +182,8 @@ pub struct SourceChange {
     pub name: Option<SourceName>,
     /// Where it is.
     pub reach: Option<Reach>,
+    /// The tunnel through which it is reached, or none.
+    pub tunnel: Option<Option<TunnelId>>,
     /// What an HTTP request to it carries.
     pub auth: Option<Auth>,
     /// The environment of a process, as a whole. A variable without a value keeps the one it had.

@@ -53,6 +53,7 @@ mod sources;
 mod sqlite;
 mod tokens;
 mod transfers;
+mod tunnels;
 mod turn;
 mod users;
 mod vault;

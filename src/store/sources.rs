@@ -4,7 +4,9 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 
 use crate::{
     clock::Ms,
-    model::{EraSetting, EraVerdict, Health, HealthState, RunsAs, Source, SourceId, SourceName, TenantId},
+    model::{
+        EraSetting, EraVerdict, Health, HealthState, RunsAs, Source, SourceId, SourceName, TenantId, TunnelId,
+    },
     store::{LIST_MAX, Result, SystemTx, Tx, clean, on, read_json, read_word, vault::kid_of, write_json},
 };
 
@@ -16,6 +18,7 @@ struct SourceRow {
     reach: String,
     auth_kind: String,
     runs_as: String,
+    tunnel_id: Option<TunnelId>,
     env_names: String,
     credential: Option<String>,
     era: String,
@@ -36,6 +39,7 @@ impl SourceRow {
             tenant: self.tenant_id,
             name: self.name,
             reach: read_json("sources.reach", &self.reach)?,
+            tunnel: self.tunnel_id,
             auth_kind: self.auth_kind,
             runs_as: read_word("sources.runs_as", &self.runs_as, RunsAs::from_word)?,
             env_names: read_json("sources.env_names", &self.env_names)?,
@@ -112,8 +116,8 @@ impl Tx {
             query(
                 "insert into sources (tenant_id, id, name, kind, reach, auth_kind, env_names, credential,
                     credential_kid, era, verdict, enabled, health_state, health_detail, health_at,
-                    version, created_at, updated_at, runs_as)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+                    version, created_at, updated_at, runs_as, tunnel_id)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
             )
             .bind(tenant)
             .bind(source.id)
@@ -134,6 +138,7 @@ impl Tx {
             .bind(source.created_at)
             .bind(source.updated_at)
             .bind(source.runs_as.word())
+            .bind(source.tunnel)
             .execute(c)
             .await
             .map(drop)
@@ -151,7 +156,7 @@ impl Tx {
             query(
                 "update sources set name = $4, kind = $5, reach = $6, auth_kind = $7, env_names = $8, era = $9,
                     verdict = $10, enabled = $11, health_state = $12, health_detail = $13, health_at = $14,
-                    updated_at = $15, runs_as = $16, version = version + 1
+                    updated_at = $15, runs_as = $16, tunnel_id = $17, version = version + 1
                  where tenant_id = $1 and id = $2 and version = $3",
             )
             .bind(tenant)
@@ -170,6 +175,7 @@ impl Tx {
             .bind(source.health.at)
             .bind(source.updated_at)
             .bind(source.runs_as.word())
+            .bind(source.tunnel)
             .execute(c)
             .await
             .map(|done| done.rows_affected())

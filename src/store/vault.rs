@@ -37,11 +37,12 @@ struct FoundRow {
 }
 
 /// The columns that hold sealed texts: table, column, and where the name of the key is.
-const COLUMNS: [(&str, &str); 4] = [
+const COLUMNS: [(&str, &str); 5] = [
     ("sources", "credential"),
     ("connections", "sealed"),
     ("sign_ins", "sealed"),
     ("user_factors", "sealed"),
+    ("tunnels", "secrets"),
 ];
 
 impl FoundRow {
@@ -78,6 +79,8 @@ impl SystemTx {
                  select cast(2 as bigint), tenant_id, id, sealed from sign_ins where sealed_kid <> $1
                  union all
                  select cast(3 as bigint), tenant_id, user_id, sealed from user_factors where sealed_kid <> $1
+                 union all
+                 select cast(4 as bigint), tenant_id, id, secrets from tunnels where secrets_kid <> $1
                  order by id limit $2",
             )
             .bind(kid)
@@ -103,6 +106,10 @@ impl SystemTx {
             "user_factors" => {
                 "update user_factors set sealed = $4, sealed_kid = $5
                  where tenant_id = $1 and user_id = $2 and sealed = $3"
+            }
+            "tunnels" => {
+                "update tunnels set secrets = $4, secrets_kid = $5
+                 where tenant_id = $1 and id = $2 and secrets = $3"
             }
             _ => {
                 "update sources set credential = $4, credential_kid = $5

@@ -100,10 +100,12 @@ impl From<EgressError> for UpstreamError {
             EgressError::Resolve { .. }
             | EgressError::Connect { .. }
             | EgressError::Tls { .. }
+            | EgressError::Tunnel { .. }
             | EgressError::Timeout { .. } => Self::Unreachable { detail: error.to_string() },
-            EgressError::Refused { .. } | EgressError::BadUrl { .. } | EgressError::Redirect { .. } => {
-                Self::Refused(error)
-            }
+            EgressError::Refused { .. }
+            | EgressError::NotListed { .. }
+            | EgressError::BadUrl { .. }
+            | EgressError::Redirect { .. } => Self::Refused(error),
         }
     }
 }

@@ -43,6 +43,7 @@ use crate::{
     clock::{Clock, Ms},
     egress::Egress,
     model::{Credential, EraSetting, EraVerdict, Reach, SourceId},
+    tunnel::{TunnelLimits, TunnelTarget, Tunnels},
 };
 
 pub use beside::Beside;
@@ -119,6 +120,8 @@ pub struct UpstreamLimits {
     pub working_dirs: PathBuf,
     /// What makes sure that no process outlives the server.
     pub guard: GuardProgram,
+    /// The bounds of tunnels to sources.
+    pub tunnel: TunnelLimits,
 }
 
 impl Default for UpstreamLimits {
@@ -151,6 +154,7 @@ impl Default for UpstreamLimits {
             program_path: OsString::from("/usr/local/bin:/usr/bin:/bin"),
             working_dirs: std::env::temp_dir(),
             guard: GuardProgram::CurrentExe,
+            tunnel: TunnelLimits::default(),
         }
     }
 }
@@ -182,6 +186,8 @@ pub struct Target {
     pub era: EraSetting,
     /// What an earlier probe found.
     pub verdict: Option<EraVerdict>,
+    /// The tunnel it is reached through; `None` = this machine's network. Not for processes.
+    pub tunnel: Option<Arc<TunnelTarget>>,
 }
 
 /// What a link is doing.
@@ -226,6 +232,7 @@ pub struct Upstreams(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     egress: Egress,
+    tunnels: Tunnels,
     clock: Clock,
     limits: Arc<UpstreamLimits>,
     /// One permit for each process that may run.
@@ -258,8 +265,19 @@ impl Upstreams {
     pub fn new(egress: Egress, clock: Clock, limits: UpstreamLimits) -> Self {
         stdio::sweep_folders(&limits.working_dirs);
         let slots = Arc::new(Semaphore::new(limits.processes_max));
+        let tunnels = Tunnels::new(egress.clone(), clock.clone(), limits.tunnel.clone());
         let limits = Arc::new(limits);
-        Self(Arc::new(Inner { egress, clock, limits, slots, links: RwLock::default() }))
+        Self(Arc::new(Inner { egress, tunnels, clock, limits, slots, links: RwLock::default() }))
+    }
+
+    /// Returns the door that sources are reached by.
+    pub fn egress(&self) -> &Egress {
+        &self.0.egress
+    }
+
+    /// Returns the live tunnels.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.0.tunnels
     }
 
     /// Returns the link to a source, the same one for every call until the target's version
@@ -295,7 +313,17 @@ impl Upstreams {
     }
 
     fn open(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {
-        Link::new(&self.0.egress, &self.0.clock, &self.0.limits, &self.0.slots, target, tokens)
+        match &target.tunnel {
+            None => self.open_by(&self.0.egress, target, tokens),
+            Some(tunnel) => {
+                let tunnel = self.0.tunnels.for_source(target.source, tunnel);
+                self.open_by(&self.0.egress.through(tunnel), target, tokens)
+            }
+        }
+    }
+
+    fn open_by(&self, egress: &Egress, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {
+        Link::new(egress, &self.0.clock, &self.0.limits, &self.0.slots, target, tokens)
     }
 
     /// Closes every link to a source, and ends its process. Calls in flight to a process fail.
@@ -315,17 +343,23 @@ impl Upstreams {
     /// Tries a source step by step, over a link of its own, and keeps nothing of it. The era is
     /// found out anew whatever the target says of it.
     pub async fn probe(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> ProbeReport {
-        let link = self.open(&Target { verdict: None, ..target.clone() }, tokens);
-        let report = probe::run(&self.0.egress, &target.reach, &link).await;
+        let tunnel = target.tunnel.as_ref().map(|tunnel| Arc::new(self.0.tunnels.fresh(tunnel)));
+        let egress = match &tunnel {
+            None => self.0.egress.clone(),
+            Some(tunnel) => self.0.egress.through(Arc::clone(tunnel) as _),
+        };
+        let link = self.open_by(&egress, &Target { verdict: None, ..target.clone() }, tokens);
+        let report = probe::run(&egress, tunnel.as_deref(), &target.reach, &link).await;
         link.close().await;
         report
     }
 
-    /// Ends processes and sessions that have not been used for a while; called by a background job.
+    /// Ends processes, sessions and tunnels that have not been used for a while; called by a background job.
     pub fn end_idle(&self) {
         for link in self.all() {
             link.end_if_idle();
         }
+        self.0.tunnels.end_idle();
     }
 
     /// Closes every link and waits until every process has ended.
@@ -333,6 +367,7 @@ impl Upstreams {
         let closing = self.all();
         self.0.links.write().unwrap_or_else(PoisonError::into_inner).clear();
         futures::future::join_all(closing.iter().map(|link| link.close())).await;
+        self.0.tunnels.shutdown().await;
         // Processes that were being started or replaced end on their own; each gives its permit
         // back when it has.
         let all = u32::try_from(self.0.limits.processes_max).unwrap_or(u32::MAX);

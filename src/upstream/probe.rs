@@ -12,6 +12,7 @@ use crate::{
     egress::Egress,
     mcp::ListKind,
     model::{EraVerdict, Reach},
+    tunnel::{HopStep, LiveTunnel},
 };
 
 /// What a test of a source found.
@@ -44,7 +45,7 @@ impl ProbeReport {
 /// One step of a test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is tried, for people: `Resolve`, `Connect`, `TLS`, `Start`, `Era`, `Tools`.
+    /// What is tried, for people: `Resolve`, `Connect`, `TLS`, `Program`, `Era`, `Tools`, and the steps of a tunnel.
     pub name: String,
     /// How it went.
     pub outcome: StepOutcome,
@@ -52,6 +53,16 @@ pub struct Step {
     pub detail: String,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl From<&HopStep> for Step {
+    fn from(step: &HopStep) -> Self {
+        let (outcome, detail) = match &step.outcome {
+            Ok(found) => (StepOutcome::Ok, found.clone()),
+            Err(error) => (StepOutcome::Failed, error.to_string()),
+        };
+        Self { name: step.name.clone(), outcome, detail, elapsed: step.elapsed }
+    }
 }
 
 /// How a step went.
@@ -67,10 +78,19 @@ pub enum StepOutcome {
 }
 
 /// Tries a source over this link.
-pub(super) async fn run(egress: &Egress, reach: &Reach, link: &Link) -> ProbeReport {
+pub(super) async fn run(
+    egress: &Egress,
+    tunnel: Option<&LiveTunnel>,
+    reach: &Reach,
+    link: &Link,
+) -> ProbeReport {
     let mut report = ProbeReport::default();
+    if let Some(tunnel) = tunnel {
+        report.steps.extend(tunnel.trace().await.steps.iter().map(Step::from));
+    }
     match reach {
-        Reach::McpHttp { url } => report.connect(egress, url).await,
+        Reach::McpHttp { url } if tunnel.is_some() => report.connect(egress, url, &["Channel", "TLS"]).await,
+        Reach::McpHttp { url } => report.connect(egress, url, &["Resolve", "Connect", "TLS"]).await,
         Reach::McpStdio { .. } => {
             report
                 .step("Program", async {
@@ -111,11 +131,15 @@ fn verdict_words(verdict: &EraVerdict) -> String {
 }
 
 impl ProbeReport {
-    async fn connect(&mut self, egress: &Egress, url: &url::Url) {
+    async fn connect(&mut self, egress: &Egress, url: &url::Url, names: &[&'static str]) {
+        if self.failure().is_some() {
+            self.steps.extend(names.iter().map(|name| skipped(name)));
+            return;
+        }
         let uri: Uri = url.as_str().parse().unwrap_or_default();
         let trace = egress.trace(&uri).await;
-        for name in ["Resolve", "Connect", "TLS"] {
-            let step = match trace.steps.iter().find(|step| step.name == name) {
+        for name in names {
+            let step = match trace.steps.iter().find(|step| step.name == *name) {
                 None => skipped(name),
                 Some(step) => {
                     let (outcome, detail) = match &step.outcome {
@@ -123,7 +147,7 @@ impl ProbeReport {
                         Ok(None) => (StepOutcome::Skipped, "not asked for by an http:// address".to_owned()),
                         Err(error) => (StepOutcome::Failed, error.to_string()),
                     };
-                    Step { name: name.to_owned(), outcome, detail, elapsed: step.elapsed }
+                    Step { name: (*name).to_owned(), outcome, detail, elapsed: step.elapsed }
                 }
             };
             self.steps.push(step);

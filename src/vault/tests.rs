@@ -321,6 +321,7 @@ impl Scene {
             tenant: user.tenant,
             name: SourceName::parse("echo").unwrap(),
             reach: Reach::McpHttp { url: "http://127.0.0.1:1/".parse().unwrap() },
+            tunnel: None,
             auth_kind: "bearer".into(),
             env_names: Vec::new(),
             era: EraSetting::Auto,

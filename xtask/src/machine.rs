@@ -25,6 +25,11 @@ pub(crate) const TESTS: &[Need] = &[
         met: || exists("nginx") || Path::new("/usr/sbin/nginx").exists(),
         packages: &["nginx-light"],
     },
+    Need {
+        what: "OpenSSH server",
+        met: || Path::new("/usr/sbin/sshd").exists() && exists("ssh-keygen"),
+        packages: &["openssh-server", "openssh-client"],
+    },
     Need { what: "npm", met: || exists("npm"), packages: &["npm"] },
 ];
 

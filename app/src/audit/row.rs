@@ -34,6 +34,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::UserChange => format!("account: {subject}"),
         Action::PlanChange => format!("plan: {subject}"),
         Action::SourceChange => format!("source {source_name}: {subject}"),
+        Action::TunnelChange => format!("tunnel: {subject}"),
         Action::PresetChange => format!("preset {preset_slug}: {subject}"),
         Action::KeyCreate => format!("made the API key {subject}"),
         Action::KeyRevoke => format!("revoked the API key {subject}"),

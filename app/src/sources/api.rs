@@ -9,9 +9,10 @@ use std::path::PathBuf;
 
 use doorward::{
     connections::ConnectionError,
-    model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceName, ToolHash},
+    fault::Fault,
+    model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceName, ToolHash, TunnelId},
     secret::Secret,
-    sources::{Accept, Accepted, NewSource, SourceChange, SourceError},
+    sources::{Accept, Accepted, NewSource, SourceChange, SourceError, TunnelEditError},
 };
 use leptos::{prelude::*, server_fn::ServerFn};
 use url::Url;
@@ -49,18 +50,20 @@ pub(super) const REMOVE_FORM: &str = "remove-source";
 
 /// Takes an address to look at. The page that follows looks; nothing is kept.
 #[server(prefix = "/do", endpoint = "sources/look")]
-pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
+pub async fn look_at_source(url: String, #[server(default)] tunnel: String) -> Result<(), ServerFnError> {
     let outcome = async {
         let member = session::member().await?;
         let now = console().now();
-        let typed = Draft::of(Begun::Address, [("url", url.as_str())]);
+        let typed = Draft::of(Begun::Address, [("url", url.as_str()), ("tunnel", tunnel.as_str())]);
         // The same address once more is no reason to let go of a name that was typed.
-        let same = draft::find(member.user, Begun::Address, now)
-            .is_some_and(|(_, earlier)| earlier.value("url") == typed.value("url"));
+        let same = draft::find(member.user, Begun::Address, now).is_some_and(|(_, earlier)| {
+            earlier.value("url") == typed.value("url") && earlier.value("tunnel") == typed.value("tunnel")
+        });
         if !same {
             draft::keep(member.user, Begun::Address, typed, now);
         }
         address(&url)?;
+        tunnel_choice(&tunnel)?;
         Ok(Onward::to(Begun::Address.path()).keeping())
     };
     Form::new(LOOK_FORM).answer(Begun::Address.path(), outcome.await)
@@ -71,6 +74,7 @@ pub async fn look_at_source(url: String) -> Result<(), ServerFnError> {
 pub async fn keep_source_draft(
     kind: String,
     #[server(default)] url: String,
+    #[server(default)] tunnel: String,
     #[server(default)] name: String,
     #[server(default)] auth: String,
     #[server(default)] user: String,
@@ -91,6 +95,7 @@ pub async fn keep_source_draft(
     if let Ok(Some(member)) = session::find().await {
         let typed = [
             ("url", url.as_str()),
+            ("tunnel", &tunnel),
             ("name", &name),
             ("auth", &auth),
             ("user", &user),
@@ -108,17 +113,22 @@ pub async fn keep_source_draft(
 pub async fn add_http_source(
     url: String,
     name: String,
+    #[server(default)] tunnel: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
     let outcome = async {
         let user = session::member().await?.user;
-        let typed = [("url", url.as_str()), ("name", name.trim())].into_iter().chain(auth.plain());
+        let typed = [("url", url.as_str()), ("name", name.trim()), ("tunnel", tunnel.as_str())]
+            .into_iter()
+            .chain(auth.plain());
         draft::keep(user, Begun::Address, Draft::of(Begun::Address, typed), console().now());
         let name = source_name(&name)?;
         let reach = Reach::McpHttp { url: address(&url)? };
         let runs_as = auth.runs_as()?.unwrap_or_default();
         let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
-        let new = NewSource { name, reach, credential, era: EraSetting::Auto, runs_as, enabled: true };
+        let tunnel = tunnel_choice(&tunnel)?;
+        let era = EraSetting::Auto;
+        let new = NewSource { name, reach, tunnel, credential, era, runs_as, enabled: true };
         add(new, Begun::Address).await
     };
     Form::new(ADD_FORM).answer(Begun::Address.path(), outcome.await)
@@ -146,7 +156,8 @@ pub async fn add_process_source(
             credential.env.insert(variable, value);
         }
         let (era, runs_as) = (EraSetting::Auto, RunsAs::default());
-        add(NewSource { name, reach, credential, era, runs_as, enabled: true }, Begun::Process).await
+        let new = NewSource { name, reach, tunnel: None, credential, era, runs_as, enabled: true };
+        add(new, Begun::Process).await
     };
     Form::new(PROCESS_FORM).answer(Begun::Process.path(), outcome.await)
 }
@@ -178,14 +189,21 @@ pub async fn edit_http_source(
     name: String,
     url: String,
     era: String,
+    #[server(default)] tunnel: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
-    let form =
-        auth.keep(Form::new(EDIT_FORM).keep("name", name.trim()).keep("url", url.trim()).keep("era", &era));
+    let form = auth.keep(
+        Form::new(EDIT_FORM)
+            .keep("name", name.trim())
+            .keep("url", url.trim())
+            .keep("era", &era)
+            .keep("tunnel", &tunnel),
+    );
     let outcome = async {
         let change = SourceChange {
             name: Some(source_name(&name)?),
             reach: Some(Reach::McpHttp { url: address(&url)? }),
+            tunnel: Some(tunnel_choice(&tunnel)?),
             runs_as: auth.runs_as()?,
             auth: auth.read()?,
             env: None,
@@ -337,13 +355,24 @@ pub(crate) fn mistake(error: SourceError) -> Mistake {
         | SourceError::Stale { .. }
         | SourceError::Disabled { .. }
         | SourceError::SignIn { .. } => Mistake::form(error),
+        SourceError::Tunnel(TunnelEditError::NameTaken { .. }) => Mistake::field("name", error),
+        SourceError::Tunnel(error) if error.fault() != Fault::Gateway => Mistake::form(error),
         SourceError::Upstream(error) => Mistake::form(crate::trouble::chain(&error)),
         SourceError::NotFound
         | SourceError::Connection(_)
         | SourceError::Denied(_)
         | SourceError::Vault { .. }
         | SourceError::Credential { .. }
+        | SourceError::Tunnel(_)
         | SourceError::Store(_) => error.into(),
+    }
+}
+
+/// Reads which tunnel was chosen; `None` = this machine's network.
+pub(super) fn tunnel_choice(text: &str) -> Result<Option<TunnelId>, Mistake> {
+    match text.trim() {
+        "" => Ok(None),
+        id => id.parse().map(Some).map_err(|_| Mistake::field("tunnel", "there is no such tunnel")),
     }
 }
 

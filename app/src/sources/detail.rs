@@ -14,6 +14,7 @@ use super::{
     command, edit,
     report::TestReport,
     resources, tools,
+    tunnel::TunnelPicks,
     view::{auth_words, era_words, health_badge, held_badge, kind_words},
 };
 use crate::{
@@ -52,7 +53,9 @@ pub(crate) fn resources_page() -> AnyView {
 
 /// Draws the form to edit it.
 pub(crate) fn edit_page() -> AnyView {
-    tab("/edit", |visit, detail| edit::draw(visit.form(EDIT_FORM), detail.source))
+    tab("/edit", |visit, detail| {
+        edit::draw(visit.form(EDIT_FORM), detail.source, &TunnelPicks(detail.tunnels))
+    })
 }
 
 /// Draws what its process says.

@@ -64,7 +64,9 @@ impl Begun {
     /// The fields that are kept; of all others nothing is.
     fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::Address => &["url", "name", "auth", "user", "header", "client_id", "scope", "runs_as"],
+            Self::Address => {
+                &["url", "tunnel", "name", "auth", "user", "header", "client_id", "scope", "runs_as"]
+            }
             Self::Process => &["command", "name", "working_dir"],
         }
     }

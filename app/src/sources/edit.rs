@@ -8,6 +8,7 @@ use super::{
     command,
     credential::CredentialChoice,
     new::{ProcessFields, ProcessFirst},
+    tunnel::TunnelPicks,
     view::auth_words,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Draws the form with what is kept; a credential is kept or replaced, and never shown.
-pub(super) fn draw(form: Form, source: Source) -> AnyView {
+pub(super) fn draw(form: Form, source: Source, tunnels: &TunnelPicks) -> AnyView {
     let hidden = view! {
         <input type="hidden" name="id" value=source.id.to_string()/>
         <input type="hidden" name="version" value=source.version/>
@@ -43,6 +44,7 @@ pub(super) fn draw(form: Form, source: Source) -> AnyView {
                     <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
                     <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
                     <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
+                    {tunnels.field(form.clone(), &source.tunnel.map(|id| id.to_string()).unwrap_or_default())}
                     {credential_choice(form.clone(), &source.auth_kind)}
                     {asks_whose.then(|| runs_as(form, source.runs_as))}
                     {save}

@@ -22,7 +22,10 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let body = view! { <div class="grid grid-cols-1 gap-4">{go_on(&visit.member)} {draw(sources)}</div> };
     let page = Page::new("Data sources", body)
         .lead("MCP servers that Doorward may reach for you. Their tools become presets.")
-        .actions(view! { <a class="button button-primary" href="/sources/new">{Icon::Plus.draw()} "Add a data source"</a> });
+        .actions(view! {
+            <a class="button" href="/tunnels">"Tunnels"</a>
+            <a class="button button-primary" href="/sources/new">{Icon::Plus.draw()} "Add a data source"</a>
+        });
     Ok(page)
 }
 

@@ -11,6 +11,7 @@ mod new;
 mod report;
 mod resources;
 mod tools;
+mod tunnel;
 mod view;
 
 pub(crate) use api::{mistake, source_id};
@@ -19,4 +20,5 @@ pub(crate) use detail::{
 };
 pub(crate) use list::page as list_page;
 pub(crate) use new::page as new_page;
-pub(crate) use view::health_badge;
+pub(crate) use report::TestReport;
+pub(crate) use view::{health_badge, steps};

@@ -6,10 +6,11 @@ use leptos_router::hooks::use_query_map;
 use url::Url;
 
 use super::{
-    api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM},
+    api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM, tunnel_choice},
     credential::CredentialChoice,
     draft::{self, Begun, Draft, begun_earlier, keeper},
     report::Steps,
+    tunnel::TunnelPicks,
     view::{era_words, report, suggested_name},
 };
 use crate::{
@@ -64,19 +65,28 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
     let url = draft.value("url").to_owned();
     let asked = adding.is_some() || looking.is_some();
     let earlier = at.filter(|_| !asked).map(|at| begun_earlier(Begun::Address, at));
-    let ask = look(looking.clone().unwrap_or_else(|| Form::new(LOOK_FORM)), url.clone(), asked);
+    let tunnels = TunnelPicks::load(visit).await?;
+    let tunnel = draft.value("tunnel").to_owned();
+    let ask = look(
+        looking.clone().unwrap_or_else(|| Form::new(LOOK_FORM)),
+        url.clone(),
+        tunnels.field(Form::new(LOOK_FORM), &tunnel),
+        asked,
+    );
     let ask = view! { <div class="grid gap-4">{earlier} <div>{keeper(Begun::Address)} {ask}</div></div> };
     if !asked || looking.is_some_and(|form| form.is_refused()) {
         return Ok(ask.into_any());
     }
     let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
-    let found = console().sources.detect(&visit.member, &parsed).await;
+    let Ok(through) = tunnel_choice(&tunnel) else { return Ok(ask.into_any()) };
+    let found = console().sources.detect(&visit.member, &parsed, through).await;
     let rest = match found {
         Ok(detected) => {
             let sources = console().sources.list(&visit.member).await?;
             let taken: Vec<_> = sources.iter().map(|summary| summary.source.name.as_str()).collect();
             let name = suggested_name(&detected, &taken);
-            found_there(draft.fill(adding.unwrap_or_else(|| Form::new(ADD_FORM))), detected, name).into_any()
+            found_there(draft.fill(adding.unwrap_or_else(|| Form::new(ADD_FORM))), detected, name, tunnel)
+                .into_any()
         }
         Err(
             error @ (doorward::sources::SourceError::Store(_) | doorward::sources::SourceError::Denied(_)),
@@ -91,7 +101,7 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
 }
 
 /// The first step: an address.
-fn look(form: Form, url: String, looked: bool) -> impl IntoView {
+fn look(form: Form, url: String, tunnel: Option<AnyView>, looked: bool) -> impl IntoView {
     let looked = looked && !form.is_refused();
     view! {
         <form class="grid gap-4" method="post" action=LOOK>
@@ -111,12 +121,13 @@ fn look(form: Form, url: String, looked: bool) -> impl IntoView {
                     {Icon::Search.draw()} {if looked { "Look again" } else { "Look what is there" }}
                 </button>
             </div>
+            {tunnel}
         </form>
     }
 }
 
 /// The second step: what is there, and how to show oneself to it.
-fn found_there(form: Form, detected: Detected, name: String) -> impl IntoView {
+fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> impl IntoView {
     let Detected { url, verdict, needs_credential, signs_in, tools, report: probe, .. } = detected;
     let steps = report(&probe);
     let failure = probe.failure().map(str::to_owned);
@@ -166,6 +177,7 @@ fn found_there(form: Form, detected: Detected, name: String) -> impl IntoView {
         </Panel>
         <form class="grid gap-6" method="post" action=ADD_HTTP>
             <input type="hidden" name="url" value=url.to_string()/>
+            <input type="hidden" name="tunnel" value=tunnel/>
             <Panel
                 title="Keep it"
                 lead=if answered {

@@ -43,7 +43,7 @@ pub(super) fn Steps(
 
 /// Shows the test that was just made.
 #[component]
-pub(super) fn TestReport(
+pub(crate) fn TestReport(
     /// The steps.
     report: Report,
 ) -> impl IntoView {

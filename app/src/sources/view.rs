@@ -3,7 +3,7 @@
 use doorward::{
     model::{Era, EraVerdict, HealthState, Reach, Source, SourceKind, SourceName, ToolState},
     sources::Detected,
-    upstream::{ProbeReport, StepOutcome},
+    upstream::{ProbeReport, Step, StepOutcome},
 };
 use leptos::prelude::*;
 use url::Host;
@@ -109,8 +109,13 @@ fn name_of_server(server: &str) -> Option<String> {
 
 /// Turns what a probe found into what a page shows.
 pub(super) fn report(probe: &ProbeReport) -> Report {
-    let steps = probe
-        .steps
+    let challenge = probe.needs_credential.as_deref().unwrap_or_default();
+    Report { challenge: challenge.chars().take(DETAIL_MAX).collect(), ..steps(&probe.steps) }
+}
+
+/// Returns the steps of something that was tried, for the page after it.
+pub(crate) fn steps(tried: &[Step]) -> Report {
+    let steps = tried
         .iter()
         .map(|step| ReportStep {
             name: step.name.clone(),
@@ -123,8 +128,7 @@ pub(super) fn report(probe: &ProbeReport) -> Report {
             elapsed_us: i64::try_from(step.elapsed.as_micros()).unwrap_or(i64::MAX),
         })
         .collect();
-    let challenge = probe.needs_credential.as_deref().unwrap_or_default();
-    Report { steps, challenge: challenge.chars().take(DETAIL_MAX).collect() }
+    Report { steps, ..Report::default() }
 }
 
 #[cfg(test)]

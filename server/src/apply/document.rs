@@ -8,7 +8,7 @@ use std::{
 use doorward::{
     model::{
         AccessLevel, Email, EraSetting, Handle, InstanceRole, OrgRole, Plan, PlanName, PresetStatus, RunsAs,
-        Slug, SourceKind, SourceName, Visibility,
+        Slug, SourceKind, SourceName, TunnelName, Visibility,
     },
     presets::NewGrantee,
     secret::Secret,
@@ -67,6 +67,8 @@ pub(super) struct SourceItem {
     pub(super) era: Option<EraSetting>,
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
+    /// A tunnel that its owner has; documents name tunnels and do not hold them.
+    pub(super) tunnel: Option<TunnelName>,
 }
 
 /// Exactly one of the four.

@@ -61,6 +61,14 @@ pub async fn export(rooms: &Rooms, authority: &Authority) -> Result<String, Appl
 async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(), ApplyError> {
     let source_failed = |source| ApplyError::Source { at: None, source };
     let preset_failed = |source| ApplyError::Preset { at: None, source };
+    let tunnels: BTreeMap<_, _> = rooms
+        .sources
+        .tunnels(owner)
+        .await
+        .map_err(source_failed)?
+        .into_iter()
+        .map(|tunnel| (tunnel.id, tunnel.name))
+        .collect();
     let mut names = BTreeMap::new();
     for summary in rooms.sources.list(owner).await.map_err(source_failed)? {
         let source = summary.source;
@@ -90,6 +98,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
                     item.insert("env_files".to_owned(), value(&files.collect::<BTreeMap<_, _>>()));
                 }
             }
+        }
+        if let Some(tunnel) = source.tunnel.and_then(|tunnel| tunnels.get(&tunnel)) {
+            item.insert("tunnel".to_owned(), value(tunnel));
         }
         item.insert("era".to_owned(), value(&source.era));
         if !source.enabled {

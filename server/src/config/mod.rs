@@ -145,6 +145,8 @@ settings! {
     stdio_processes_max: u64 = "32";
     /// How long such a process may be idle before it is ended, in seconds.
     stdio_idle_secs: u64 = "900";
+    /// Whether tunnels may sign in at SSH servers with a password, also where the server asks for it as a question: `true` or `false`. With `false` only keys and certificates sign in.
+    tunnel_passwords: bool = "false";
     /// How many connections may be open at once.
     connections_max: u64 = "10000";
     /// How long calls may take to finish after a request to stop, in seconds.

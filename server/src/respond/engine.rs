@@ -3,9 +3,17 @@
 use std::error::Error;
 
 use doorward::{
-    audit::AuditError, connections::ConnectionError, explain::ExplainError, fault::Fault,
-    identity::IdentityError, metrics::MetricsError, policy::Denied, presets::PresetError, quota::QuotaError,
-    sources::SourceError, store::StoreError,
+    audit::AuditError,
+    connections::ConnectionError,
+    explain::ExplainError,
+    fault::Fault,
+    identity::IdentityError,
+    metrics::MetricsError,
+    policy::Denied,
+    presets::PresetError,
+    quota::QuotaError,
+    sources::{SourceError, TunnelEditError},
+    store::StoreError,
 };
 
 use super::{Problem, ProblemKind};
@@ -69,15 +77,22 @@ impl From<IdentityError> for Problem {
 impl From<SourceError> for Problem {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
+            SourceError::NotFound | SourceError::Tunnel(TunnelEditError::NotFound) => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
             SourceError::Denied(denied) => denied.into(),
             SourceError::Store(error) => error.into(),
             SourceError::Connection(ConnectionError::NotFound) => {
                 Self::new(ProblemKind::NotFound, error.to_string())
             }
-            SourceError::NameTaken { .. } | SourceError::Stale { .. } => {
-                Self::new(ProblemKind::Conflict, error.to_string())
-            }
+            SourceError::NameTaken { .. }
+            | SourceError::Stale { .. }
+            | SourceError::Tunnel(
+                TunnelEditError::NameTaken { .. }
+                | TunnelEditError::Stale { .. }
+                | TunnelEditError::InUse { .. }
+                | TunnelEditError::Diverts { .. },
+            ) => Self::new(ProblemKind::Conflict, error.to_string()),
             other => Self::of(&other, other.fault()),
         }
     }

@@ -45,7 +45,7 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
         access, apply, audit, datasources, document, explain, forks, gallery, invitations, keys, presets,
-        transfers, usage, versions,
+        transfers, tunnels, usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -59,6 +59,14 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::PATCH, "/api/v1/datasources/{id}", patch(datasources::update)),
         row(Method::DELETE, "/api/v1/datasources/{id}", delete(datasources::remove)),
         row(Method::POST, "/api/v1/datasources/{id}/test", post(datasources::test)),
+        row(Method::GET, "/api/v1/tunnels", get(tunnels::list)),
+        row(Method::POST, "/api/v1/tunnels", post(tunnels::create)),
+        row(Method::GET, "/api/v1/tunnels/{id}", get(tunnels::read)),
+        row(Method::PATCH, "/api/v1/tunnels/{id}", patch(tunnels::update)),
+        row(Method::DELETE, "/api/v1/tunnels/{id}", delete(tunnels::remove)),
+        row(Method::POST, "/api/v1/tunnels/{id}/test", post(tunnels::test)),
+        row(Method::POST, "/api/v1/tunnels/{id}/confirm", post(tunnels::confirm)),
+        row(Method::POST, "/api/v1/tunnels/{id}/key", post(tunnels::generate)),
         row(Method::GET, "/api/v1/presets", get(presets::list)),
         row(Method::POST, "/api/v1/presets", post(presets::create)),
         row(Method::GET, "/api/v1/presets/{id}", get(presets::read)),

@@ -16,10 +16,12 @@ use doorward::{
     identity::NewKey,
     issuer::Asked,
     model::{
-        AccessLevel, Email, EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Slug, Visibility,
+        AccessLevel, Destination, Email, EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Slug,
+        TunnelName, Visibility,
     },
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewInvite, NewPreset},
+    sources::{NewHop, NewHopAuth, NewTunnel},
     store::EventFilter,
 };
 use http::{Method, StatusCode, header};
@@ -57,6 +59,22 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("PATCH /api/v1/datasources/{id}", r#"{"version":1,"name":"renamed"}"#, [401, 404, 200, 404]),
     ("DELETE /api/v1/datasources/{id}", "", [401, 404, 200, 404]),
     ("POST /api/v1/datasources/{id}/test", "", [401, 404, 200, 404]),
+    ("GET /api/v1/tunnels", "", [401, 200, 200, 200]),
+    (
+        "POST /api/v1/tunnels",
+        r#"{"name":"other","hops":[{"host":"127.0.0.1","port":9,"user":"u"}],"destinations":["h:80"]}"#,
+        [401, 201, 201, 201],
+    ),
+    ("GET /api/v1/tunnels/{id}", "", [401, 404, 200, 404]),
+    ("PATCH /api/v1/tunnels/{id}", r#"{"version":1,"name":"renamed"}"#, [401, 404, 200, 404]),
+    ("DELETE /api/v1/tunnels/{id}", "", [401, 404, 204, 404]),
+    ("POST /api/v1/tunnels/{id}/test", "", [401, 404, 200, 404]),
+    (
+        "POST /api/v1/tunnels/{id}/confirm",
+        r#"{"hop":0,"host_key":"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}"#,
+        [401, 404, 200, 404],
+    ),
+    ("POST /api/v1/tunnels/{id}/key", r#"{"hop":0}"#, [401, 404, 200, 404]),
     ("GET /api/v1/presets", "", [401, 200, 200, 200]),
     ("POST /api/v1/presets", r#"{"slug":"another"}"#, [401, 201, 201, 201]),
     ("GET /api/v1/presets/{id}", "", [401, 404, 200, 404]),
@@ -148,6 +166,11 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/sources/{id}/edit", [303, 404, 200, 404]),
     ("/sources/{id}/process", [303, 404, 200, 404]),
     ("/sources/{id}/delete", [303, 404, 200, 404]),
+    ("/tunnels", [303, 200, 200, 200]),
+    ("/tunnels/new", [303, 200, 200, 200]),
+    ("/tunnels/{id}", [303, 404, 200, 404]),
+    ("/tunnels/{id}/edit", [303, 404, 200, 404]),
+    ("/tunnels/{id}/delete", [303, 404, 200, 404]),
     ("/connections", [303, 200, 200, 200]),
     // What was not begun in this browser ends on the page of connections.
     ("/connections/callback", [303, 303, 303, 303]),
@@ -280,6 +303,26 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         [false, false, true, false],
     ),
     ("/do/sources/edit-process", "id={source}&version=1&name=renamed&command=false", [false; 4]),
+    (
+        "/do/tunnels/add",
+        "name=another&hops=ada%40127.0.0.1:9&destinations=history.internal:18080",
+        [false, true, true, true],
+    ),
+    (
+        "/do/tunnels/edit",
+        "id={tunnel}&version=1&name=renamed&hops=doorward%40127.0.0.1:9&destinations=h:80",
+        [false, false, true, false],
+    ),
+    ("/do/tunnels/test", "id={tunnel}", [false; 4]),
+    (
+        "/do/tunnels/confirm",
+        "id={tunnel}&hop=0&host_key=SHA256:47DEQpj8HBSa%2B/TImW%2B5JCeuQeRkm5NMpJWZG3hSuFU",
+        [false, false, true, false],
+    ),
+    ("/do/tunnels/key", "id={tunnel}&hop=0", [false, false, true, false]),
+    // What is typed is no key.
+    ("/do/tunnels/sign-in", "id={tunnel}&version=1&hop=0&private_key=nonsense", [false; 4]),
+    ("/do/tunnels/delete", "id={tunnel}&confirm=bastion", [false, false, true, false]),
     ("/do/sources/enable", "id={source}&enabled=true", [false, false, true, false]),
     ("/do/sources/test", "id={source}", [false; 4]),
     ("/do/sources/accept", "id={source}", [false; 4]),
@@ -448,6 +491,7 @@ impl Stage {
         let owner = self.world.person(&handle, InstanceRole::Member).await;
         let engine = &self.world.engine;
         let source = self.world.source(&owner.member, "docs").await;
+        let tunnel = engine.sources.add_tunnel(&owner.member, tunnel("bastion")).await.unwrap();
         let preset = NewPreset {
             slug: Slug::parse("notes").unwrap(),
             title: String::new(),
@@ -496,6 +540,7 @@ impl Stage {
             ("slug", "notes".to_owned()),
             ("client", "0".repeat(32)),
             ("source", source.to_string()),
+            ("tunnel", tunnel.id.to_string()),
             ("connection", connection.id.to_string()),
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
@@ -582,10 +627,28 @@ impl Stage {
         let preset = scene.fill("{preset}").parse().unwrap();
         let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
         let offered = engine.presets.transfer(owner, preset).await.ok();
+        let mut tunnels = Vec::new();
+        for person in [&scene.owner, &self.stranger, &self.admin] {
+            tunnels.extend(engine.sources.tunnels(&person.member).await.unwrap());
+        }
         format!(
-            "{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}"
+            "{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}\n\
+             {tunnels:?}"
         )
     }
+}
+
+/// A tunnel over a server that is not there.
+fn tunnel(name: &str) -> NewTunnel {
+    let hop = NewHop {
+        host: "127.0.0.1".into(),
+        port: 9,
+        user: "doorward".into(),
+        auth: NewHopAuth::Generate,
+        host_key: None,
+    };
+    let destinations = vec![Destination::parse("history.internal:18080").unwrap()];
+    NewTunnel { name: TunnelName::parse(name).unwrap(), hops: vec![hop], destinations }
 }
 
 impl Scene {
@@ -610,6 +673,7 @@ impl Scene {
             ("connections", "connection"),
             ("datasources", "source"),
             ("sources", "source"),
+            ("tunnels", "tunnel"),
             ("presets", "preset"),
             // Before the keys that its name ends with.
             ("passkeys", "passkey"),

@@ -212,7 +212,14 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
             "/api/v1/presets/{id}" | "/api/v1/presets/{id}/versions/{version}/restore" => {
                 Some(json!({"version": 1}))
             }
-            "/api/v1/datasources/{id}" => Some(json!({"version": 1})),
+            "/api/v1/datasources/{id}" | "/api/v1/tunnels/{id}" => Some(json!({"version": 1})),
+            "/api/v1/tunnels" => Some(json!({
+                "name": "a", "hops": [{"host": "127.0.0.1", "user": "u"}], "destinations": ["h:80"],
+            })),
+            "/api/v1/tunnels/{id}/confirm" => {
+                Some(json!({"hop": 0, "host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}))
+            }
+            "/api/v1/tunnels/{id}/key" => Some(json!({"hop": 0})),
             "/api/v1/presets/{id}/access" => {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))
             }

@@ -24,7 +24,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("vault", &["model", "store"]),
     // The client's side of signing in at issuers of sources.
     ("oauth", &["egress"]),
-    ("upstream", &["mcp", "model", "egress"]),
+    ("tunnel", &["model", "egress"]),
+    ("upstream", &["mcp", "model", "egress", "tunnel"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     ("audit", &["model", "store", "metrics"]),
     // Hands letters to the operator's mail server.
@@ -41,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
             "vault",
             "egress",
+            "tunnel",
             "upstream",
             "audit",
             "changes",

@@ -223,6 +223,21 @@ async fn egress_allow_says_which_addresses_sources_may_have() {
 }
 
 #[tokio::test]
+async fn tunnel_passwords_says_whether_tunnels_sign_in_with_passwords() {
+    for (value, status) in [("true", StatusCode::CREATED), ("false", StatusCode::UNPROCESSABLE_ENTITY)] {
+        let world = World::with(&[("DOORWARD_TUNNEL_PASSWORDS", value)]).await;
+        let ada = world.person("ada", InstanceRole::Member).await;
+        let hop = json!({"host": "bastion.example.org", "user": "ada", "auth": {"password": "hunter2"}});
+        let new = json!({"name": "bastion", "hops": [hop], "destinations": ["history.internal:18080"]});
+
+        let made = world.api(&ada, Method::POST, "/api/v1/tunnels", Some(new)).await;
+
+        assert_eq!(made.status, status, "{value}: {}", made.body);
+        assert!(!made.body.contains("hunter2"));
+    }
+}
+
+#[tokio::test]
 async fn body_timeout_ms_bounds_every_body() {
     let world = World::with(&[("DOORWARD_BODY_TIMEOUT_MS", "100")]).await;
     let ada = world.person("ada", InstanceRole::Member).await;

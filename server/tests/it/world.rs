@@ -100,6 +100,7 @@ impl World {
     /// Gives somebody a source that is switched off, so that nothing is asked of the network.
     pub(crate) async fn source(&self, owner: &Member, name: &str) -> SourceId {
         let new = NewSource {
+            tunnel: None,
             name: doorward::model::SourceName::parse(name).unwrap(),
             reach: Reach::McpHttp { url: "http://127.0.0.1:9/mcp".parse().unwrap() },
             credential: Credential::default(),

@@ -37,6 +37,7 @@ impl Scene {
         let (world, authority) = (World::new().await, Authority::start().await);
         let ada = world.person("ada").await;
         let new = NewSource {
+            tunnel: None,
             name: SourceName::parse("guarded").unwrap(),
             reach: Reach::McpHttp { url: authority.url() },
             credential: Credential { auth: Auth::Oauth(client), ..Credential::default() },

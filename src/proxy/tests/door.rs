@@ -259,6 +259,7 @@ impl Door {
     pub async fn add_source(&self, name: &str, scripted: &Scripted) -> Selection {
         let url = Url::parse(&format!("http://{}/mcp", scripted.address)).expect("a URL");
         let new = NewSource {
+            tunnel: None,
             name: SourceName::parse(name).expect("a name"),
             reach: Reach::McpHttp { url },
             credential: Credential::default(),

@@ -4,4 +4,5 @@ mod access;
 mod edits;
 mod looks;
 mod offers;
+mod tunnels;
 pub(crate) mod world;

@@ -15,6 +15,7 @@ mod quota;
 mod schema;
 mod story;
 mod trouble;
+mod tunnels;
 mod versions;
 mod warnings;
 
@@ -38,6 +39,7 @@ fn source(tenant: TenantId, name: &str) -> Source {
         tenant,
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpHttp { url: "https://example.org/mcp".parse().unwrap() },
+        tunnel: None,
         auth_kind: "bearer".into(),
         env_names: Vec::new(),
         era: EraSetting::Auto,

@@ -126,6 +126,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "sign_ins_end",
             "sources_kid",
             "told_warnings_next",
+            "tunnels_kid",
             "user_factors_kid",
             "user_factors_user",
             "user_logins_user",

@@ -326,6 +326,7 @@ pub(super) fn target(url: Url) -> Target {
         credential: Credential { auth: Auth::None, env: Default::default() },
         era: EraSetting::Auto,
         verdict: None,
+        tunnel: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sources with their credentials.
 
 use doorward::{
-    model::{Auth, Credential, Member, OauthClient, Source},
+    model::{Auth, Credential, Member, OauthClient, Source, TunnelId},
     secret::Secret,
     sources::{NewSource, SourceChange, SourceError, Sources},
 };
@@ -38,6 +38,11 @@ impl Run<'_> {
         };
         if let (Some(owner), Some(present)) = (owner, present) {
             let (mut change, mut parts) = compare::source_change(declared, &present);
+            let tunnel = self.tunnel(owner, item).await?;
+            if tunnel.is_some() && tunnel != present.tunnel {
+                change.tunnel = Some(tunnel);
+                parts.push("tunnel");
+            }
             if declares_credential(declared)
                 && self.credential_differs(owner, declared, &present).await.map_err(failed)?
             {
@@ -62,6 +67,10 @@ impl Run<'_> {
         let new = NewSource {
             name: declared.name.clone(),
             reach,
+            tunnel: match owner {
+                Some(owner) => self.tunnel(owner, item).await?,
+                None => None,
+            },
             credential: credential(declared),
             era: declared.era.unwrap_or_default(),
             runs_as: declared.runs_as.unwrap_or_default(),
@@ -77,6 +86,24 @@ impl Run<'_> {
             None => format!("{} tools", added.catalogue.accepted.len()),
         };
         Ok((Action::Add, detail))
+    }
+
+    /// Finds the tunnel that a source names.
+    async fn tunnel(
+        &self,
+        owner: &Member,
+        item: &Spanned<SourceItem>,
+    ) -> Result<Option<TunnelId>, ApplyError> {
+        let Some(name) = &item.value.tunnel else { return Ok(None) };
+        let failed = |source| ApplyError::Source { at: line(item), source };
+        match self.rooms.sources.find_tunnel_by_name(owner, name).await.map_err(failed)? {
+            Some(tunnel) => Ok(Some(tunnel.id)),
+            None => Err(mistake(
+                item,
+                format!("there is no tunnel `{name}`; make it in the console or over the API"),
+            )
+            .into()),
+        }
     }
 
     /// Says why a source could not be made; `None` = for somebody whose account is declared and not

@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use super::{
-    access, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets, transfers, usage,
-    versions,
+    access, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets, transfers,
+    tunnels, usage, versions,
 };
 use crate::apply::{Action, Plan, Step};
 
@@ -31,6 +31,8 @@ use crate::apply::{Action, Plan, Step};
         openapi,
         datasources::list, datasources::create, datasources::read, datasources::update, datasources::remove,
         datasources::test,
+        tunnels::list, tunnels::create, tunnels::read, tunnels::update, tunnels::remove, tunnels::test,
+        tunnels::confirm, tunnels::generate,
         presets::list, presets::create, presets::read, presets::update, presets::remove,
         access::list, access::create, access::remove,
         forks::read, forks::create,

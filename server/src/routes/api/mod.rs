@@ -17,6 +17,7 @@ pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod presets;
 pub(super) mod transfers;
+pub(super) mod tunnels;
 pub(super) mod usage;
 pub(super) mod versions;
 

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use doorward::{
     model::{
         Auth, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source, SourceId, SourceKind,
-        SourceName, ToolState,
+        SourceName, ToolState, TunnelId,
     },
     secret::Secret,
     sources::ResourceView,
-    upstream::{ProbeReport, StepOutcome},
+    upstream::{ProbeReport, Step, StepOutcome},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 use utoipa::ToSchema;
 
@@ -38,6 +38,10 @@ pub(in crate::routes) struct DataSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     working_dir: Option<PathBuf>,
+    /// The tunnel an `mcp_http` source is reached through; absent if it is reached directly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    tunnel: Option<TunnelId>,
     /// The kind of credential kept: `none`, `bearer`, `basic`, `header` or `oauth`.
     auth: String,
     /// Whose sign-in calls run with, where `auth` is `oauth`: `owner`, `caller` or `caller_or_owner`.
@@ -95,6 +99,7 @@ impl From<Source> for DataSource {
             url,
             command,
             working_dir,
+            tunnel: source.tunnel,
             auth: source.auth_kind,
             runs_as: source.runs_as,
             env: source.env_names,
@@ -206,6 +211,9 @@ pub(in crate::routes) struct NewDataSource {
     pub(super) command: Option<Vec<String>>,
     #[schema(value_type = Option<String>)]
     pub(super) working_dir: Option<PathBuf>,
+    /// The tunnel an `mcp_http` source is reached through; directly if absent.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub(super) tunnel: Option<TunnelId>,
     pub(super) auth: Option<AuthBody>,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
@@ -232,6 +240,11 @@ pub(in crate::routes) struct DataSourceChange {
     pub(super) command: Option<Vec<String>>,
     #[schema(value_type = Option<String>)]
     pub(super) working_dir: Option<PathBuf>,
+    /// The tunnel an `mcp_http` source is reached through; `null` = directly. Another one asks for the credential
+    /// again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub(super) tunnel: Option<Option<TunnelId>>,
     pub(super) auth: Option<AuthBody>,
     /// All variables; one whose value is `null` keeps the value it had.
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
@@ -241,6 +254,11 @@ pub(in crate::routes) struct DataSourceChange {
     #[schema(value_type = Option<String>)]
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
+}
+
+/// Tells `null`, which is a value, from what is absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// What a test of a source found.
@@ -270,15 +288,17 @@ pub(in crate::routes) struct StepBody {
     elapsed_ms: f64,
 }
 
+impl From<Step> for StepBody {
+    fn from(step: Step) -> Self {
+        let Step { name, outcome, detail, elapsed } = step;
+        Self { name, outcome, detail, elapsed_ms: elapsed.as_secs_f64() * 1000.0 }
+    }
+}
+
 impl From<ProbeReport> for Report {
     fn from(report: ProbeReport) -> Self {
         let passed = report.passed();
-        let steps = report.steps.into_iter().map(|step| StepBody {
-            name: step.name,
-            outcome: step.outcome,
-            detail: step.detail,
-            elapsed_ms: step.elapsed.as_secs_f64() * 1000.0,
-        });
+        let steps = report.steps.into_iter().map(StepBody::from);
         Self {
             passed,
             steps: steps.collect(),

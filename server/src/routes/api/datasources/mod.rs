@@ -16,6 +16,7 @@ use doorward::{
 use http::{StatusCode, header};
 use url::Url;
 
+pub(super) use self::body::StepBody;
 use self::body::{
     DataSource, DataSourceAdded, DataSourceChange, DataSourceDetail, DataSourceRemoved, LostTools,
     NewDataSource, Report, ToolBody,
@@ -51,6 +52,7 @@ pub(in crate::routes) async fn create(
 ) -> Result<Response, Problem> {
     let new = NewSource {
         reach: reach(body.kind, body.url, body.command, body.working_dir)?,
+        tunnel: body.tunnel,
         name: body.name,
         credential: Credential { auth: body.auth.map(Auth::from).unwrap_or_default(), env: body.env },
         era: body.era,
@@ -130,6 +132,7 @@ pub(in crate::routes) async fn update(
     let change = SourceChange {
         name: body.name,
         reach: new_reach,
+        tunnel: body.tunnel,
         auth: body.auth.map(Auth::from),
         env: body.env,
         era: body.era,
