@@ -17,7 +17,7 @@ pub enum TunnelError {
     /// Nobody has confirmed the server's host key.
     #[error(
         "`{host}` shows the host key {shown} ({algorithm}), which nobody has confirmed; compare it with what \
-         `ssh-keyscan {host}` or the server's operator says, and confirm it"
+         its operator says, and confirm it"
     )]
     Unconfirmed {
         /// Host and port.

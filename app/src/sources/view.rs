@@ -15,6 +15,8 @@ use crate::{
 
 /// The longest detail of a step that is carried to the next page, in characters.
 const DETAIL_MAX: usize = 180;
+/// The longest reason of the step that failed, behind which there is none.
+const FAILURE_MAX: usize = 600;
 
 /// Says in one badge whether a source can be used.
 pub(crate) fn health_badge(source: &Source) -> impl IntoView + use<> {
@@ -124,7 +126,10 @@ pub(crate) fn steps(tried: &[Step]) -> Report {
                 StepOutcome::Failed => Tone::Bad,
                 StepOutcome::Skipped => Tone::Off,
             },
-            detail: step.detail.chars().take(DETAIL_MAX).collect(),
+            detail: match step.outcome {
+                StepOutcome::Failed => step.detail.chars().take(FAILURE_MAX).collect(),
+                StepOutcome::Ok | StepOutcome::Skipped => step.detail.chars().take(DETAIL_MAX).collect(),
+            },
             elapsed_us: i64::try_from(step.elapsed.as_micros()).unwrap_or(i64::MAX),
         })
         .collect();
