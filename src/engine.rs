@@ -26,7 +26,7 @@ use crate::{
     proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::Quota,
     secret::Secret,
-    sources::{SourceSettings, Sources},
+    sources::{Providers, SourceSettings, Sources},
     store::{Store, StoreError},
     upstream::{UpstreamLimits, Upstreams},
     vault::{KeySource, Vault, VaultError},
@@ -180,7 +180,12 @@ impl Engine {
             settings.identity,
         );
         let quota = Quota::new(store.clone(), &changes, clock.clone());
-        let upstreams = Upstreams::new(egress.clone(), clock.clone(), settings.upstream);
+        let upstreams = Upstreams::with_insides(
+            egress.clone(),
+            clock.clone(),
+            settings.upstream,
+            Some(Arc::new(Providers::new(clock.clone()))),
+        );
         let connections = Connections::new(
             store.clone(),
             vault.clone(),

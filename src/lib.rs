@@ -22,6 +22,7 @@ pub mod model;
 pub mod oauth;
 pub mod policy;
 pub mod presets;
+pub mod providers;
 pub mod proxy;
 pub mod quota;
 pub mod secret;

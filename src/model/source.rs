@@ -18,8 +18,10 @@ pub enum SourceKind {
     McpHttp,
     /// An MCP server started as a process.
     McpStdio,
+    /// A Spark History Server, shown as tools.
+    SparkHistory,
 }
-words!(SourceKind { McpHttp = "mcp_http", McpStdio = "mcp_stdio" });
+words!(SourceKind { McpHttp = "mcp_http", McpStdio = "mcp_stdio", SparkHistory = "spark_history" });
 
 /// Where a source is. Holds nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,11 @@ pub enum Reach {
         /// The folder it runs in; `None` = an empty folder of its own.
         working_dir: Option<PathBuf>,
     },
+    /// A Spark History Server, shown as tools.
+    SparkHistory {
+        /// Where its pages begin, the prefix of a proxy included, without `/api/v1`.
+        url: Url,
+    },
 }
 
 impl Reach {
@@ -45,6 +52,15 @@ impl Reach {
         match self {
             Self::McpHttp { .. } => SourceKind::McpHttp,
             Self::McpStdio { .. } => SourceKind::McpStdio,
+            Self::SparkHistory { .. } => SourceKind::SparkHistory,
+        }
+    }
+
+    /// Returns the address of what is reached by one; `None` = a process.
+    pub fn url(&self) -> Option<&Url> {
+        match self {
+            Self::McpHttp { url } | Self::SparkHistory { url } => Some(url),
+            Self::McpStdio { .. } => None,
         }
     }
 }
@@ -89,6 +105,9 @@ pub enum Auth {
     },
     /// The token of a connection: somebody signs in at the source's issuer.
     Oauth(OauthClient),
+    /// A short-lived token that Doorward signs with this key (HS256, RFC 7515), as Spark's own
+    /// `JWSFilter` wants it. The key is written as base64url.
+    Jws(Secret),
 }
 
 impl Auth {
@@ -103,6 +122,7 @@ impl Auth {
             Self::Basic { .. } => "basic",
             Self::Header { .. } => "header",
             Self::Oauth(_) => Self::OAUTH,
+            Self::Jws(_) => "jws",
         }
     }
 }

@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::{
     model::{Auth, Credential, EraSetting, OauthClient, Reach},
+    providers,
     secret::Secret,
     sources::{Result, SourceError},
 };
@@ -25,6 +26,9 @@ pub(super) fn era(reach: &Reach, era: EraSetting) -> Result<()> {
         (Reach::McpStdio { .. }, EraSetting::Sse) => {
             Err(invalid("era", "`sse` is a way to speak over HTTP; a process has none of it"))
         }
+        (Reach::SparkHistory { .. }, EraSetting::Legacy | EraSetting::Sse) => {
+            Err(invalid("era", "a Spark History Server speaks no MCP; Doorward does in its place"))
+        }
         _ => Ok(()),
     }
 }
@@ -36,6 +40,22 @@ pub(super) fn source(reach: &Reach, credential: &Credential) -> Result<()> {
             address(url)?;
             if !credential.env.is_empty() {
                 return Err(invalid("env", "only a process has environment variables"));
+            }
+            if matches!(credential.auth, Auth::Jws(_)) {
+                return Err(invalid("auth", "a signed token is for Spark History Servers"));
+            }
+            auth(&credential.auth)
+        }
+        Reach::SparkHistory { url } => {
+            address(url)?;
+            if url.query().is_some() {
+                return Err(invalid("url", "the address of a Spark History Server has no part after ?"));
+            }
+            if !credential.env.is_empty() {
+                return Err(invalid("env", "only a process has environment variables"));
+            }
+            if matches!(credential.auth, Auth::Oauth(_)) {
+                return Err(invalid("auth", "nobody can sign in to a Spark History Server"));
             }
             auth(&credential.auth)
         }
@@ -75,12 +95,10 @@ pub(super) fn address(url: &Url) -> Result<()> {
 
 /// Says whether two addresses lead to the same scheme, host and port.
 pub(super) fn same_origin(one: &Reach, other: &Reach) -> bool {
-    match (one, other) {
-        (Reach::McpHttp { url: one }, Reach::McpHttp { url: other }) => one.origin() == other.origin(),
-        (Reach::McpStdio { .. }, Reach::McpStdio { .. }) => true,
-        (Reach::McpHttp { .. }, Reach::McpStdio { .. }) | (Reach::McpStdio { .. }, Reach::McpHttp { .. }) => {
-            false
-        }
+    match (one.url(), other.url()) {
+        (Some(here), Some(there)) => one.kind() == other.kind() && here.origin() == there.origin(),
+        (None, None) => true,
+        (None, Some(_)) | (Some(_), None) => false,
     }
 }
 
@@ -102,6 +120,10 @@ fn auth(auth: &Auth) -> Result<()> {
             secret("value", value)
         }
         Auth::Oauth(client) => oauth_client(client),
+        Auth::Jws(key) => {
+            secret("jws", key)?;
+            providers::spark::check_key(key).map_err(|reason| invalid("jws", reason))
+        }
     }
 }
 

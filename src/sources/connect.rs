@@ -147,7 +147,7 @@ impl Sources {
         let credential = credential::open(&self.0.vault, source.tenant, source.id, sealed.as_deref())?;
         match credential.auth {
             Auth::Oauth(client) => Ok((source, client)),
-            Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => {
+            Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } | Auth::Jws(_) => {
                 Err(SourceError::NotFound)
             }
         }

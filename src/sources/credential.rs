@@ -59,6 +59,7 @@ enum WrittenAuth<'a> {
     Basic { user: &'a str, password: &'a str },
     Header { name: &'a str, value: &'a str },
     Oauth { id: Option<&'a str>, secret: Option<&'a str>, scope: Option<&'a str> },
+    Jws(&'a str),
 }
 
 #[derive(Deserialize)]
@@ -75,6 +76,7 @@ enum ReadAuth {
     Basic { user: String, password: Secret },
     Header { name: String, value: Secret },
     Oauth { id: Option<String>, secret: Option<Secret>, scope: Option<String> },
+    Jws(Secret),
 }
 
 pub(super) fn to_json(credential: &Credential) -> Zeroizing<Vec<u8>> {
@@ -83,6 +85,7 @@ pub(super) fn to_json(credential: &Credential) -> Zeroizing<Vec<u8>> {
         Auth::Bearer(token) => WrittenAuth::Bearer(token.expose()),
         Auth::Basic { user, password } => WrittenAuth::Basic { user, password: password.expose() },
         Auth::Header { name, value } => WrittenAuth::Header { name, value: value.expose() },
+        Auth::Jws(key) => WrittenAuth::Jws(key.expose()),
         Auth::Oauth(OauthClient { id, secret, scope }) => WrittenAuth::Oauth {
             id: id.as_deref(),
             secret: secret.as_ref().map(Secret::expose),
@@ -103,6 +106,7 @@ fn from_json(json: &[u8]) -> Option<Credential> {
         ReadAuth::Bearer(token) => Auth::Bearer(token),
         ReadAuth::Basic { user, password } => Auth::Basic { user, password },
         ReadAuth::Header { name, value } => Auth::Header { name, value },
+        ReadAuth::Jws(key) => Auth::Jws(key),
         ReadAuth::Oauth { id, secret, scope } => Auth::Oauth(OauthClient { id, secret, scope }),
     };
     Some(Credential { auth, env })

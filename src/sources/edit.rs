@@ -246,7 +246,7 @@ impl Sources {
         let mut tx = self.0.store.read(permit.tenant()).await?;
         let sealed = tx.source_credential(id).await?;
         match credential::open(&self.0.vault, permit.tenant(), id, sealed.as_deref())?.auth {
-            Auth::None | Auth::Bearer(_) => Ok(None),
+            Auth::None | Auth::Bearer(_) | Auth::Jws(_) => Ok(None),
             Auth::Oauth(_) => Ok(None),
             Auth::Basic { user: name, .. } | Auth::Header { name, .. } => Ok(Some(name)),
         }
@@ -262,7 +262,9 @@ impl Sources {
             Auth::Oauth(client) => {
                 Ok(Some(OauthClient { secret: client.secret.map(|_| Secret::default()), ..client }))
             }
-            Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => Ok(None),
+            Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } | Auth::Jws(_) => {
+                Ok(None)
+            }
         }
     }
 

@@ -162,7 +162,7 @@ impl Sources {
         let live = self.0.connections.live(known.tenant, known.target.source, user).await?;
         Ok(live.filter(|live| match &known.target.reach {
             Reach::McpHttp { url } => live.is_for(url),
-            Reach::McpStdio { .. } => false,
+            Reach::McpStdio { .. } | Reach::SparkHistory { .. } => false,
         }))
     }
 
@@ -285,7 +285,7 @@ pub(super) fn target(
     let verdict = source.verdict.clone().filter(|verdict| now.since(verdict.at) < EraVerdict::LIFETIME);
     let era = match (&verdict, &source.reach) {
         (Some(verdict), Reach::McpHttp { .. }) => verdict.era.word(),
-        (None, Reach::McpHttp { .. }) | (_, Reach::McpStdio { .. }) => "",
+        (None, Reach::McpHttp { .. }) | (_, Reach::McpStdio { .. } | Reach::SparkHistory { .. }) => "",
     };
     let mut hasher = Sha256::new();
     let way = tunnel.as_ref().map(|tunnel| format!("{} {}", tunnel.id, tunnel.version)).unwrap_or_default();

@@ -42,7 +42,16 @@ impl Sources {
             verdict: None,
             tunnel: self.tunnel_target(permit.tenant(), tunnel).await?,
         };
-        let report = self.probe(&target, None).await?;
+        let mut report = self.probe(&target, None).await?;
+        let mut kind = SourceKind::McpHttp;
+        // What speaks no MCP may be a thing that is shown as tools.
+        if report.verdict.is_none() && url.query().is_none() && report.reached() {
+            let other = Target { reach: Reach::SparkHistory { url: url.clone() }, ..target };
+            let spark = self.probe(&other, None).await?;
+            if spark.passed() {
+                (report, kind) = (spark, SourceKind::SparkHistory);
+            }
+        }
         let signs_in = match &report.needs_credential {
             // Whoever signs in does so at an issuer that this machine reaches itself.
             Some(said) if tunnel.is_none() => {
@@ -57,6 +66,7 @@ impl Sources {
         tools.sort();
         Ok(Detected {
             url: url.clone(),
+            kind,
             name: free_name(url, &names)?,
             verdict: report.verdict.clone(),
             needs_credential: report.needs_credential.clone(),
@@ -177,7 +187,7 @@ impl Sources {
     fn is_due(&self, source: &Source) -> bool {
         let Some(at) = source.health.at else { return true };
         let runs = match source.reach.kind() {
-            SourceKind::McpHttp => true,
+            SourceKind::McpHttp | SourceKind::SparkHistory => true,
             SourceKind::McpStdio => {
                 self.0.upstreams.status(source.id).is_some_and(|status| status.state == LinkState::Up)
             }
@@ -201,7 +211,7 @@ impl Sources {
         // A process is not started a second time only to ask which era it is of.
         let afresh = match source.reach.kind() {
             SourceKind::McpHttp => source.verdict.as_ref().is_none_or(half_old),
-            SourceKind::McpStdio => false,
+            SourceKind::McpStdio | SourceKind::SparkHistory => false,
         };
         if afresh || !source.enabled {
             return self.look_afresh(source).await?.1;

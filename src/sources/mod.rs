@@ -7,7 +7,8 @@
 //! Never decides which tools a caller sees (that is `presets`), and never speaks to a source itself
 //! (that is `upstream`).
 //!
-//! A new kind of source is a variant of `model::Reach`, checked in `check.rs`.
+//! A new kind of source is a variant of `model::Reach`, checked in `check.rs`; one that speaks no MCP
+//! is a room in `providers` and an arm in `providers.rs`.
 
 mod beside;
 mod catalogue;
@@ -21,6 +22,7 @@ mod error;
 mod link;
 mod listen;
 mod look;
+mod providers;
 mod trail;
 mod tunnels;
 mod view;
@@ -51,6 +53,7 @@ pub use diff::{PartDiff, ToolDiff, ToolPart, indented, visible};
 pub use error::SourceError;
 pub use link::{SignedIn, Way};
 pub use listen::Listening;
+pub use providers::Providers;
 pub use tunnels::{
     NewHop, NewHopAuth, NewTunnel, ShownHostKey, TunnelChange, TunnelDetail, TunnelEditError, TunnelReport,
 };
@@ -269,7 +272,7 @@ fn may_manage(member: &Member, needs: OrgRole) -> Result<ManagePermit> {
 /// manage the instance, whatever the way in.
 fn may_reach(member: &Member, reach: &Reach) -> Result<()> {
     match reach {
-        Reach::McpHttp { .. } => Ok(()),
+        Reach::McpHttp { .. } | Reach::SparkHistory { .. } => Ok(()),
         Reach::McpStdio { .. } => {
             policy::may_use_process(member)?;
             Ok(())

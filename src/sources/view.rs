@@ -7,8 +7,8 @@ use url::Url;
 use crate::{
     clock::Ms,
     model::{
-        Auth, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceName, ToolHash,
-        ToolState, Tunnel, TunnelId,
+        Auth, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceKind, SourceName,
+        ToolHash, ToolState, Tunnel, TunnelId,
     },
     secret::Secret,
     sources::ToolDiff,
@@ -131,6 +131,8 @@ pub struct Impact {
 pub struct Detected {
     /// The address asked, as it would be saved.
     pub url: Url,
+    /// What it is: an MCP server unless it was found to be something else.
+    pub kind: SourceKind,
     /// A free name for it.
     pub name: SourceName,
     /// The era and revision; `None` if that could not be found out.

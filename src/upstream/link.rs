@@ -7,7 +7,12 @@ use tokio::time::Instant;
 
 use super::{
     Answer, Call, LinkStatus, Listing, Offer, ReplyBody, Target, Tokens, UpstreamError, UpstreamLimits,
-    Watch, WatchFilter, http::HttpLink, offer, stdio::StdioSource, wire,
+    Watch, WatchFilter,
+    http::HttpLink,
+    inside::{InsideLink, Insides},
+    offer,
+    stdio::StdioSource,
+    wire,
 };
 use crate::{
     clock::Clock,
@@ -25,6 +30,7 @@ pub struct Link {
 enum Transport {
     Http(Arc<HttpLink>),
     Stdio(StdioSource),
+    Inside(Box<InsideLink>),
 }
 
 impl Link {
@@ -33,6 +39,7 @@ impl Link {
         clock: &Clock,
         limits: &Arc<UpstreamLimits>,
         slots: &Arc<tokio::sync::Semaphore>,
+        insides: Option<&dyn Insides>,
         target: &Target,
         tokens: Option<Arc<dyn Tokens>>,
     ) -> Self {
@@ -48,6 +55,9 @@ impl Link {
                 };
                 Transport::Stdio(StdioSource::new(clock, limits, slots, program, target))
             }
+            Reach::SparkHistory { .. } => {
+                Transport::Inside(Box::new(InsideLink::new(egress, clock, limits, insides, target)))
+            }
         };
         Self { transport, limits: Arc::clone(limits) }
     }
@@ -58,6 +68,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.call(&call).await,
             Transport::Stdio(link) => link.call(&call).await,
+            Transport::Inside(link) => link.call(&call).await,
         }
     }
 
@@ -103,6 +114,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.offer(Instant::now() + self.limits.handshake_timeout).await,
             Transport::Stdio(link) => link.offer(Instant::now() + self.limits.start_timeout).await,
+            Transport::Inside(link) => link.offer(self.limits.handshake_timeout).await,
         }
     }
 
@@ -112,6 +124,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.watch(filter),
             Transport::Stdio(link) => link.watch(filter),
+            Transport::Inside(link) => link.watch(filter),
         }
     }
 
@@ -138,6 +151,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.verdict(),
             Transport::Stdio(link) => link.verdict(),
+            Transport::Inside(link) => link.verdict(),
         }
     }
 
@@ -146,6 +160,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.status(),
             Transport::Stdio(link) => link.status(),
+            Transport::Inside(link) => link.status(),
         }
     }
 
@@ -153,6 +168,8 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.end_if_idle(),
             Transport::Stdio(link) => link.end_if_idle(),
+            // It keeps nothing open but connections, which end by themselves.
+            Transport::Inside(_) => {}
         }
     }
 
@@ -161,14 +178,15 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.end_watches(),
             Transport::Stdio(link) => link.end_watches(),
+            Transport::Inside(link) => link.end_watches(),
         }
     }
 
     /// Waits until no call is under way, as far as that matters for closing.
     pub(super) async fn drained(&self) {
         match &self.transport {
-            // Calls over HTTP do not need the link that sent them.
-            Transport::Http(_) => {}
+            // Calls over HTTP do not need the link that sent them, nor do those that are answered inside.
+            Transport::Http(_) | Transport::Inside(_) => {}
             Transport::Stdio(link) => link.drained().await,
         }
     }
@@ -178,6 +196,7 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.close().await,
             Transport::Stdio(link) => link.close().await,
+            Transport::Inside(link) => link.end_watches(),
         }
     }
 
@@ -186,13 +205,30 @@ impl Link {
         match &self.transport {
             Transport::Http(link) => link.open(Instant::now() + self.limits.handshake_timeout).await,
             Transport::Stdio(link) => link.open(Instant::now() + self.limits.start_timeout).await,
+            Transport::Inside(link) => link.open(self.limits.handshake_timeout).await,
+        }
+    }
+
+    /// Returns the parts of a test that only this source has.
+    pub(super) fn own_checks(&self) -> &'static [&'static str] {
+        match &self.transport {
+            Transport::Http(_) | Transport::Stdio(_) => &[],
+            Transport::Inside(link) => link.further_checks(),
+        }
+    }
+
+    /// Does one part of a test that only this source has.
+    pub(super) async fn own_check(&self, name: &str) -> Result<String, UpstreamError> {
+        match &self.transport {
+            Transport::Http(_) | Transport::Stdio(_) => Ok(String::new()),
+            Transport::Inside(link) => link.check(name, self.limits.list_timeout).await,
         }
     }
 
     /// Returns the program's file; `None` if the source is no process.
     pub(super) fn find_program(&self) -> Option<Result<PathBuf, UpstreamError>> {
         match &self.transport {
-            Transport::Http(_) => None,
+            Transport::Http(_) | Transport::Inside(_) => None,
             Transport::Stdio(link) => Some(link.find_program()),
         }
     }
@@ -203,6 +239,7 @@ impl fmt::Debug for Link {
         formatter.write_str(match self.transport {
             Transport::Http(_) => "Link(http)",
             Transport::Stdio(_) => "Link(stdio)",
+            Transport::Inside(_) => "Link(inside)",
         })
     }
 }

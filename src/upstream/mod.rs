@@ -7,7 +7,8 @@
 //! who may call, and never knows a caller: no caller's id, token or header travels over a link, only
 //! what callers can be asked, and a key that keeps those apart who can be asked anything.
 //!
-//! A new transport is a folder beside `http` and an arm in `link.rs`; where many requests share one
+//! What is no MCP server at all is answered for by something inside this program, behind
+//! [`Inside`]. A new transport is a folder beside `http` and an arm in `link.rs`; where many requests share one
 //! connection, `mux` finds the one that an answer is for.
 
 mod beside;
@@ -16,6 +17,7 @@ mod call;
 mod era;
 mod error;
 mod http;
+mod inside;
 mod link;
 mod mux;
 mod offer;
@@ -49,6 +51,7 @@ use crate::{
 pub use beside::Beside;
 pub use call::{Answer, Call, Event, EventStream, Partition, QuestionId, Reply, ReplyBody};
 pub use error::UpstreamError;
+pub use inside::{Inside, Insides};
 pub use link::Link;
 pub use offer::{Listing, Offer};
 pub use probe::{ProbeReport, Step, StepOutcome};
@@ -235,6 +238,8 @@ struct Inner {
     tunnels: Tunnels,
     clock: Clock,
     limits: Arc<UpstreamLimits>,
+    /// Opens what answers in place of sources that speak no MCP.
+    insides: Option<Arc<dyn Insides>>,
     /// One permit for each process that may run.
     slots: Arc<Semaphore>,
     /// By source and lane; the nil lane is the one without tokens of its own.
@@ -263,11 +268,22 @@ impl Upstreams {
     /// Makes an empty set of links, and removes the working folders of processes that a killed
     /// server has left behind.
     pub fn new(egress: Egress, clock: Clock, limits: UpstreamLimits) -> Self {
+        Self::with_insides(egress, clock, limits, None)
+    }
+
+    /// Makes an empty set of links as [`Upstreams::new`] does, some of which lead to what is inside
+    /// this program.
+    pub fn with_insides(
+        egress: Egress,
+        clock: Clock,
+        limits: UpstreamLimits,
+        insides: Option<Arc<dyn Insides>>,
+    ) -> Self {
         stdio::sweep_folders(&limits.working_dirs);
         let slots = Arc::new(Semaphore::new(limits.processes_max));
         let tunnels = Tunnels::new(egress.clone(), clock.clone(), limits.tunnel.clone());
         let limits = Arc::new(limits);
-        Self(Arc::new(Inner { egress, tunnels, clock, limits, slots, links: RwLock::default() }))
+        Self(Arc::new(Inner { egress, tunnels, clock, limits, insides, slots, links: RwLock::default() }))
     }
 
     /// Returns the door that sources are reached by.
@@ -323,7 +339,8 @@ impl Upstreams {
     }
 
     fn open_by(&self, egress: &Egress, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {
-        Link::new(egress, &self.0.clock, &self.0.limits, &self.0.slots, target, tokens)
+        let Inner { clock, limits, insides, slots, .. } = self.0.as_ref();
+        Link::new(egress, clock, limits, slots, insides.as_deref(), target, tokens)
     }
 
     /// Closes every link to a source, and ends its process. Calls in flight to a process fail.

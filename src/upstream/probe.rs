@@ -36,6 +36,12 @@ impl ProbeReport {
         self.verdict.is_some() && self.steps.iter().all(|step| step.outcome != StepOutcome::Failed)
     }
 
+    /// Says whether something was connected to, whatever it then said.
+    pub fn reached(&self) -> bool {
+        let asks = |step: &Step| matches!(step.name.as_str(), "Era" | "Version" | "Applications" | "Tools");
+        self.steps.iter().all(|step| step.outcome != StepOutcome::Failed || asks(step))
+    }
+
     /// Returns why the first failing step failed.
     pub fn failure(&self) -> Option<&str> {
         self.steps.iter().find(|step| step.outcome == StepOutcome::Failed).map(|step| step.detail.as_str())
@@ -45,7 +51,8 @@ impl ProbeReport {
 /// One step of a test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What is tried, for people: `Resolve`, `Connect`, `TLS`, `Program`, `Era`, `Tools`, and the steps of a tunnel.
+    /// What is tried, for people: `Resolve`, `Connect`, `TLS`, `Program`, `Era`, `Version`,
+    /// `Applications`, `Tools`, and the steps of a tunnel.
     pub name: String,
     /// How it went.
     pub outcome: StepOutcome,
@@ -89,8 +96,12 @@ pub(super) async fn run(
         report.steps.extend(tunnel.trace().await.steps.iter().map(Step::from));
     }
     match reach {
-        Reach::McpHttp { url } if tunnel.is_some() => report.connect(egress, url, &["Channel", "TLS"]).await,
-        Reach::McpHttp { url } => report.connect(egress, url, &["Resolve", "Connect", "TLS"]).await,
+        Reach::McpHttp { url } | Reach::SparkHistory { url } if tunnel.is_some() => {
+            report.connect(egress, url, &["Channel", "TLS"]).await
+        }
+        Reach::McpHttp { url } | Reach::SparkHistory { url } => {
+            report.connect(egress, url, &["Resolve", "Connect", "TLS"]).await
+        }
         Reach::McpStdio { .. } => {
             report
                 .step("Program", async {
@@ -100,12 +111,18 @@ pub(super) async fn run(
                 .await
         }
     };
+    let speaks = matches!(reach, Reach::McpHttp { .. } | Reach::McpStdio { .. });
     report
-        .step("Era", async {
+        .step(if speaks { "Era" } else { "Version" }, async {
             link.open().await?;
-            Ok(link.verdict().as_ref().map(verdict_words).unwrap_or_default())
+            let words =
+                |verdict: &EraVerdict| if speaks { verdict_words(verdict) } else { verdict.server.clone() };
+            Ok(link.verdict().as_ref().map(words).unwrap_or_default())
         })
         .await;
+    for name in link.own_checks() {
+        report.step(name, link.own_check(name)).await;
+    }
     report.verdict = link.verdict().filter(|_| report.failure().is_none());
     let listing = report
         .step_with("Tools", async {

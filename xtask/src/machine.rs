@@ -30,6 +30,7 @@ pub(crate) const TESTS: &[Need] = &[
         met: || Path::new("/usr/sbin/sshd").exists() && exists("ssh-keygen"),
         packages: &["openssh-server", "openssh-client"],
     },
+    Need { what: "Java 17 or later", met: || java().is_some(), packages: &["openjdk-17-jre-headless"] },
     Need { what: "npm", met: || exists("npm"), packages: &["npm"] },
 ];
 
@@ -88,6 +89,13 @@ pub(crate) fn postgres() -> Option<std::path::PathBuf> {
         .collect();
     folders.sort();
     folders.pop().map(|(_, programs)| programs)
+}
+
+/// The version of Java, if it is one that Spark 4 runs on. `openjdk version "17.0.15" 2025-04-15`
+fn java() -> Option<u32> {
+    let said = quiet(command("java").args(["--version"]))?;
+    let version = said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    version.split('.').next()?.parse().ok().filter(|major| *major >= 17)
 }
 
 /// The browser's program.

@@ -1,7 +1,7 @@
 //! The real programs that tests speak to, pinned by lock files and kept out of git.
 //!
-//! `peers/` holds what is started: Node 22, MCP servers from npm, and a Python environment with MCP servers and
-//! clients. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
+//! `peers/` holds what is started: Node 22, MCP servers from npm, a Python environment with MCP servers and
+//! clients, and Apache Spark with its history server. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,11 +29,11 @@ pub(crate) fn provide() -> Result<()> {
         npm(folder)
     })?;
     once("Python programs", &peers.join("python"), &programs.join("requirements.txt"), |folder| {
-        let python = python().context("no Python from 3.11 on; on Debian: apt-get install python3-venv")?;
-        run(command(python).args(["-m", "venv", "--clear"]).arg(folder))?;
-        run(command(folder.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
-            .arg(programs.join("requirements.txt")))
+        environment(folder, &programs.join("requirements.txt"))
+    })?;
+    let spark = "Apache Spark (456 MB, once)";
+    once(spark, &peers.join("spark"), &programs.join("spark.txt"), |folder| {
+        environment(folder, &programs.join("spark.txt"))
     })?;
     let end2end = root().join("end2end");
     once("test libraries", &end2end.join("node_modules"), &end2end.join("package-lock.json"), |_| {
@@ -69,6 +69,15 @@ fn once(what: &str, folder: &Path, lock: &Path, make: impl Fn(&Path) -> Result<(
     make(folder).with_context(|| format!("could not install {what}"))?;
     fs::write(stamp, hash)?;
     Ok(())
+}
+
+/// Makes a Python environment with exactly what the lock file names.
+fn environment(folder: &Path, lock: &Path) -> Result<()> {
+    let python = python().context("no Python from 3.11 on; on Debian: apt-get install python3-venv")?;
+    run(command(python).args(["-m", "venv", "--clear"]).arg(folder))?;
+    run(command(folder.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
+        .arg(lock))
 }
 
 /// Installs exactly what the lock file in the folder names.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::assets::{self, Islands};
-use crate::process::{cargo, quiet, run as show, tee};
+use crate::process::{cargo, quiet, root, run as show, tee};
 use crate::{machine, measure, node, peers};
 
 /// One step: its name, what it shows, and how.
@@ -131,7 +131,7 @@ fn rust() -> Result<Found> {
     let mut tests = cargo();
     tests.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=retry", "--color=never"]);
     tests.args(["--retries=1", "--final-status-level=flaky"]);
-    tests.env("DOORWARD_REQUIRE_PG", "1");
+    tests.env("DOORWARD_REQUIRE_PG", "1").env("DOORWARD_PEERS", root().join("peers"));
     if let Some(programs) = machine::postgres() {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::iter::once(programs).chain(std::env::split_paths(&path));

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use doorward::{
     connections::ConnectionError,
     fault::Fault,
-    model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceName, ToolHash, TunnelId},
+    model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceKind, SourceName, ToolHash, TunnelId},
     secret::Secret,
     sources::{Accept, Accepted, NewSource, SourceChange, SourceError, TunnelEditError},
 };
@@ -114,16 +114,21 @@ pub async fn add_http_source(
     url: String,
     name: String,
     #[server(default)] tunnel: String,
+    #[server(default)] speaks: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
     let outcome = async {
         let user = session::member().await?.user;
-        let typed = [("url", url.as_str()), ("name", name.trim()), ("tunnel", tunnel.as_str())]
-            .into_iter()
-            .chain(auth.plain());
+        let typed = [
+            ("url", url.as_str()),
+            ("name", name.trim()),
+            ("tunnel", tunnel.as_str()),
+            ("speaks", speaks.as_str()),
+        ];
+        let typed = typed.into_iter().chain(auth.plain());
         draft::keep(user, Begun::Address, Draft::of(Begun::Address, typed), console().now());
         let name = source_name(&name)?;
-        let reach = Reach::McpHttp { url: address(&url)? };
+        let reach = reach_by(&speaks, address(&url)?)?;
         let runs_as = auth.runs_as()?.unwrap_or_default();
         let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
         let tunnel = tunnel_choice(&tunnel)?;
@@ -200,9 +205,12 @@ pub async fn edit_http_source(
             .keep("tunnel", &tunnel),
     );
     let outcome = async {
+        let member = session::member().await?;
+        let present = console().sources.find(&member, source_id(&id)?).await.map_err(mistake)?;
+        let kind = present.ok_or(Trouble::NotFound)?.reach.kind();
         let change = SourceChange {
             name: Some(source_name(&name)?),
-            reach: Some(Reach::McpHttp { url: address(&url)? }),
+            reach: Some(reach_by(kind.word(), address(&url)?)?),
             tunnel: Some(tunnel_choice(&tunnel)?),
             runs_as: auth.runs_as()?,
             auth: auth.read()?,
@@ -389,6 +397,16 @@ fn address(text: &str) -> Result<Url, Mistake> {
     let wrong = || Mistake::field("url", "an address looks like https://mcp.example.org/mcp");
     let url = Url::parse(text.trim()).map_err(|_| wrong())?;
     if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(wrong()) }
+}
+
+/// Returns where a source is that is reached by its address; without a word it is an MCP server.
+fn reach_by(word: &str, url: Url) -> Result<Reach, Mistake> {
+    match SourceKind::from_word(word) {
+        Some(SourceKind::McpHttp) => Ok(Reach::McpHttp { url }),
+        Some(SourceKind::SparkHistory) => Ok(Reach::SparkHistory { url }),
+        None if word.is_empty() => Ok(Reach::McpHttp { url }),
+        Some(SourceKind::McpStdio) | None => Err(Mistake::field("speaks", "choose one of the list")),
+    }
 }
 
 fn process_reach(line: &str, working_dir: &str) -> Result<Reach, Mistake> {

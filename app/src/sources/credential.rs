@@ -25,6 +25,7 @@ pub struct AuthFields {
     password: String,
     header: String,
     value: String,
+    jws: String,
     client_id: String,
     client_secret: String,
     scope: String,
@@ -46,6 +47,7 @@ impl AuthFields {
             "bearer" => Auth::Bearer(Secret::new(self.token)),
             "basic" => Auth::Basic { user: self.user, password: Secret::new(self.password) },
             "header" => Auth::Header { name: self.header.trim().to_owned(), value: Secret::new(self.value) },
+            "jws" => Auth::Jws(Secret::new(self.jws.trim())),
             "oauth" => {
                 let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
                 Auth::Oauth(OauthClient {
@@ -148,6 +150,7 @@ pub(super) fn CredentialChoice(
         </div>
     }
     .into_any();
+    let key = secret("jws", "Key, as base64url").into_any();
     let kept = kept.map(|words| ("keep", "As it is", words, None));
     let picks = kept
         .into_iter()
@@ -157,6 +160,12 @@ pub(super) fn CredentialChoice(
             ("bearer", "Bearer token", "Sent as `Authorization: Bearer …`", Some(token)),
             ("basic", "User and password", "Sent as `Authorization: Basic …`", Some(pair)),
             ("header", "Another header", "For sources that want their own, as `X-Api-Key`.", Some(header)),
+            (
+                "jws",
+                "Signed token",
+                "For Spark History Servers with Spark’s own `JWSFilter`: each request is signed with its key.",
+                Some(key),
+            ),
         ])
         .map(|(value, label, hint, fields)| {
             view! { <Radio name="auth" value checked=chosen == value label hint fields/> }

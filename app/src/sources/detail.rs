@@ -153,7 +153,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
     let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
     let failing = source.health.detail.clone();
     let place = match &source.reach {
-        Reach::McpHttp { url } => url.to_string(),
+        Reach::McpHttp { url } | Reach::SparkHistory { url } => url.to_string(),
         Reach::McpStdio { command, .. } => command::join(command),
     };
     let folder = match &source.reach {
@@ -162,19 +162,19 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                 .as_ref()
                 .map_or_else(|| "An empty one of its own".to_owned(), |dir| dir.display().to_string()),
         ),
-        Reach::McpHttp { .. } => None,
+        Reach::McpHttp { .. } | Reach::SparkHistory { .. } => None,
     };
     let env = match source.reach.kind() {
         SourceKind::McpStdio => Some(match source.env_names.as_slice() {
             [] => "Empty".to_owned(),
             names => format!("{}, sealed", names.join(", ")),
         }),
-        SourceKind::McpHttp => None,
+        SourceKind::McpHttp | SourceKind::SparkHistory => None,
     };
     let server = source.verdict.as_ref().map(|verdict| verdict.server.clone()).unwrap_or_default();
     let kind = source.reach.kind();
     let protocol = era_words(source.verdict.as_ref());
-    let credential = (kind == SourceKind::McpHttp).then(|| auth_words(&source.auth_kind));
+    let credential = (kind != SourceKind::McpStdio).then(|| auth_words(&source.auth_kind));
     let next = format!("/presets/new?source={}", source.name);
     view! {
         <div class="grid gap-6">

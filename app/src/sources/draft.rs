@@ -64,9 +64,18 @@ impl Begun {
     /// The fields that are kept; of all others nothing is.
     fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::Address => {
-                &["url", "tunnel", "name", "auth", "user", "header", "client_id", "scope", "runs_as"]
-            }
+            Self::Address => &[
+                "url",
+                "speaks",
+                "tunnel",
+                "name",
+                "auth",
+                "user",
+                "header",
+                "client_id",
+                "scope",
+                "runs_as",
+            ],
             Self::Process => &["command", "name", "working_dir"],
         }
     }

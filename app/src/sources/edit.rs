@@ -52,6 +52,26 @@ pub(super) fn draw(form: Form, source: Source, tunnels: &TunnelPicks) -> AnyView
             }
             .into_any()
         }
+        Reach::SparkHistory { url } => view! {
+            <form class="grid max-w-3xl gap-5" method="post" action=EDIT_HTTP>
+                {hidden}
+                <input type="hidden" name="era" value="auto"/>
+                <FormMistake form=form.clone()/>
+                <Field form=form.clone() name="name" label="Name" first=source.name.to_string() mono=true/>
+                <Field
+                    form=form.clone()
+                    name="url"
+                    kind="url"
+                    label="Address of the history server"
+                    first=url.to_string()
+                    mono=true
+                />
+                {tunnels.field(form.clone(), &source.tunnel.map(|id| id.to_string()).unwrap_or_default())}
+                {credential_choice(form, &source.auth_kind)}
+                {save}
+            </form>
+        }
+        .into_any(),
         Reach::McpStdio { command, working_dir } => {
             let first = ProcessFirst {
                 name: source.name.to_string(),

@@ -1,6 +1,6 @@
 //! Adding a data source: one page that unfolds. Nothing is kept until its last button.
 
-use doorward::{policy, sources::Detected};
+use doorward::{model::SourceKind, policy, sources::Detected};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use url::Url;
@@ -19,7 +19,8 @@ use crate::{
     page::{Page, Place, Visit, page as framed},
     trouble::{Trouble, sentence},
     ui::{
-        Badge, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Tab, Tabs, TextArea, Tone, now, prose,
+        Badge, Fact, Facts, Field, FormMistake, Icon, Notice, Panel, Pick, Select, Tab, Tabs, TextArea, Tone,
+        now, prose,
     },
 };
 
@@ -111,7 +112,7 @@ fn look(form: Form, url: String, tunnel: Option<AnyView>, looked: bool) -> impl 
                     form=form
                     name="url"
                     kind="url"
-                    label="Address of the MCP server"
+                    label="Address of the MCP server or Spark History Server"
                     placeholder="https://mcp.example.org/mcp"
                     first=url
                     mono=true
@@ -128,7 +129,11 @@ fn look(form: Form, url: String, tunnel: Option<AnyView>, looked: bool) -> impl 
 
 /// The second step: what is there, and how to show oneself to it.
 fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> impl IntoView {
-    let Detected { url, verdict, needs_credential, signs_in, tools, report: probe, .. } = detected;
+    let Detected { url, kind, verdict, needs_credential, signs_in, tools, report: probe, .. } = detected;
+    let speaks = vec![
+        Pick::new(SourceKind::McpHttp.word(), "An MCP server"),
+        Pick::new(SourceKind::SparkHistory.word(), "A Spark History Server, shown as tools"),
+    ];
     let steps = report(&probe);
     let failure = probe.failure().map(str::to_owned);
     let answered = verdict.is_some() || needs_credential.is_some();
@@ -153,7 +158,9 @@ fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> 
                 {answered.then(|| view! {
                     <Facts>
                         {(!server.is_empty()).then(|| view! { <Fact term="It calls itself">{server}</Fact> })}
-                        <Fact term="Protocol">{era_words(verdict.as_ref())}</Fact>
+                        {(kind == SourceKind::McpHttp).then(|| view! {
+                            <Fact term="Protocol">{era_words(verdict.as_ref())}</Fact>
+                        })}
                         <Fact term="Credential">
                             {match needs_credential {
                                 Some(challenge) => view! {
@@ -188,6 +195,7 @@ fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> 
             >
                 <div class="grid gap-5">
                     <FormMistake form=form.clone()/>
+                    <Select form=form.clone() name="speaks" label="What it is" first=kind.word() picks=speaks/>
                     <Field
                         form=form.clone()
                         name="name"

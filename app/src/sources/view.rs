@@ -48,7 +48,7 @@ pub(super) fn tool_badge(state: ToolState) -> impl IntoView {
 /// Returns the place of a source in one line.
 pub(super) fn place(reach: &Reach) -> String {
     match reach {
-        Reach::McpHttp { url } => url.to_string(),
+        Reach::McpHttp { url } | Reach::SparkHistory { url } => url.to_string(),
         Reach::McpStdio { command, .. } => super::command::join(command),
     }
 }
@@ -58,6 +58,7 @@ pub(super) fn kind_words(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::McpHttp => "MCP over HTTP",
         SourceKind::McpStdio => "MCP process",
+        SourceKind::SparkHistory => "Spark History Server",
     }
 }
 
@@ -66,6 +67,7 @@ pub(super) fn kind_icon(kind: SourceKind) -> Icon {
     match kind {
         SourceKind::McpHttp => Icon::Globe,
         SourceKind::McpStdio => Icon::Terminal,
+        SourceKind::SparkHistory => Icon::Metrics,
     }
 }
 
@@ -76,6 +78,7 @@ pub(super) fn auth_words(kind: &str) -> &'static str {
         "basic" => "User and password, sealed",
         "header" => "Header of its own, sealed",
         "oauth" => "Sign-in, kept alive",
+        "jws" => "Key to sign tokens with, sealed",
         _ => "None",
     }
 }

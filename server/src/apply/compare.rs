@@ -15,6 +15,7 @@ use crate::take::Until;
 pub(super) fn reach(item: &SourceItem) -> Option<Reach> {
     match item.kind {
         SourceKind::McpHttp => Some(Reach::McpHttp { url: item.url.clone()? }),
+        SourceKind::SparkHistory => Some(Reach::SparkHistory { url: item.url.clone()? }),
         SourceKind::McpStdio => {
             Some(Reach::McpStdio { command: item.command.clone()?, working_dir: item.working_dir.clone() })
         }
@@ -27,7 +28,7 @@ pub(super) fn source_change(item: &SourceItem, source: &Source) -> (SourceChange
     let mut parts = Vec::new();
     if let Some(reach) = reach(item).filter(|reach| *reach != source.reach) {
         parts.push(match reach {
-            Reach::McpHttp { .. } => "url",
+            Reach::McpHttp { .. } | Reach::SparkHistory { .. } => "url",
             Reach::McpStdio { .. } => "command",
         });
         change.reach = Some(reach);

@@ -80,6 +80,8 @@ pub(super) struct AuthItem {
     pub(super) basic: Option<BasicItem>,
     pub(super) header: Option<HeaderItem>,
     pub(super) oauth: Option<OauthItem>,
+    pub(super) jws: Option<Secret>,
+    pub(super) jws_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -267,9 +269,9 @@ fn check_access(preset: &Spanned<PresetItem>) -> Result<(), Mistake> {
 fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
     let item = &source.value;
     match item.kind {
-        SourceKind::McpHttp => {
+        SourceKind::McpHttp | SourceKind::SparkHistory => {
             if item.url.is_none() {
-                return Err(mistake(source, "a source of kind mcp_http needs `url`".to_owned()));
+                return Err(mistake(source, format!("a source of kind {} needs `url`", item.kind.word())));
             }
             if item.command.is_some()
                 || item.working_dir.is_some()
@@ -287,20 +289,22 @@ fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
                 return Err(mistake(source, "a source of kind mcp_stdio needs `command`".to_owned()));
             }
             if item.url.is_some() || item.auth.is_some() {
-                return Err(mistake(source, "`url` and `auth` are for mcp_http".to_owned()));
+                return Err(mistake(source, "`url` and `auth` are not for mcp_stdio".to_owned()));
             }
         }
     }
     if let Some(auth) = &item.auth {
         let bearer = auth.bearer.is_some() || auth.bearer_file.is_some();
-        let said = [bearer, auth.basic.is_some(), auth.header.is_some(), auth.oauth.is_some()];
+        let jws = auth.jws.is_some() || auth.jws_file.is_some();
+        let said = [bearer, auth.basic.is_some(), auth.header.is_some(), auth.oauth.is_some(), jws];
         if said.iter().filter(|said| **said).count() != 1 {
             return Err(mistake(
                 source,
-                "`auth` holds exactly one of bearer, basic, header and oauth".to_owned(),
+                "`auth` holds exactly one of bearer, basic, header, oauth and jws".to_owned(),
             ));
         }
         one_of(source, "bearer", auth.bearer.is_some(), "bearer_file", auth.bearer_file.is_some())?;
+        one_of(source, "jws", auth.jws.is_some(), "jws_file", auth.jws_file.is_some())?;
         if let Some(basic) = &auth.basic {
             exactly_one(source, "password", basic.password.is_some(), basic.password_file.is_some())?;
         }

@@ -77,7 +77,7 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
             "owner": owner.tenant_handle, "name": source.name, "kind": source.reach.kind(),
         }));
         match &source.reach {
-            Reach::McpHttp { url } => {
+            Reach::McpHttp { url } | Reach::SparkHistory { url } => {
                 item.insert("url".to_owned(), value(url));
                 let called = rooms.sources.credential_name(owner, source.id).await.map_err(source_failed)?;
                 let called = called.unwrap_or_default();
@@ -159,6 +159,7 @@ fn add_auth(item: &mut Map<String, Value>, kind: &str, name: &str, called: &str)
     let auth = match kind {
         "bearer" => json!({ "bearer_file": format!("{name}.token") }),
         "basic" => json!({ "basic": { "user": called, "password_file": format!("{name}.password") } }),
+        "jws" => json!({ "jws_file": format!("{name}.key") }),
         "header" => json!({ "header": { "name": called, "value_file": format!("{name}.token") } }),
         _ => return,
     };

@@ -25,8 +25,11 @@ pub fn resolve(document: &mut Document, folder: &Path) -> Result<(), ApplyError>
     }
     for source in &mut document.sources {
         let at = line(source);
-        if let Some(AuthItem { bearer, bearer_file, basic, header, oauth }) = &mut source.value.auth {
+        if let Some(AuthItem { bearer, bearer_file, basic, header, oauth, jws, jws_file }) =
+            &mut source.value.auth
+        {
             take(bearer, bearer_file, folder, at)?;
+            take(jws, jws_file, folder, at)?;
             if let Some(basic) = basic {
                 take(&mut basic.password, &mut basic.password_file, folder, at)?;
             }
@@ -109,6 +112,9 @@ pub fn refuse_files(document: &Document) -> Result<(), ApplyError> {
         let Some(auth) = &source.value.auth else { continue };
         if auth.bearer_file.is_some() {
             return refuse(at, "bearer_file");
+        }
+        if auth.jws_file.is_some() {
+            return refuse(at, "jws_file");
         }
         if auth.basic.as_ref().is_some_and(|basic| basic.password_file.is_some()) {
             return refuse(at, "password_file");

@@ -235,7 +235,7 @@ async fn check_source(
     let what = format!("{}/{}", member.tenant_handle, source.name);
     let (grade, words) = match (&source.reach, source.health.state) {
         _ if !source.enabled => (Grade::Good, "switched off".to_owned()),
-        (Reach::McpHttp { .. }, _) => {
+        (Reach::McpHttp { .. } | Reach::SparkHistory { .. }, _) => {
             let report = engine.sources.try_out(member, source.id).await?;
             match report.failure() {
                 None => (Grade::Good, healthy_words(&source.reach, held)),
@@ -261,7 +261,7 @@ async fn check_source(
 
 fn healthy_words(reach: &Reach, held: usize) -> String {
     let place = match reach {
-        Reach::McpHttp { url } => url.to_string(),
+        Reach::McpHttp { url } | Reach::SparkHistory { url } => url.to_string(),
         Reach::McpStdio { command, .. } => command.join(" "),
     };
     if held == 0 { place } else { format!("{place}; {held} tools and prompts wait for a look") }

@@ -26,6 +26,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("oauth", &["egress"]),
     ("tunnel", &["model", "egress"]),
     ("upstream", &["mcp", "model", "egress", "tunnel"]),
+    // What is no MCP server, shown as tools.
+    ("providers", &["mcp", "model", "egress"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     ("audit", &["model", "store", "metrics"]),
     // Hands letters to the operator's mail server.
@@ -49,6 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "quota",
             "connections",
             "oauth",
+            "providers",
         ],
     ),
     ("presets", &["mcp", "model", "policy", "store", "sources", "audit", "changes", "mail"]),

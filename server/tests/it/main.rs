@@ -43,6 +43,8 @@ mod settings_processes;
 mod sharing;
 #[path = "../../../src/identity/tests/soft_passkey.rs"]
 mod soft_passkey;
+mod spark;
+mod spark_server;
 mod threats;
 mod trouble;
 mod trouble_postgres;

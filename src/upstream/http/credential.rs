@@ -36,6 +36,7 @@ pub(super) fn headers(auth: &Auth) -> Result<HeaderMap, UpstreamError> {
     match auth {
         // Each request gets its own, from whoever keeps it alive.
         Auth::None | Auth::Oauth(_) => {}
+        Auth::Jws(_) => return Err(unusable("a signed token is for Spark History Servers")),
         Auth::Bearer(token) => {
             let text = Zeroizing::new(format!("Bearer {}", token.expose()));
             headers.insert(header::AUTHORIZATION, sensitive(&text)?);

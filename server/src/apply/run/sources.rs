@@ -178,5 +178,8 @@ fn auth(item: &AuthItem) -> Auth {
             scope: oauth.scope.clone(),
         });
     }
+    if let Some(key) = &item.jws {
+        return Auth::Jws(key.clone());
+    }
     item.bearer.clone().map_or(Auth::None, Auth::Bearer)
 }

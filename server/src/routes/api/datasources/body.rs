@@ -28,7 +28,7 @@ pub(in crate::routes) struct DataSource {
     /// `mcp_http` or `mcp_stdio`.
     #[schema(value_type = String)]
     kind: SourceKind,
-    /// The endpoint of an `mcp_http` source.
+    /// The endpoint of an `mcp_http` source, the address of a `spark_history` source.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     /// Program and arguments of an `mcp_stdio` source.
@@ -38,11 +38,11 @@ pub(in crate::routes) struct DataSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     working_dir: Option<PathBuf>,
-    /// The tunnel an `mcp_http` source is reached through; absent if it is reached directly.
+    /// The tunnel a source is reached through; absent if it is reached directly.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     tunnel: Option<TunnelId>,
-    /// The kind of credential kept: `none`, `bearer`, `basic`, `header` or `oauth`.
+    /// The kind of credential kept: `none`, `bearer`, `basic`, `header`, `oauth` or `jws`.
     auth: String,
     /// Whose sign-in calls run with, where `auth` is `oauth`: `owner`, `caller` or `caller_or_owner`.
     #[schema(value_type = String)]
@@ -89,7 +89,7 @@ impl From<Source> for DataSource {
     fn from(source: Source) -> Self {
         let kind = source.reach.kind();
         let (url, command, working_dir) = match source.reach {
-            Reach::McpHttp { url } => (Some(url.to_string()), None, None),
+            Reach::McpHttp { url } | Reach::SparkHistory { url } => (Some(url.to_string()), None, None),
             Reach::McpStdio { command, working_dir } => (None, Some(command), working_dir),
         };
         Self {
@@ -181,6 +181,10 @@ pub(in crate::routes) enum AuthBody {
         client_secret: Option<Secret>,
         scope: Option<String>,
     },
+    /// A key, as base64url, that a token is signed with for each request (HS256), as the `JWSFilter` of a
+    /// Spark History Server wants it.
+    #[schema(value_type = String)]
+    Jws(Secret),
 }
 
 impl From<AuthBody> for Auth {
@@ -190,6 +194,7 @@ impl From<AuthBody> for Auth {
             AuthBody::Bearer(token) => Self::Bearer(token),
             AuthBody::Basic { user, password } => Self::Basic { user, password },
             AuthBody::Header { name, value } => Self::Header { name, value },
+            AuthBody::Jws(key) => Self::Jws(key),
             AuthBody::Oauth { client_id: id, client_secret: secret, scope } => {
                 Self::Oauth(OauthClient { id, secret, scope })
             }
@@ -197,7 +202,7 @@ impl From<AuthBody> for Auth {
     }
 }
 
-/// A data source to be made: `url` for `mcp_http`, `command` for `mcp_stdio`, which only
+/// A data source to be made: `url` for `mcp_http` and `spark_history`, `command` for `mcp_stdio`, which only
 /// administrators of the instance may have.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

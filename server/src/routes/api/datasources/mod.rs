@@ -74,8 +74,11 @@ fn reach(
     let wrong = |detail: &str| Problem::new(ProblemKind::Unprocessable, detail);
     match (kind, url, command) {
         (SourceKind::McpHttp, Some(url), None) if working_dir.is_none() => Ok(Reach::McpHttp { url }),
-        (SourceKind::McpHttp, _, _) => {
-            Err(wrong("a source of kind mcp_http has `url`, and nothing of a process"))
+        (SourceKind::SparkHistory, Some(url), None) if working_dir.is_none() => {
+            Ok(Reach::SparkHistory { url })
+        }
+        (SourceKind::McpHttp | SourceKind::SparkHistory, _, _) => {
+            Err(wrong(&format!("a source of kind {} has `url`, and nothing of a process", kind.word())))
         }
         (SourceKind::McpStdio, None, Some(command)) => Ok(Reach::McpStdio { command, working_dir }),
         (SourceKind::McpStdio, _, _) => Err(wrong("a source of kind mcp_stdio has `command`, and no `url`")),
@@ -153,6 +156,9 @@ fn moved(
     match present {
         Reach::McpHttp { url: before } => {
             reach(SourceKind::McpHttp, Some(url.unwrap_or(before)), command, working_dir)
+        }
+        Reach::SparkHistory { url: before } => {
+            reach(SourceKind::SparkHistory, Some(url.unwrap_or(before)), command, working_dir)
         }
         Reach::McpStdio { command: before, working_dir: folder } => {
             reach(SourceKind::McpStdio, url, Some(command.unwrap_or(before)), working_dir.or(folder))

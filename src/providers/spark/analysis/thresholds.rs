@@ -1,0 +1,134 @@
+//! From where on something is a finding.
+//!
+//! Sources: DE = Dr. Elephant, DF = DataFlint UI, SA = spark-advisor-rules 0.1.21, DB = Databricks' guide to the
+//! Spark UI, KF = Kubeflow's server for Spark, SP = Spark 4.3.0's own defaults; own = chosen here.
+
+const KIB: i64 = 1024;
+const MIB: i64 = 1024 * KIB;
+const GIB: i64 = 1024 * MIB;
+
+/// From where on something is a finding.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::providers::spark) struct Thresholds {
+    /// Tasks from which on a stage can be skewed (SA 10; fewer tell nothing).
+    pub(super) skew_tasks_min: i64,
+    /// The longest task over the median one (SP, AQE: 5; SA 5 and 10).
+    pub(super) skew_time_ratio: f64,
+    /// The longest task, in milliseconds (DF 5 s).
+    pub(super) skew_time_ms_min: f64,
+    /// The largest read of a task over the median one. Slow starts of a JVM have even reads (SP, AQE: 5).
+    pub(super) skew_bytes_ratio: f64,
+    /// The largest read of a task, in bytes (own: SP's advisory size of a partition, 64 MiB).
+    pub(super) skew_bytes_min: f64,
+    /// What a stage spills from memory, in bytes (KF 100 MB; SA 0.1 and 1 GB).
+    pub(super) spill_bytes: i64,
+    /// From where on spill is severe, in bytes (SA 1 GB).
+    pub(super) spill_bytes_severe: i64,
+    /// Share of run time that goes into collecting garbage (KF 10 %; DE 8, 10, 15, 20 %).
+    pub(super) gc_share: f64,
+    /// From where on that is severe (DE 20 %; SA 20 %).
+    pub(super) gc_share_severe: f64,
+    /// Run time of a stage's tasks from which on garbage counts, in milliseconds (SA: stages over 60 s).
+    pub(super) gc_run_time_ms_min: i64,
+    /// Files from which on their mean size counts (own; DF 100).
+    pub(super) files_min: i64,
+    /// Mean size of a file below which files are small, in bytes (DF 3 MiB; SA 10 MB).
+    pub(super) file_bytes: i64,
+    /// Below this it is more than a nuisance, in bytes (SA 1 MB).
+    pub(super) file_bytes_severe: i64,
+    /// The largest read or write of a task from which on partitions are too big, in bytes (DF 5 GiB).
+    pub(super) partition_bytes: f64,
+    /// What partitions should be, in bytes (SA 128 MiB; SP files.maxPartitionBytes 128 MB).
+    pub(super) partition_bytes_ideal: i64,
+    /// Tasks from which on tiny ones count (DF 5000).
+    pub(super) tiny_tasks_min: i64,
+    /// The median task below which tasks are tiny, in milliseconds (DF 500 ms).
+    pub(super) tiny_task_ms: f64,
+    /// Run time of a stage from which on too few tasks count, in milliseconds (own).
+    pub(super) few_tasks_duration_ms_min: i64,
+    /// Share of failed attempts of tasks from which on failures are severe (DE 10, 30, 50 %).
+    pub(super) failed_share_severe: f64,
+    /// Share of cores' time without a task (DF 50 %; SA utilization under 40 and 20 %).
+    pub(super) idle_share: f64,
+    /// Share from which on that is severe (SA utilization under 20 %).
+    pub(super) idle_share_severe: f64,
+    /// How long an application must run that this counts, in milliseconds (SA 5 min).
+    pub(super) idle_duration_ms_min: i64,
+    /// Share of the heap in use at its peak from which on memory is short (DF, SA 95 %).
+    pub(super) heap_share_high: f64,
+    /// Below which it is too much (SA 40 %; DF 70 %).
+    pub(super) heap_share_low: f64,
+    /// Configured heap from which on too much memory is worth a word, in bytes (own).
+    pub(super) heap_low_bytes_min: i64,
+    /// The smaller side of a join below which it is sent to all (SP 10 MB; DF up to 100 MiB against 10 GiB).
+    pub(super) broadcast_bytes: i64,
+    /// The broadcast that is too large, in bytes (DF 1 GiB).
+    pub(super) broadcast_bytes_max: i64,
+    /// Written into shuffles by an application, in bytes (SA 50 GB).
+    pub(super) shuffle_bytes: i64,
+    /// Shuffle over input (SA 3).
+    pub(super) shuffle_input_ratio: f64,
+    /// From which shuffle on that counts, in bytes (own).
+    pub(super) shuffle_bytes_min: i64,
+    /// Share of a stage's run time that waits for shuffled data (own: no number was found published).
+    pub(super) fetch_wait_share: f64,
+    /// Run time of a stage's tasks from which on waiting counts, in milliseconds (own).
+    pub(super) fetch_wait_run_time_ms_min: i64,
+    /// Share of an application's time in which no job runs (own; Sparklens prints it without one).
+    pub(super) driver_share: f64,
+    /// How long that must be, in milliseconds (own).
+    pub(super) driver_ms_min: i64,
+    /// How long a stage takes that is too long, in milliseconds (DE 15, 30, 45, 60 min).
+    pub(super) stage_ms: i64,
+    /// Rows that a join without a condition gives (DF 10¹⁰ is critical).
+    pub(super) cross_join_rows: f64,
+    /// Rows from which on that is severe (DF).
+    pub(super) cross_join_rows_severe: f64,
+    /// Share of memory that Spark has for itself below which it is named (own; SP 0.6).
+    pub(super) memory_fraction_min: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            skew_tasks_min: 10,
+            skew_time_ratio: 5.0,
+            skew_time_ms_min: 5_000.0,
+            skew_bytes_ratio: 5.0,
+            skew_bytes_min: 64.0 * 1024.0 * 1024.0,
+            spill_bytes: 100 * MIB,
+            spill_bytes_severe: GIB,
+            gc_share: 0.10,
+            gc_share_severe: 0.20,
+            gc_run_time_ms_min: 60_000,
+            files_min: 20,
+            file_bytes: 3 * MIB,
+            file_bytes_severe: MIB,
+            partition_bytes: 5.0 * 1024.0 * 1024.0 * 1024.0,
+            partition_bytes_ideal: 128 * MIB,
+            tiny_tasks_min: 5_000,
+            tiny_task_ms: 500.0,
+            few_tasks_duration_ms_min: 30_000,
+            failed_share_severe: 0.10,
+            idle_share: 0.50,
+            idle_share_severe: 0.80,
+            idle_duration_ms_min: 5 * 60_000,
+            heap_share_high: 0.95,
+            heap_share_low: 0.40,
+            heap_low_bytes_min: 4 * GIB,
+            broadcast_bytes: 10 * MIB,
+            broadcast_bytes_max: GIB,
+            shuffle_bytes: 50 * GIB,
+            shuffle_input_ratio: 3.0,
+            shuffle_bytes_min: GIB,
+            fetch_wait_share: 0.20,
+            fetch_wait_run_time_ms_min: 60_000,
+            driver_share: 0.30,
+            driver_ms_min: 60_000,
+            stage_ms: 15 * 60_000,
+            cross_join_rows: 1e7,
+            cross_join_rows_severe: 1e10,
+            memory_fraction_min: 0.4,
+        }
+    }
+}

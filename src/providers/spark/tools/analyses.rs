@@ -1,0 +1,94 @@
+//! What is wrong with applications, and what got better or worse between two.
+
+use serde_json::Value;
+
+use super::{
+    Arguments, Client, Place, Result, Told, about,
+    compare::{differences, whole},
+    place,
+};
+use crate::providers::spark::{
+    analysis::{self, Evidence, Finding, Severity, Thresholds},
+    arguments::wrong,
+    words::Row,
+};
+
+async fn analysed(client: &Client, place: Place) -> Result<(Evidence, Vec<Finding>)> {
+    let evidence = Box::pin(analysis::gather(client, place)).await?;
+    let findings = analysis::findings(&evidence, &Thresholds::default());
+    Ok((evidence, findings))
+}
+
+/// Writes findings, and what could not be looked at.
+fn drawn(row: Row, evidence: &Evidence, findings: &[&Finding]) -> Row {
+    let missing: Vec<String> = evidence.missing.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+    row.set("findings", findings.iter().map(|finding| finding.draw()).collect::<Vec<Value>>())
+        .maybe("missing", (!missing.is_empty()).then_some(missing))
+}
+
+pub(super) async fn analyze(client: &Client, given: &Arguments) -> Result<Told> {
+    let (evidence, findings) = analysed(client, place(client, given).await?).await?;
+    let text = analysis::markdown(&evidence, &findings);
+    let row = about(&evidence.place)
+        .set("name", evidence.place.app.name.clone())
+        .time("duration", evidence.duration_ms());
+    let facts = drawn(row, &evidence, &findings.iter().collect::<Vec<_>>()).finish();
+    Ok(Told { facts, text: Some(text) })
+}
+
+pub(super) async fn list(client: &Client, given: &Arguments) -> Result<Row> {
+    let least = match given.text("severity") {
+        None => Severity::Low,
+        Some(word) => Severity::from_word(&word.to_lowercase())
+            .ok_or_else(|| wrong("`severity` must be low, moderate, severe or critical"))?,
+    };
+    let kind = given.text("kind");
+    if let Some(kind) = &kind
+        && !analysis::kinds().contains(&kind.as_str())
+    {
+        return Err(wrong(format!("`kind` must be one of {}", analysis::kinds().join(", "))));
+    }
+    let (evidence, findings) = analysed(client, place(client, given).await?).await?;
+    let is_chosen = |finding: &&Finding| {
+        finding.severity >= least && kind.as_deref().is_none_or(|kind| kind == finding.kind)
+    };
+    let chosen: Vec<&Finding> = findings.iter().filter(is_chosen).collect();
+    Ok(drawn(about(&evidence.place), &evidence, &chosen))
+}
+
+pub(super) async fn compare(client: &Client, given: &Arguments) -> Result<Row> {
+    let (one, other) = (given.required("app_a"), given.required("app_b"));
+    let (one, other) = futures::try_join!(client.place(&one, None), client.place(&other, None))?;
+    let (side_1, side_2) = futures::try_join!(whole(client, &one), whole(client, &other))?;
+    let ((first, before), (second, after)) =
+        futures::try_join!(analysed(client, one), analysed(client, other))?;
+    let brief = |finding: &Finding| {
+        Row::new("kind", finding.kind)
+            .set("severity", finding.severity.word())
+            .set("title", finding.title.clone())
+            .finish()
+    };
+    // Stages have other numbers in another run, so findings are told apart by their kind.
+    let worst =
+        |all: &[Finding], kind: &str| all.iter().filter(|one| one.kind == kind).map(|one| one.severity).max();
+    let (mut better, mut worse, mut same) = (Vec::new(), Vec::new(), Vec::new());
+    for kind in analysis::kinds() {
+        let (was, is) = (worst(&before, kind), worst(&after, kind));
+        let of_kind =
+            |all: &[Finding]| all.iter().filter(|one| one.kind == kind).map(brief).collect::<Vec<_>>();
+        match was.cmp(&is) {
+            std::cmp::Ordering::Greater => better.extend(of_kind(&before)),
+            std::cmp::Ordering::Less => worse.extend(of_kind(&after)),
+            std::cmp::Ordering::Equal => same.extend(of_kind(&after)),
+        }
+    }
+    let missing: Vec<String> =
+        first.missing.iter().chain(&second.missing).map(|(what, why)| format!("{what}: {why}")).collect();
+    Ok(Row::new("app_a", about(&first.place).set("name", first.place.app.name.clone()).finish())
+        .set("app_b", about(&second.place).set("name", second.place.app.name.clone()).finish())
+        .set("differences", differences(&side_1, &side_2))
+        .set("better", better)
+        .set("worse", worse)
+        .set("same", same)
+        .maybe("missing", (!missing.is_empty()).then_some(missing)))
+}
