@@ -20,6 +20,9 @@ const CLUSTER: &str = "app-20261121040959-0000";
 const RUNNING: &str = "local-1795236071353";
 const TWO_ATTEMPTS: &str = "application_1795233000000_0001";
 
+/// Findings by kind and severity.
+type Kinds = &'static [(&'static str, &'static str)];
+
 /// What the tools of a preset say to the person who calls.
 struct Stage {
     world: World,
@@ -244,13 +247,13 @@ async fn what_cannot_be_is_said_in_words(stage: &Stage) {
 
 /// All findings about all applications, so that each is also one that nothing else is found about.
 async fn findings_are_those_of_the_logs(stage: &Stage) {
-    const OF_SKEW: &[(&str, &str)] = &[
+    const OF_SKEW: Kinds = &[
         ("skew", "severe"),
         ("broadcast", "moderate"),
         ("configuration", "moderate"),
         ("spill", "moderate"),
     ];
-    let cases: [(&str, Option<&str>, &[(&str, &str)]); 9] = [
+    let cases: [(&str, Option<&str>, Kinds); 9] = [
         (SKEW, None, OF_SKEW),
         (SPILL, None, &[("configuration", "moderate"), ("spill", "moderate")]),
         (FAILING, None, &[("failures", "critical")]),
