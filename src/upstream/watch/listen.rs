@@ -56,6 +56,9 @@ impl Pauses {
 pub(in crate::upstream) async fn listen(mut ear: impl Ear, hub: Arc<Hub>, turn: Turn, pauses: Pauses) {
     let Turn { ended, bell } = turn;
     tokio::select! {
+        // In this order: a stretch that begins to follow the last one's leaving would be cut off in
+        // the middle of it, and the source would be told twice.
+        biased;
         () = ended.cancelled() => {}
         () = hub.deserted(pauses.linger) => {}
         () = stretches(&mut ear, &hub, bell, pauses) => {}
