@@ -76,4 +76,6 @@ ids! {
     ConnectionId;
     /// Names a sign-in at a data source that has been begun.
     SignInId;
+    /// Names an analysis.
+    AnalysisId;
 }

@@ -4,6 +4,7 @@
 //! a file of its own here, a table in `migrations/`, and a file in `store`.
 
 mod access;
+mod analysis;
 mod connection;
 mod event;
 mod grant;
@@ -27,12 +28,16 @@ mod warning;
 mod whence;
 
 pub use access::{Access, AccessEntry, AccessLevel, Grantee};
+pub use analysis::{
+    Analysis, AnalysisReport, AnalysisState, AnalysisStep, Fact, Finding, LoadPoint, Missing,
+    ReportedApplication, ReportedExecutor, ReportedQuery, ReportedStage, Severity, StepState, Tally, Totals,
+};
 pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
 pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
-    AccessId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId, PasskeyId,
-    PresetId, SignInId, SourceId, TenantId, TunnelId, UserId,
+    AccessId, AnalysisId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId,
+    PasskeyId, PresetId, SignInId, SourceId, TenantId, TunnelId, UserId,
 };
 pub use invite::{Invite, Invitee};
 pub use key::{ApiKey, KeyScope};
