@@ -1,6 +1,6 @@
 //! Other ways out than this machine's own network: who opens a connection, and what is then seen of it.
 
-use std::{fmt, future::Future, net::IpAddr, pin::Pin};
+use std::{fmt, future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -45,7 +45,7 @@ impl Found {
 impl Egress {
     /// Returns a door whose connections are opened by this route, with the limits, the TLS and the
     /// redirects of this one, and with connections of its own.
-    pub fn through(&self, route: std::sync::Arc<dyn Route>) -> Self {
+    pub fn through(&self, route: Arc<dyn Route>) -> Self {
         Self::over(self.connector.through(route))
     }
 

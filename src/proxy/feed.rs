@@ -60,7 +60,7 @@ impl Changed {
 }
 
 /// What sources say of changes, one after the other. Links that are replaced are followed.
-pub(super) struct Notices {
+struct Notices {
     said: SelectAll<BoxStream<'static, (SourceId, Said)>>,
     /// How many sources are not heard yet.
     opening: usize,
@@ -75,7 +75,7 @@ enum Said {
 
 impl Notices {
     /// Watches these things at these sources.
-    pub(super) fn of(
+    fn of(
         proxy: &Proxy,
         tenant: TenantId,
         wanted: impl IntoIterator<Item = (SourceId, WatchFilter)>,
@@ -108,7 +108,7 @@ impl Notices {
     }
 
     /// Returns the next notice. Cancel-safe.
-    pub(super) async fn next(&mut self) -> (SourceId, Notice) {
+    async fn next(&mut self) -> (SourceId, Notice) {
         loop {
             if let Some(notice) = self.turn().await {
                 return notice;

@@ -45,7 +45,7 @@ impl Sources {
         let mut report = self.probe(&target, None).await?;
         let mut kind = SourceKind::McpHttp;
         // What speaks no MCP may be a thing that is shown as tools.
-        if report.verdict.is_none() && url.query().is_none() && report.reached() {
+        if report.verdict.is_none() && url.query().is_none() && report.reached {
             let other = Target { reach: Reach::SparkHistory { url: url.clone() }, ..target };
             let spark = self.probe(&other, None).await?;
             if spark.passed() {

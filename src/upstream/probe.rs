@@ -28,18 +28,14 @@ pub struct ProbeReport {
     pub tools: Vec<Box<RawValue>>,
     /// What else the source offers; nothing unless every step worked.
     pub beside: Beside,
+    /// Whether something was connected to, or the program found, whatever it then said.
+    pub reached: bool,
 }
 
 impl ProbeReport {
     /// Says whether every step that was tried worked.
     pub fn passed(&self) -> bool {
         self.verdict.is_some() && self.steps.iter().all(|step| step.outcome != StepOutcome::Failed)
-    }
-
-    /// Says whether something was connected to, whatever it then said.
-    pub fn reached(&self) -> bool {
-        let asks = |step: &Step| matches!(step.name.as_str(), "Era" | "Version" | "Applications" | "Tools");
-        self.steps.iter().all(|step| step.outcome != StepOutcome::Failed || asks(step))
     }
 
     /// Returns why the first failing step failed.
@@ -111,6 +107,7 @@ pub(super) async fn run(
                 .await
         }
     };
+    report.reached = report.failure().is_none();
     let speaks = matches!(reach, Reach::McpHttp { .. } | Reach::McpStdio { .. });
     report
         .step(if speaks { "Era" } else { "Version" }, async {

@@ -129,9 +129,9 @@ pub(crate) fn steps(tried: &[Step]) -> Report {
                 StepOutcome::Failed => Tone::Bad,
                 StepOutcome::Skipped => Tone::Off,
             },
-            detail: match step.outcome {
-                StepOutcome::Failed => step.detail.chars().take(FAILURE_MAX).collect(),
-                StepOutcome::Ok | StepOutcome::Skipped => step.detail.chars().take(DETAIL_MAX).collect(),
+            detail: {
+                let is_failure = step.outcome == StepOutcome::Failed;
+                step.detail.chars().take(if is_failure { FAILURE_MAX } else { DETAIL_MAX }).collect()
             },
             elapsed_us: i64::try_from(step.elapsed.as_micros()).unwrap_or(i64::MAX),
         })

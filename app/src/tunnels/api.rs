@@ -141,8 +141,8 @@ pub async fn sign_in_tunnel(
         let mut hops: Vec<NewHop> =
             tunnel.ok_or(Trouble::NotFound)?.hops.into_iter().map(NewHop::from).collect();
         let auth = if password.is_empty() {
-            let passphrase = Some(passphrase).filter(|text| !text.is_empty());
-            let certificate = Some(certificate).filter(|text| !text.trim().is_empty());
+            // What is empty is as if it were not there.
+            let (passphrase, certificate) = (Some(passphrase), Some(certificate));
             NewHopAuth::Key { private: private_key, passphrase, certificate }
         } else {
             NewHopAuth::Password(password)

@@ -65,7 +65,7 @@ impl Sources {
         version: i64,
     ) -> Result<Tunnel> {
         let subject = self.tunnel_subject(member, id).await?;
-        self.audited(member, "edit", subject, self.change_tunnel(member, id, change, Some(version))).await
+        self.audited(member, "edit", subject, self.change_tunnel(member, id, change, version)).await
     }
 
     /// Confirms the host key of one server of a tunnel: from then on it is talked to.
@@ -78,8 +78,9 @@ impl Sources {
     ) -> Result<Tunnel> {
         let subject = self.tunnel_subject(member, id).await?;
         self.audited(member, "confirm a host key of", subject, async {
-            let change = self.with_hop(member, id, hop, |hop| hop.host_key = Some(host_key)).await?;
-            self.change_tunnel(member, id, change.0, Some(change.1)).await
+            let (change, version) =
+                self.with_hop(member, id, hop, |hop| hop.host_key = Some(host_key)).await?;
+            self.change_tunnel(member, id, change, version).await
         })
         .await
     }
@@ -88,8 +89,9 @@ impl Sources {
     pub async fn generate_tunnel_key(&self, member: &Member, id: TunnelId, hop: usize) -> Result<Tunnel> {
         let subject = self.tunnel_subject(member, id).await?;
         self.audited(member, "make a key for", subject, async {
-            let change = self.with_hop(member, id, hop, |hop| hop.auth = NewHopAuth::Generate).await?;
-            self.change_tunnel(member, id, change.0, Some(change.1)).await
+            let (change, version) =
+                self.with_hop(member, id, hop, |hop| hop.auth = NewHopAuth::Generate).await?;
+            self.change_tunnel(member, id, change, version).await
         })
         .await
     }
@@ -114,14 +116,14 @@ impl Sources {
         member: &Member,
         id: TunnelId,
         change: TunnelChange,
-        version: Option<i64>,
+        version: i64,
     ) -> Result<Tunnel> {
         let permit = may_manage(member, OrgRole::Admin)?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
         let before = tx.find_tunnel(id).await?.ok_or(TunnelEditError::NotFound)?;
         let sealed = tx.tunnel_secrets(id).await?.ok_or(TunnelEditError::NotFound)?;
         drop(tx);
-        if version.is_some_and(|version| version != before.version) {
+        if version != before.version {
             return Err(stale(&before).into());
         }
         let mut tunnel = before.clone();

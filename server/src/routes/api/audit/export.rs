@@ -16,7 +16,7 @@ use doorward::{
     policy,
     store::EventFilter,
 };
-use futures::stream;
+use futures::{StreamExt as _, future, stream};
 use http::header;
 
 use super::{EventBody, EventsQuery, time};
@@ -103,7 +103,6 @@ fn export(
         filter: query.filter(BATCH)?,
         left: query.limit.unwrap_or(usize::MAX),
         form,
-        has_begun: false,
     };
     let (kind, end) = match form {
         Form::Jsonl => ("application/x-ndjson", "jsonl"),
@@ -115,7 +114,8 @@ fn export(
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"doorward-audit-{day}.{end}\"")),
     ];
-    let pieces = stream::try_unfold(rest, Rest::next);
+    let begin = stream::once(future::ready(Ok(form.begin())));
+    let pieces = begin.chain(stream::try_unfold(rest, Rest::next));
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
@@ -126,7 +126,6 @@ struct Rest {
     filter: EventFilter,
     left: usize,
     form: Form,
-    has_begun: bool,
 }
 
 impl Rest {
@@ -135,20 +134,24 @@ impl Rest {
             if self.left > 0 { self.audit.search(&self.member, &self.filter).await? } else { Vec::new() };
         let is_last = events.len() < BATCH;
         events.truncate(self.left);
-        let Some(last) = events.last() else {
-            return Ok((!self.has_begun)
-                .then(|| (self.form.write(Vec::new(), true), Self { has_begun: true, ..self })));
-        };
+        let Some(last) = events.last() else { return Ok(None) };
         self.left = if is_last { 0 } else { self.left - events.len() };
         self.filter.before = Some(last.id);
-        let piece = self.form.write(events, !self.has_begun);
-        self.has_begun = true;
+        let piece = self.form.write(events);
         Ok(Some((piece, self)))
     }
 }
 
 impl Form {
-    fn write(self, events: Vec<RunEvent>, is_first: bool) -> Bytes {
+    /// Writes what stands before the first event.
+    fn begin(self) -> Bytes {
+        match self {
+            Self::Jsonl => Bytes::new(),
+            Self::Csv => table([COLUMNS]),
+        }
+    }
+
+    fn write(self, events: Vec<RunEvent>) -> Bytes {
         match self {
             Self::Jsonl => {
                 let mut out = Vec::new();
@@ -158,18 +161,17 @@ impl Form {
                 }
                 out.into()
             }
-            Self::Csv => {
-                let mut table = ::csv::Writer::from_writer(Vec::new());
-                if is_first {
-                    table.write_record(COLUMNS).expect("memory takes a row");
-                }
-                for event in events {
-                    table.write_record(cells(event)).expect("memory takes a row");
-                }
-                table.into_inner().expect("memory takes a table").into()
-            }
+            Self::Csv => table(events.into_iter().map(cells)),
         }
     }
+}
+
+fn table(rows: impl IntoIterator<Item = [impl AsRef<[u8]>; COLUMNS.len()]>) -> Bytes {
+    let mut table = ::csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        table.write_record(row).expect("memory takes a row");
+    }
+    table.into_inner().expect("memory takes a table").into()
 }
 
 /// Returns an event in the order of [`COLUMNS`].
@@ -224,9 +226,9 @@ mod tests {
             ..RunEvent::new(TenantId::new(), Ms(60_000), Action::ToolCall)
         };
 
-        let table = Form::Csv.write(vec![event], true);
+        let table = [Form::Csv.begin(), Form::Csv.write(vec![event])].concat();
 
-        let table = String::from_utf8(table.to_vec()).unwrap();
+        let table = String::from_utf8(table).unwrap();
         let (names, row) = table.split_once('\n').unwrap();
         assert_eq!(names, COLUMNS.join(","));
         let begin = "1970-01-01T00:01:00Z,tool_call,ok,\"he said \"\"no\"\",\nand left\",,,";
