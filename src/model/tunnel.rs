@@ -49,6 +49,9 @@ pub struct Hop {
     pub auth: HopAuthKind,
     /// The public half of the key that signs in, as a line of `authorized_keys`; `None` with a password.
     pub public_key: Option<String>,
+    /// Whether the key was made here, rather than given by its owner.
+    #[serde(default)]
+    pub made_here: bool,
     /// The host key that the owner confirmed; `None` before that, and nothing is sent there until then.
     pub host_key: Option<Fingerprint>,
 }

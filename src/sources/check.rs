@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    model::{Auth, Credential, EraSetting, OauthClient, Reach},
+    model::{Auth, Credential, EraSetting, OauthClient, Reach, TunnelId},
     providers,
     secret::Secret,
     sources::{Result, SourceError},
@@ -29,6 +29,20 @@ pub(super) fn era(reach: &Reach, era: EraSetting) -> Result<()> {
         (Reach::SparkHistory { .. }, EraSetting::Legacy | EraSetting::Sse) => {
             Err(invalid("era", "a Spark History Server speaks no MCP; Doorward does in its place"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Checks whether a source can be reached through a tunnel.
+pub(super) fn way(tunnel: Option<TunnelId>, reach: &Reach, auth: &Auth) -> Result<()> {
+    match (tunnel, reach, auth) {
+        (Some(_), Reach::McpStdio { .. }, _) => {
+            Err(invalid("tunnel", "a process is not reached over the network"))
+        }
+        (Some(_), _, Auth::Oauth(_)) => Err(invalid(
+            "auth",
+            "nobody can sign in to a source behind a tunnel; give it a token, a password or a header",
+        )),
         _ => Ok(()),
     }
 }

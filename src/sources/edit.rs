@@ -8,8 +8,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Reach,
-        Source, SourceId, SourceName, TunnelId,
+        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Source,
+        SourceId, SourceName, TunnelId,
     },
     secret::Secret,
     sources::{
@@ -50,7 +50,7 @@ impl Sources {
         let sealed = credential::seal(&self.0.vault, permit.tenant(), id, &new.credential)?;
         let limit = self.limit(&member.plan).await?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
-        check_tunnel(&mut tx, new.tunnel, &new.reach, &new.credential.auth).await?;
+        check_tunnel(&mut tx, new.tunnel, Run::Real).await?;
         room_for_one(&mut tx, member, limit, &new.name).await?;
         drop(tx);
 
@@ -119,15 +119,16 @@ impl Sources {
         self.audited(member, "edit", subject, doing).await
     }
 
-    /// Says what [`Sources::update`] would, and changes nothing.
+    /// Says what [`Sources::update`] would, once the tunnel that is `to_come` has been made, and changes nothing.
     pub async fn rehearse_update(
         &self,
         member: &Member,
         id: SourceId,
         change: SourceChange,
         version: i64,
+        to_come: Option<TunnelId>,
     ) -> Result<Source> {
-        self.change(member, id, change, Some(version), Run::Rehearsal).await
+        self.change(member, id, change, Some(version), Run::Rehearsal { to_come }).await
     }
 
     /// Switches a source on or off.
@@ -185,7 +186,8 @@ impl Sources {
             }
             let credential = changed(kept, change.auth, change.env, moves)?;
             check::source(&source.reach, &credential)?;
-            check_tunnel(&mut tx, source.tunnel, &source.reach, &credential.auth).await?;
+            check::way(source.tunnel, &source.reach, &credential.auth)?;
+            check_tunnel(&mut tx, source.tunnel, run).await?;
             if edits_credential {
                 let sealed = credential::seal(&self.0.vault, source.tenant, id, &credential)?;
                 tx.set_source_credential(id, sealed.as_deref()).await?;
@@ -209,13 +211,16 @@ impl Sources {
             source.health = Health { state: HealthState::Unknown, detail: String::new(), at: None };
         }
 
+        if run != Run::Real && run.makes(source.tunnel) {
+            return Ok(source);
+        }
         let stored = tx.update_source(&source, before.version).await;
         if !stored.map_err(|error| taken(error, &source.name))? {
             drop(tx);
             return Err(self.stale(&before).await);
         }
         source.version = before.version + 1;
-        if run == Run::Rehearsal {
+        if run != Run::Real {
             return Ok(source);
         }
         self.commit(tx, Change::Source(source.tenant, id)).await?;
@@ -300,16 +305,27 @@ impl Sources {
 
 /// Whether a change is to hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Run {
+pub(super) enum Run {
     Real,
     /// Everything is done as far as the commit, which is left out.
-    Rehearsal,
+    Rehearsal {
+        /// A tunnel that will have been made by then.
+        to_come: Option<TunnelId>,
+    },
+}
+
+impl Run {
+    /// Says whether this is the tunnel that is to come.
+    fn makes(self, tunnel: Option<TunnelId>) -> bool {
+        matches!(self, Self::Rehearsal { to_come: Some(id) } if tunnel == Some(id))
+    }
 }
 
 impl NewSource {
     /// Says what is wrong with it, as far as that shows without asking anybody.
     pub fn check(&self) -> Result<()> {
         check::source(&self.reach, &self.credential)?;
+        check::way(self.tunnel, &self.reach, &self.credential.auth)?;
         check::era(&self.reach, self.era)
     }
 }
@@ -349,17 +365,10 @@ fn changed(
     Ok(Credential { auth, env: values })
 }
 
-/// Says whether a source can be reached through this tunnel, which is of the same organisation.
-async fn check_tunnel(tx: &mut Tx, tunnel: Option<TunnelId>, reach: &Reach, auth: &Auth) -> Result<()> {
+/// Says whether the organisation has this tunnel.
+async fn check_tunnel(tx: &mut Tx, tunnel: Option<TunnelId>, run: Run) -> Result<()> {
     let Some(id) = tunnel else { return Ok(()) };
-    if matches!(reach, Reach::McpStdio { .. }) {
-        return Err(invalid("tunnel", "a process is not reached over the network"));
-    }
-    if matches!(auth, Auth::Oauth(_)) {
-        let words = "nobody can sign in to a source behind a tunnel; give it a token, a password or a header";
-        return Err(invalid("auth", words));
-    }
-    if tx.find_tunnel(id).await?.is_none() {
+    if !run.makes(tunnel) && tx.find_tunnel(id).await?.is_none() {
         return Err(invalid("tunnel", "there is no such tunnel"));
     }
     Ok(())

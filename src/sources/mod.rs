@@ -55,7 +55,8 @@ pub use link::{SignedIn, Way};
 pub use listen::Listening;
 pub use providers::Providers;
 pub use tunnels::{
-    NewHop, NewHopAuth, NewTunnel, ShownHostKey, TunnelChange, TunnelDetail, TunnelEditError, TunnelReport,
+    HopSignIn, NewHop, NewHopAuth, NewTunnel, ShownHostKey, TUNNELS_MAX, TunnelChange, TunnelDetail,
+    TunnelEditError, TunnelReport,
 };
 pub use view::{
     Accept, Accepted, Added, CatalogueChange, Detected, Impact, NewSource, RefusedTool, Removed,

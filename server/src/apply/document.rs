@@ -7,8 +7,8 @@ use std::{
 
 use doorward::{
     model::{
-        AccessLevel, Email, EraSetting, Handle, InstanceRole, OrgRole, Plan, PlanName, PresetStatus, RunsAs,
-        Slug, SourceKind, SourceName, TunnelName, Visibility,
+        AccessLevel, Destination, Email, EraSetting, Fingerprint, Handle, InstanceRole, OrgRole, Plan,
+        PlanName, PresetStatus, RunsAs, Slug, SourceKind, SourceName, TunnelName, Visibility,
     },
     presets::NewGrantee,
     secret::Secret,
@@ -33,6 +33,8 @@ pub struct Document {
     #[serde(default)]
     pub(super) users: Vec<Spanned<UserItem>>,
     #[serde(default)]
+    pub(super) tunnels: Vec<Spanned<TunnelItem>>,
+    #[serde(default)]
     pub(super) sources: Vec<Spanned<SourceItem>>,
     #[serde(default)]
     pub(super) presets: Vec<Spanned<PresetItem>>,
@@ -54,6 +56,43 @@ pub(super) struct UserItem {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct TunnelItem {
+    pub(super) owner: Handle,
+    pub(super) name: TunnelName,
+    /// Its servers in the order they are passed, as a whole; absent = as they are.
+    pub(super) hops: Option<Vec<Spanned<HopItem>>>,
+    /// The only places it leads to, as a whole; absent = as they are.
+    pub(super) destinations: Option<Vec<Destination>>,
+}
+
+/// An SSH server of a tunnel. Without a key or a password it keeps what signs in there, or gets a key made here.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HopItem {
+    pub(super) host: String,
+    /// 22 if absent.
+    pub(super) port: Option<u16>,
+    pub(super) user: String,
+    /// A private key that its owner has.
+    pub(super) key: Option<Secret>,
+    pub(super) key_file: Option<PathBuf>,
+    /// What it is encrypted with.
+    pub(super) passphrase: Option<Secret>,
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// A certificate for it, the line in `…-cert.pub`.
+    pub(super) certificate: Option<String>,
+    pub(super) certificate_file: Option<PathBuf>,
+    /// A key made here: the one there is, if it was.
+    #[serde(default)]
+    pub(super) generated: bool,
+    pub(super) password: Option<Secret>,
+    pub(super) password_file: Option<PathBuf>,
+    /// Its host key, as `SHA256:…`; absent = the one confirmed.
+    pub(super) host_key: Option<Fingerprint>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SourceItem {
     pub(super) owner: Handle,
     pub(super) name: SourceName,
@@ -67,7 +106,7 @@ pub(super) struct SourceItem {
     pub(super) era: Option<EraSetting>,
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
-    /// A tunnel that its owner has; documents name tunnels and do not hold them.
+    /// A tunnel that its owner has, or that the document declares.
     pub(super) tunnel: Option<TunnelName>,
 }
 
@@ -217,12 +256,16 @@ fn check(document: &Document) -> Result<(), Mistake> {
     }
     unique(&document.plans, "plan", |plan| plan.name.to_string())?;
     unique(&document.users, "user", |user| user.handle.to_string())?;
+    unique(&document.tunnels, "tunnel", |tunnel| format!("{}/{}", tunnel.owner, tunnel.name))?;
     unique(&document.sources, "source", |source| format!("{}/{}", source.owner, source.name))?;
     unique(&document.presets, "preset", |preset| format!("{}/{}", preset.owner, preset.slug))?;
     unique(&document.keys, "key", |key| format!("{}/{}", key.owner, key.name))?;
     for user in &document.users {
         let item = &user.value;
         one_of(user, "password", item.password.is_some(), "password_file", item.password_file.is_some())?;
+    }
+    for hop in document.tunnels.iter().flat_map(|tunnel| tunnel.value.hops.iter().flatten()) {
+        check_hop(hop)?;
     }
     for source in &document.sources {
         check_source(source)?;
@@ -262,6 +305,26 @@ fn check_access(preset: &Spanned<PresetItem>) -> Result<(), Mistake> {
     if preset.value.visibility == Some(Visibility::Private) && !seen.is_empty() {
         let reason = "the access list of a private preset opens nothing: say `visibility: invite_only`";
         return Err(mistake(preset, reason.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_hop(hop: &Spanned<HopItem>) -> Result<(), Mistake> {
+    let item = &hop.value;
+    let key = item.key.is_some() || item.key_file.is_some();
+    let password = item.password.is_some() || item.password_file.is_some();
+    if [key, password, item.generated].iter().filter(|said| **said).count() > 1 {
+        let reason = "a server is signed in at with one of `key_file`, `generated: true` and `password_file`";
+        return Err(mistake(hop, reason.to_owned()));
+    }
+    one_of(hop, "key", item.key.is_some(), "key_file", item.key_file.is_some())?;
+    one_of(hop, "password", item.password.is_some(), "password_file", item.password_file.is_some())?;
+    one_of(hop, "passphrase", item.passphrase.is_some(), "passphrase_file", item.passphrase_file.is_some())?;
+    let files = item.certificate_file.is_some();
+    one_of(hop, "certificate", item.certificate.is_some(), "certificate_file", files)?;
+    let beside = item.passphrase.is_some() || item.passphrase_file.is_some();
+    if (beside || item.certificate.is_some() || files) && !key {
+        return Err(mistake(hop, "`passphrase` and `certificate` go with `key_file`".to_owned()));
     }
     Ok(())
 }

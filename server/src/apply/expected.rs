@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use doorward::{
     identity::{IdentityError, default_plan},
-    model::{Email, Handle, InstanceRole, Plan, PlanName, Slug, SourceName, User},
+    model::{Email, Handle, InstanceRole, Plan, PlanName, Slug, SourceName, TunnelId, TunnelName, User},
 };
 
 use super::document::UserItem;
@@ -26,6 +26,7 @@ pub(super) struct Expected {
     /// The plans there are, if they could be asked for.
     known_plans: BTreeSet<PlanName>,
     accounts: BTreeMap<Handle, Account>,
+    tunnels: BTreeMap<(Handle, TunnelName), TunnelId>,
     sources: BTreeSet<(Handle, SourceName)>,
     presets: BTreeSet<(Handle, Slug)>,
     keys: BTreeMap<Handle, usize>,
@@ -85,6 +86,17 @@ impl Expected {
     /// Returns how many sources a declared plan allows; `None` if it is not declared.
     pub(super) fn sources_max(&self, plan: &PlanName) -> Option<Option<i64>> {
         self.plans.get(plan).copied()
+    }
+
+    /// Takes note of a tunnel that will be made. Returns how many will have been for that owner.
+    pub(super) fn tunnel(&mut self, owner: &Handle, name: &TunnelName) -> usize {
+        self.tunnels.insert((owner.clone(), name.clone()), TunnelId::new());
+        self.tunnels.keys().filter(|(of, _)| of == owner).count()
+    }
+
+    /// Returns what stands for a tunnel that will be made.
+    pub(super) fn makes_tunnel(&self, owner: &Handle, name: &TunnelName) -> Option<TunnelId> {
+        self.tunnels.get(&(owner.clone(), name.clone())).copied()
     }
 
     /// Takes note of a source that will be made. Returns how many will have been for that owner.

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use doorward::{
     model::{
-        AccessEntry, Grantee, KeyScope, Member, OauthClient, PresetStatus, PresetTool, Reach, Selection,
-        Source, SourceId, Take, Visibility,
+        AccessEntry, Grantee, Hop, HopAuthKind, KeyScope, Member, OauthClient, PresetStatus, PresetTool,
+        Reach, Selection, Source, SourceId, Take, Tunnel, Visibility,
     },
     policy,
+    sources::HopSignIn,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -23,6 +24,8 @@ struct Written {
     plans: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     users: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tunnels: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -61,14 +64,18 @@ pub async fn export(rooms: &Rooms, authority: &Authority) -> Result<String, Appl
 async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(), ApplyError> {
     let source_failed = |source| ApplyError::Source { at: None, source };
     let preset_failed = |source| ApplyError::Preset { at: None, source };
-    let tunnels: BTreeMap<_, _> = rooms
-        .sources
-        .tunnels(owner)
-        .await
-        .map_err(source_failed)?
-        .into_iter()
-        .map(|tunnel| (tunnel.id, tunnel.name))
-        .collect();
+    let mut tunnels = BTreeMap::new();
+    for tunnel in rooms.sources.tunnels(owner).await.map_err(source_failed)? {
+        let sign_in = rooms.sources.tunnel_sign_in(owner, tunnel.id).await.map_err(source_failed)?;
+        let hops = tunnel.hops.iter().zip(sign_in).enumerate();
+        let hops: Vec<Value> =
+            hops.map(|(index, (hop, sign_in))| self::hop(&tunnel, index, hop, sign_in)).collect();
+        written.tunnels.push(json!({
+            "owner": owner.tenant_handle, "name": tunnel.name, "hops": hops,
+            "destinations": tunnel.destinations,
+        }));
+        tunnels.insert(tunnel.id, tunnel.name);
+    }
     let mut names = BTreeMap::new();
     for summary in rooms.sources.list(owner).await.map_err(source_failed)? {
         let source = summary.source;
@@ -143,6 +150,32 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         written.keys.push(Value::Object(item));
     }
     Ok(())
+}
+
+/// Writes a server of a tunnel, naming the files that what signs in there would be read from.
+fn hop(tunnel: &Tunnel, index: usize, hop: &Hop, sign_in: HopSignIn) -> Value {
+    let Hop { host, port, user, auth, public_key: _, made_here, host_key } = hop;
+    let mut item = members(json!({ "host": host, "port": port, "user": user }));
+    let name = match index {
+        0 => tunnel.name.to_string(),
+        _ => format!("{}-{}", tunnel.name, index + 1),
+    };
+    let mut add = |member: &str, value: Value| item.insert(member.to_owned(), value);
+    match auth {
+        HopAuthKind::Password => add("password_file", format!("{name}.password").into()),
+        HopAuthKind::Key if *made_here => add("generated", true.into()),
+        HopAuthKind::Key => add("key_file", format!("{name}.key").into()),
+    };
+    if sign_in.has_passphrase {
+        add("passphrase_file", format!("{name}.passphrase").into());
+    }
+    if let Some(line) = sign_in.certificate {
+        add("certificate", line.trim().into());
+    }
+    if let Some(key) = host_key {
+        add("host_key", value(key));
+    }
+    Value::Object(item)
 }
 
 fn access(entry: &AccessEntry) -> Value {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{
     ApplyError, Document, Plan,
-    document::{AuthItem, line},
+    document::{AuthItem, HopItem, line},
 };
 
 /// Reads every file that the document names, relative to the folder it is in.
@@ -22,6 +22,16 @@ pub fn resolve(document: &mut Document, folder: &Path) -> Result<(), ApplyError>
     for user in &mut document.users {
         let at = line(user);
         take(&mut user.value.password, &mut user.value.password_file, folder, at)?;
+    }
+    for hop in document.tunnels.iter_mut().flat_map(|tunnel| tunnel.value.hops.iter_mut().flatten()) {
+        let at = line(hop);
+        let hop = &mut hop.value;
+        take(&mut hop.key, &mut hop.key_file, folder, at)?;
+        take(&mut hop.passphrase, &mut hop.passphrase_file, folder, at)?;
+        take(&mut hop.password, &mut hop.password_file, folder, at)?;
+        if let Some(path) = hop.certificate_file.take() {
+            hop.certificate = Some(read(folder, &path, at)?.expose().to_owned());
+        }
     }
     for source in &mut document.sources {
         let at = line(source);
@@ -102,6 +112,19 @@ pub fn refuse_files(document: &Document) -> Result<(), ApplyError> {
     for user in &document.users {
         if user.value.password_file.is_some() {
             return refuse(line(user), "password_file");
+        }
+    }
+    for hop in document.tunnels.iter().flat_map(|tunnel| tunnel.value.hops.iter().flatten()) {
+        let HopItem { key_file, passphrase_file, certificate_file, password_file, .. } = &hop.value;
+        for (name, file) in [
+            ("key_file", key_file),
+            ("passphrase_file", passphrase_file),
+            ("certificate_file", certificate_file),
+            ("password_file", password_file),
+        ] {
+            if file.is_some() {
+                return refuse(line(hop), name);
+            }
         }
     }
     for source in &document.sources {
@@ -193,7 +216,9 @@ fn embed_members(members: &mut Map<String, Value>, folder: &Path) -> Result<(), 
             }
         }
     }
-    for name in ["password", "bearer", "value", "secret"] {
+    for name in
+        ["password", "bearer", "jws", "value", "client_secret", "key", "passphrase", "certificate", "secret"]
+    {
         let Some(Value::String(path)) = members.remove(&format!("{name}_file")) else { continue };
         if name == "secret" && !folder.join(&path).exists() {
             continue;
@@ -201,4 +226,35 @@ fn embed_members(members: &mut Map<String, Value>, folder: &Path) -> Result<(), 
         members.insert(name.to_owned(), read(folder, Path::new(&path), None)?.expose().into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sent_to_a_running_installation_names_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts =
+            ["key", "passphrase", "certificate", "password", "bearer", "jws", "value", "client_secret"];
+        for part in parts {
+            fs::write(folder.path().join(part), format!("{part} of a file\n")).unwrap();
+        }
+        let text = "version: 1
+tunnels: [{owner: ada, name: t, hops: [{host: b, user: c, key_file: key, passphrase_file: passphrase, certificate_file: certificate}, {host: b, user: c, password_file: password}], destinations: ['a:1']}]
+sources:
+  - {owner: ada, name: a, kind: mcp_http, url: 'http://a/', auth: {bearer_file: bearer}}
+  - {owner: ada, name: b, kind: mcp_http, url: 'http://a/', auth: {jws_file: jws}}
+  - {owner: ada, name: c, kind: mcp_http, url: 'http://a/', auth: {header: {name: X, value_file: value}}}
+  - {owner: ada, name: d, kind: mcp_http, url: 'http://a/', auth: {oauth: {client_secret_file: client_secret}}}
+";
+
+        let sent = for_a_running_installation(text, folder.path()).unwrap();
+
+        refuse_files(&super::super::read(&sent).unwrap()).unwrap();
+        assert!(
+            parts.iter().all(|part| sent.contains(&format!("\"{part}\":\"{part} of a file\""))),
+            "{sent}"
+        );
+    }
 }

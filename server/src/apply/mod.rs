@@ -1,5 +1,5 @@
-//! `doorward apply` and `export`: an installation's users, plans, sources, presets and keys as one
-//! YAML document.
+//! `doorward apply` and `export`: an installation's users, plans, tunnels, sources, presets and keys as
+//! one YAML document.
 //!
 //! Applying compares the document with what is there and does only what is missing, so a second run
 //! does nothing. What the document does not name is left alone; what it leaves out of a thing keeps
@@ -46,7 +46,7 @@ pub enum Authority {
 pub struct Rooms {
     /// Users, plans and keys.
     pub identity: Identity,
-    /// Sources.
+    /// Sources and tunnels.
     pub sources: Sources,
     /// Presets.
     pub presets: Presets,

@@ -1,9 +1,12 @@
 //! `doorward apply` and `export`: idempotent, exact about mistakes, and never more than allowed.
 
-use std::fs;
+use std::{fs, path::Path, process::Command, sync::Arc};
 
 use axum::body::Body;
-use doorward::model::{Handle, InstanceRole, SourceName};
+use doorward::{
+    model::{Handle, InstanceRole, Member, SourceName},
+    tunnel::KeyPair,
+};
 use http::{Method, StatusCode, header};
 use server::apply::{
     Action, Authority, Plan, Step, apply, export, perform, read, resolve, write_new_secrets,
@@ -237,6 +240,30 @@ const WRONG_ENDS: &[(&str, &str)] = &[
         "1 data source",
     ),
     ("keys: [{owner: nobody, name: k}]", "no user `nobody`"),
+    ("tunnels: [{owner: new, name: t}]", "needs `hops` and `destinations`"),
+    ("tunnels: [{owner: new, name: t, hops: [], destinations: ['a:1']}]", "1 to 4 servers"),
+    ("tunnels: [{owner: ada, name: t, hops: [{host: b, user: c}], destinations: []}]", "1 to 32 places"),
+    ("tunnels: [{owner: new, name: t, hops: [{host: b, user: c d}], destinations: ['a:1']}]", "no spaces"),
+    (
+        "tunnels: [{owner: new, name: t, hops: [{host: b, user: c, key: x}], destinations: ['a:1']}]",
+        "no private key",
+    ),
+    (
+        "tunnels: [{owner: ada, name: t, hops: [{host: b, user: c, password: x}], destinations: ['a:1']}]",
+        "does not allow passwords",
+    ),
+    (
+        "sources: [{owner: ada, name: docs, kind: mcp_http, url: 'http://127.0.0.1:9/mcp', tunnel: t}]",
+        "`ada` has no tunnel `t`; declare it",
+    ),
+    (
+        "sources: [{owner: new, name: b, kind: mcp_stdio, command: [a], tunnel: t}]\ntunnels: [{owner: new, name: t, hops: [{host: b, user: c}], destinations: ['a:1']}]",
+        "not reached over the network",
+    ),
+    (
+        "sources: [{owner: ada, name: docs, kind: mcp_http, url: 'http://127.0.0.1:9/mcp', tunnel: t}]\ntunnels: [{owner: ada, name: t, hops: [{host: b, user: c}], destinations: ['a:1']}]",
+        "give the credential again",
+    ),
 ];
 
 #[tokio::test]
@@ -263,6 +290,133 @@ users: [{{handle: new, email: new@example.org, password: correct horse battery, 
             assert!(said.contains(words) && said.starts_with("line 4"), "{end}: {said}");
         }
         assert_eq!(export(&rooms, &Authority::Operator).await.unwrap(), before, "{end}");
+    }
+}
+
+/// A tunnel over two servers, the first with a key that its owner has, and a source behind it.
+const BEHIND: &str = r#"
+version: 1
+users: [{ handle: ada, email: ada@example.org, password_file: ada.password }]
+tunnels:
+  - owner: ada
+    name: bastion
+    hops:
+      - host: jump.example.org
+        user: ada
+        key_file: bastion.key
+        host_key: "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+      - { host: bastion.internal, port: 2222, user: ada, generated: true }
+    destinations: ["history.internal:18080"]
+sources:
+  - { owner: ada, name: spark, kind: spark_history, url: "http://history.internal:18080/", enabled: false, tunnel: bastion }
+"#;
+
+#[tokio::test]
+async fn a_tunnel_is_declared_with_its_keys_and_a_second_run_does_nothing() {
+    let shop = Shop::open().await;
+    let (pair, private) = KeyPair::generate("ada@laptop").unwrap();
+    fs::write(shop.world.folder.path().join("bastion.key"), private.expose()).unwrap();
+
+    let dry = shop.apply(BEHIND, true).await;
+    let first = shop.apply(BEHIND, false).await;
+    let second = shop.apply(BEHIND, false).await;
+    let text = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let again = shop.apply(&text, false).await;
+
+    assert_eq!(actions(&dry), [Action::Add; 3], "{dry}");
+    assert_eq!(actions(&first), [Action::Add; 3], "{first}");
+    let said = &first.steps[1].detail;
+    assert!(
+        said.contains("for ada@bastion.internal:2222: ssh-ed25519 ") && said.contains("confirmed"),
+        "{said}"
+    );
+    assert!(!said.contains("jump.example.org"), "only what is to be done: {said}");
+    assert!(second.is_done() && again.is_done(), "{second}\n{text}\n{again}");
+    assert!(text.contains("key_file: bastion.key") && text.contains("generated: true"), "{text}");
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("ssh-ed25519"), "{text}");
+    let ada = shop.member("ada").await;
+    let tunnels = shop.world.engine.sources.tunnels(&ada).await.unwrap();
+    assert_eq!(tunnels[0].hops[0].public_key, Some(pair.public_line()));
+}
+
+#[tokio::test]
+async fn of_a_tunnel_only_what_differs_is_changed() {
+    let shop = Shop::open().await;
+    let file = shop.world.folder.path().join("bastion.key");
+    let (one, other) = (KeyPair::generate("one").unwrap(), KeyPair::generate("other").unwrap());
+    fs::write(&file, one.1.expose()).unwrap();
+    shop.apply(BEHIND, false).await;
+    let ada = shop.member("ada").await;
+    let tunnels = async || shop.world.engine.sources.tunnels(&ada).await.unwrap().remove(0);
+    let before = tunnels().await;
+    let apply = async |text: &str| {
+        let dry = shop.apply(text, true).await.steps[1].detail.clone();
+        let done = shop.apply(text, false).await.steps[1].detail.clone();
+        assert_eq!(dry, done);
+        assert!(shop.apply(text, false).await.is_done());
+        done
+    };
+
+    fs::write(&file, other.1.expose()).unwrap();
+    assert_eq!(apply(BEHIND).await, "keys");
+    assert_eq!(tunnels().await.hops[0].public_key, Some(other.0.public_line()));
+    let edited = BEHIND.replace("history.internal:18080\"]", "history.internal:18080\", \"other:80\"]");
+    assert_eq!(apply(&edited).await, "destinations");
+    let edited = edited.replace("port: 2222", "port: 22");
+    assert_eq!(apply(&edited).await, "hops");
+    assert_eq!(tunnels().await.hops[1].public_key, before.hops[1].public_key, "it keeps the key made for it");
+    // What is not said of a server stays, and what is made here takes the place of what was given.
+    let kept = edited.replace("key_file: bastion.key", "port: 22");
+    assert!(shop.apply(&kept, false).await.is_done());
+    let made = edited.replace("key_file: bastion.key", "generated: true");
+    assert_eq!(apply(&made).await, "keys");
+    assert!(tunnels().await.hops[0].made_here);
+}
+
+#[tokio::test]
+async fn a_key_with_passphrase_and_certificate_is_declared_and_exported_without_its_secrets() {
+    let shop = Shop::open().await;
+    let folder = shop.world.folder.path();
+    let key = EncryptedKey::make(folder);
+    let text = format!(
+        "version: 1
+users: [{{handle: ada, email: ada@example.org, password_file: ada.password}}]
+tunnels:
+  - owner: ada
+    name: bastion
+    hops: [{{host: b, user: ada, key_file: bastion.key, passphrase_file: bastion.passphrase, certificate_file: {}}}]
+    destinations: ['a:1']
+",
+        key.certificate
+    );
+    shop.apply(&text, false).await;
+
+    let exported = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let again = shop.apply(&exported, false).await;
+
+    assert!(exported.contains("ssh-ed25519-cert-v01@openssh.com"), "{exported}");
+    assert!(exported.contains("passphrase_file: bastion.passphrase"), "{exported}");
+    assert!(!exported.contains(key.passphrase) && !exported.contains("PRIVATE KEY"), "{exported}");
+    assert!(again.is_done(), "{exported}\n{again}");
+}
+
+#[tokio::test]
+async fn what_signs_in_at_a_server_is_said_once() {
+    for (hop, words) in [
+        ("key_file: a, generated: true", "one of `key_file`"),
+        ("key_file: a, password_file: b", "one of `key_file`"),
+        ("key_file: a, key: b", "exclude each other"),
+        ("passphrase_file: a", "go with `key_file`"),
+        ("generated: true, certificate: a", "go with `key_file`"),
+        ("host_key: 'MD5:aa'", "SHA256:"),
+        ("keyfile: a", "keyfile"),
+    ] {
+        let hop = format!("{{host: b, user: c, {hop}}}");
+        let text = format!(
+            "version: 1\ntunnels:\n  - {{owner: ada, name: x, hops: [{hop}], destinations: ['a:1']}}\n"
+        );
+        let wrong = read(&text).unwrap_err();
+        assert!(wrong.line == Some(3) && wrong.reason.contains(words), "{hop}: {wrong}");
     }
 }
 
@@ -363,6 +517,8 @@ async fn by_request_nobody_reaches_files_or_other_people() {
         format!("version: 1\nsources: [{{owner: ada, name: b, {off}, auth: {{bearer_file: /etc/passwd}}}}]");
     let file = post(&file).await;
     let user = post("version: 1\nusers: [{handle: eve, email: e@example.org, password: correct horse battery, role: admin}]").await;
+    let key = "tunnels: [{owner: ada, name: t, hops: [{host: b, user: c, key_file: /etc/passwd}], destinations: ['a:1']}]";
+    let key = post(&format!("version: 1\n{key}")).await;
     let wrong = post("version: 1\nnonsense: 1\n").await;
 
     assert_eq!(
@@ -373,6 +529,7 @@ async fn by_request_nobody_reaches_files_or_other_people() {
     );
     assert_eq!(others.status, StatusCode::FORBIDDEN, "{}", others.body);
     assert_eq!(file.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", file.body);
+    assert!(key.status == StatusCode::UNPROCESSABLE_ENTITY && key.body.contains("key_file"), "{}", key.body);
     assert_eq!(user.status, StatusCode::FORBIDDEN, "{}", user.body);
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.body.contains("line 2"), "{}", wrong.body);
@@ -393,6 +550,11 @@ impl Shop {
         Self { world }
     }
 
+    async fn member(&self, handle: &str) -> Arc<Member> {
+        let handle = Handle::parse(handle).unwrap();
+        self.world.engine.identity.at_the_shell(&handle).await.unwrap().unwrap()
+    }
+
     async fn apply(&self, text: &str, dry_run: bool) -> Plan {
         let folder = self.world.folder.path();
         let mut document = read(text).unwrap();
@@ -401,6 +563,30 @@ impl Shop {
         let mut plan = apply(&rooms, &Authority::Operator, &document, dry_run).await.unwrap();
         write_new_secrets(&document, &mut plan, folder).unwrap();
         plan
+    }
+}
+
+/// A key as people make it, with a certificate of an authority of its own.
+struct EncryptedKey {
+    passphrase: &'static str,
+    certificate: &'static str,
+}
+
+impl EncryptedKey {
+    /// Makes `bastion.key`, `bastion.passphrase` and the certificate in a folder.
+    #[expect(clippy::disallowed_methods, reason = "keys as people make them")]
+    fn make(folder: &Path) -> Self {
+        let keygen = |arguments: &[&str]| {
+            let done =
+                Command::new("ssh-keygen").arg("-q").args(arguments).current_dir(folder).output().unwrap();
+            assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        };
+        let passphrase = "open sesame";
+        keygen(&["-t", "ed25519", "-N", "", "-f", "ca"]);
+        keygen(&["-t", "ed25519", "-N", passphrase, "-f", "bastion.key"]);
+        keygen(&["-s", "ca", "-I", "ada", "-n", "ada", "bastion.key.pub"]);
+        fs::write(folder.join("bastion.passphrase"), passphrase).unwrap();
+        Self { passphrase, certificate: "bastion.key-cert.pub" }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Adding, changing and removing tunnels.
 
+use subtle::ConstantTimeEq;
+
 use crate::{
     changes::Change,
     model::{
@@ -8,15 +10,15 @@ use crate::{
     },
     secret::Secret,
     sources::{
-        NewHop, NewHopAuth, NewTunnel, Result, Sources, Subject, TunnelChange, TunnelEditError,
-        check::invalid, may_manage, tunnels::secret,
+        HopSignIn, NewHop, NewHopAuth, NewTunnel, Result, Sources, Subject, TunnelChange, TunnelEditError,
+        check::invalid, edit::Run, may_manage, tunnels::secret,
     },
     store::{StoreError, Tx},
     tunnel::{HopSecret, KeyError, KeyPair, certificate_for},
 };
 
 /// How many tunnels an organisation has at most.
-const TUNNELS_MAX: i64 = 100;
+pub const TUNNELS_MAX: i64 = 100;
 /// The longest user name.
 const USER_MAX: usize = 64;
 /// The longest password or passphrase, in bytes.
@@ -26,10 +28,21 @@ impl Sources {
     /// Adds a tunnel. Connects to nothing: a test does.
     pub async fn add_tunnel(&self, member: &Member, new: NewTunnel) -> Result<Tunnel> {
         let subject = Subject::Tunnel(new.name.to_string());
-        self.audited(member, "add", subject, self.add_tunnel_now(member, new)).await
+        self.audited(member, "add", subject, self.add_tunnel_now(member, new, Run::Real)).await
     }
 
-    async fn add_tunnel_now(&self, member: &Member, new: NewTunnel) -> Result<Tunnel> {
+    /// Says what [`Sources::add_tunnel`] would, and changes nothing.
+    pub async fn rehearse_add_tunnel(&self, member: &Member, new: NewTunnel) -> Result<Tunnel> {
+        self.add_tunnel_now(member, new, Run::Rehearsal { to_come: None }).await
+    }
+
+    /// Says what is wrong with a tunnel, as far as that shows without knowing whose it will be.
+    pub async fn check_new_tunnel(&self, new: NewTunnel) -> Result<()> {
+        check_destinations(&new.destinations)?;
+        self.hops(new.name.as_str(), new.hops, &[], Vec::new()).await.map(|_| ())
+    }
+
+    async fn add_tunnel_now(&self, member: &Member, new: NewTunnel, run: Run) -> Result<Tunnel> {
         let permit = may_manage(member, OrgRole::Admin)?;
         check_destinations(&new.destinations)?;
         let name = new.name.to_string();
@@ -52,7 +65,9 @@ impl Sources {
             return Err(TunnelEditError::Limit { limit: TUNNELS_MAX }.into());
         }
         tx.add_tunnel(&tunnel, &sealed).await.map_err(|error| taken(error, &tunnel))?;
-        tx.commit().await?;
+        if run == Run::Real {
+            tx.commit().await?;
+        }
         Ok(tunnel)
     }
 
@@ -65,7 +80,41 @@ impl Sources {
         version: i64,
     ) -> Result<Tunnel> {
         let subject = self.tunnel_subject(member, id).await?;
-        self.audited(member, "edit", subject, self.change_tunnel(member, id, change, version)).await
+        let doing = self.change_tunnel(member, id, change, version, Run::Real);
+        self.audited(member, "edit", subject, doing).await
+    }
+
+    /// Says what [`Sources::update_tunnel`] would, and changes nothing.
+    pub async fn rehearse_update_tunnel(
+        &self,
+        member: &Member,
+        id: TunnelId,
+        change: TunnelChange,
+        version: i64,
+    ) -> Result<Tunnel> {
+        self.change_tunnel(member, id, change, version, Run::Rehearsal { to_come: None }).await
+    }
+
+    /// Says whether this is what signs in at a tunnel's servers, so that declaring it again changes nothing.
+    pub async fn signs_in_with(&self, member: &Member, id: TunnelId, declared: &[NewHop]) -> Result<bool> {
+        let kept = self.tunnel_secrets(member, id).await?;
+        let same = |(kept, declared): (&HopSecret, &NewHop)| declared.auth.is_kept(kept);
+        Ok(kept.len() == declared.len() && kept.iter().zip(declared).all(same))
+    }
+
+    /// Returns what is not secret of how Doorward signs in at each server of a tunnel.
+    pub async fn tunnel_sign_in(&self, member: &Member, id: TunnelId) -> Result<Vec<HopSignIn>> {
+        let kept = self.tunnel_secrets(member, id).await?;
+        Ok(kept.into_iter().map(HopSignIn::from).collect())
+    }
+
+    async fn tunnel_secrets(&self, member: &Member, id: TunnelId) -> Result<Vec<HopSecret>> {
+        let permit = may_manage(member, OrgRole::Admin)?;
+        let mut tx = self.0.store.read(permit.tenant()).await?;
+        let tunnel = tx.find_tunnel(id).await?.ok_or(TunnelEditError::NotFound)?;
+        let sealed = tx.tunnel_secrets(id).await?.ok_or(TunnelEditError::NotFound)?;
+        drop(tx);
+        secret::open(&self.0.vault, &tunnel, sealed).await
     }
 
     /// Confirms the host key of one server of a tunnel: from then on it is talked to.
@@ -80,7 +129,7 @@ impl Sources {
         self.audited(member, "confirm a host key of", subject, async {
             let (change, version) =
                 self.with_hop(member, id, hop, |hop| hop.host_key = Some(host_key)).await?;
-            self.change_tunnel(member, id, change, version).await
+            self.change_tunnel(member, id, change, version, Run::Real).await
         })
         .await
     }
@@ -91,7 +140,7 @@ impl Sources {
         self.audited(member, "make a key for", subject, async {
             let (change, version) =
                 self.with_hop(member, id, hop, |hop| hop.auth = NewHopAuth::Generate).await?;
-            self.change_tunnel(member, id, change, version).await
+            self.change_tunnel(member, id, change, version, Run::Real).await
         })
         .await
     }
@@ -117,6 +166,7 @@ impl Sources {
         id: TunnelId,
         change: TunnelChange,
         version: i64,
+        run: Run,
     ) -> Result<Tunnel> {
         let permit = may_manage(member, OrgRole::Admin)?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
@@ -151,6 +201,9 @@ impl Sources {
             return Err(stale(&before).into());
         }
         tunnel.version = before.version + 1;
+        if run != Run::Real {
+            return Ok(tunnel);
+        }
         self.commit_for(tx, &tunnel, through.into_iter().map(|(source, ..)| source).collect()).await?;
         Ok(tunnel)
     }
@@ -208,7 +261,8 @@ impl Sources {
             check_server(&new)?;
             let (host, port, user) = (new.host.trim().to_owned(), new.port, new.user);
             let auth = HopAuthKind::Key;
-            let mut hop = Hop { host, port, user, auth, public_key: None, host_key: new.host_key };
+            let (public_key, made_here, host_key) = (None, false, new.host_key);
+            let mut hop = Hop { host, port, user, auth, public_key, made_here, host_key };
             let old = before.get(index);
             if let Some(old) = old.filter(|old| old.is_same_server(&hop)) {
                 hop.host_key = hop.host_key.or_else(|| old.host_key.clone());
@@ -226,6 +280,7 @@ impl Sources {
                         ));
                     }
                     hop.public_key.clone_from(&old.public_key);
+                    hop.made_here = old.made_here;
                     hop.auth = old.auth;
                     secret
                 }
@@ -241,6 +296,7 @@ impl Sources {
                     let (pair, private) = KeyPair::generate(&format!("doorward-{comment}"))
                         .map_err(|error| invalid("key", error.to_string()))?;
                     hop.public_key = Some(pair.public_line());
+                    hop.made_here = true;
                     HopSecret::Key { private, passphrase: None, certificate: None }
                 }
                 NewHopAuth::Key { private, passphrase, certificate } => {
@@ -319,6 +375,40 @@ impl From<Hop> for NewHop {
     fn from(hop: Hop) -> Self {
         let Hop { host, port, user, host_key, .. } = hop;
         Self { host, port, user, auth: NewHopAuth::Keep, host_key }
+    }
+}
+
+impl NewHopAuth {
+    /// Says whether this is what is kept.
+    fn is_kept(&self, kept: &HopSecret) -> bool {
+        let same = |one: &str, other: &str| bool::from(one.as_bytes().ct_eq(other.as_bytes()));
+        match (self, kept) {
+            (Self::Keep, _) => true,
+            (Self::Password(declared), HopSecret::Password(kept)) => same(declared.expose(), kept.expose()),
+            (
+                Self::Key { private, passphrase, certificate },
+                HopSecret::Key { private: kept, passphrase: kept_passphrase, certificate: kept_certificate },
+            ) => {
+                let text = Secret::default();
+                let (one, other) = (passphrase.as_ref(), kept_passphrase.as_ref());
+                let line = |certificate: &Option<String>| certificate.clone().unwrap_or_default();
+                same(private.expose().trim(), kept.expose().trim())
+                    && same(one.unwrap_or(&text).expose(), other.unwrap_or(&text).expose())
+                    && line(certificate).trim() == line(kept_certificate).trim()
+            }
+            (Self::Generate | Self::Password(_) | Self::Key { .. }, _) => false,
+        }
+    }
+}
+
+impl From<HopSecret> for HopSignIn {
+    fn from(kept: HopSecret) -> Self {
+        match kept {
+            HopSecret::Key { passphrase, certificate, .. } => {
+                Self { has_passphrase: passphrase.is_some(), certificate }
+            }
+            HopSecret::Password(_) => Self::default(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     upstream::Step,
 };
 
+pub use edit::TUNNELS_MAX;
 pub use error::TunnelEditError;
 
 /// A tunnel to be added.
@@ -67,6 +68,15 @@ pub enum NewHopAuth {
     },
     /// A password, where the operator allows them.
     Password(Secret),
+}
+
+/// What is not secret of how Doorward signs in at a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HopSignIn {
+    /// Whether a passphrase is kept beside a key.
+    pub has_passphrase: bool,
+    /// The certificate kept beside a key, as a line of OpenSSH.
+    pub certificate: Option<String>,
 }
 
 /// An edit of a tunnel; `None` leaves a part as it is.

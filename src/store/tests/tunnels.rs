@@ -79,6 +79,7 @@ fn tunnel(tenant: TenantId, name: &str) -> Tunnel {
         user: "ada".into(),
         auth: HopAuthKind::Key,
         public_key: Some("ssh-ed25519 AAAA".into()),
+        made_here: true,
         host_key: None,
     };
     Tunnel {

@@ -102,6 +102,7 @@ impl Sshd {
             user: user(),
             auth: HopAuthKind::Key,
             public_key: None,
+            made_here: false,
             host_key: Some(self.host_key()),
         };
         (hop, HopSecret::Key { private, passphrase: passphrase.map(Secret::new), certificate: None })

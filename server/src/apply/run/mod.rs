@@ -7,6 +7,7 @@ mod keys;
 mod people;
 mod presets;
 mod sources;
+mod tunnels;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -85,6 +86,7 @@ impl<'a> Run<'a> {
     async fn go_through(&mut self) -> Result<(), ApplyError> {
         self.plans().await?;
         self.users().await?;
+        self.tunnels().await?;
         self.sources().await?;
         self.presets().await?;
         self.keys().await

@@ -1,7 +1,7 @@
 //! Sources with their credentials.
 
 use doorward::{
-    model::{Auth, Credential, Member, OauthClient, Source, TunnelId},
+    model::{Auth, Credential, Member, OauthClient, Source},
     secret::Secret,
     sources::{NewSource, SourceChange, SourceError, Sources},
 };
@@ -38,7 +38,7 @@ impl Run<'_> {
         };
         if let (Some(owner), Some(present)) = (owner, present) {
             let (mut change, mut parts) = compare::source_change(declared, &present);
-            let tunnel = self.tunnel(owner, item).await?;
+            let tunnel = self.tunnel_of(Some(owner), item).await?;
             if tunnel.is_some() && tunnel != present.tunnel {
                 change.tunnel = Some(tunnel);
                 parts.push("tunnel");
@@ -54,7 +54,7 @@ impl Run<'_> {
             // An edit that leads elsewhere must say the credential again, so it is always said.
             set_credential(declared, &mut change);
             let changed = if self.dry_run {
-                sources.rehearse_update(owner, present.id, change, present.version).await
+                sources.rehearse_update(owner, present.id, change, present.version, tunnel).await
             } else {
                 sources.update(owner, present.id, change, present.version).await
             };
@@ -67,10 +67,7 @@ impl Run<'_> {
         let new = NewSource {
             name: declared.name.clone(),
             reach,
-            tunnel: match owner {
-                Some(owner) => self.tunnel(owner, item).await?,
-                None => None,
-            },
+            tunnel: self.tunnel_of(owner, item).await?,
             credential: credential(declared),
             era: declared.era.unwrap_or_default(),
             runs_as: declared.runs_as.unwrap_or_default(),
@@ -86,24 +83,6 @@ impl Run<'_> {
             None => format!("{} tools", added.catalogue.accepted.len()),
         };
         Ok((Action::Add, detail))
-    }
-
-    /// Finds the tunnel that a source names.
-    async fn tunnel(
-        &self,
-        owner: &Member,
-        item: &Spanned<SourceItem>,
-    ) -> Result<Option<TunnelId>, ApplyError> {
-        let Some(name) = &item.value.tunnel else { return Ok(None) };
-        let failed = |source| ApplyError::Source { at: line(item), source };
-        match self.rooms.sources.find_tunnel_by_name(owner, name).await.map_err(failed)? {
-            Some(tunnel) => Ok(Some(tunnel.id)),
-            None => Err(mistake(
-                item,
-                format!("there is no tunnel `{name}`; make it in the console or over the API"),
-            )
-            .into()),
-        }
     }
 
     /// Says why a source could not be made; `None` = for somebody whose account is declared and not

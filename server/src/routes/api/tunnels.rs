@@ -54,6 +54,8 @@ pub(in crate::routes) struct HopBody {
     /// The public half of the key that signs in, for `authorized_keys`.
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
+    /// Whether that key was made here.
+    made_here: bool,
     /// The host key confirmed, as `SHA256:…`; absent before that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -63,8 +65,8 @@ pub(in crate::routes) struct HopBody {
 impl From<Tunnel> for TunnelBody {
     fn from(tunnel: Tunnel) -> Self {
         let hop = |hop: Hop| {
-            let Hop { host, port, user, auth, public_key, host_key } = hop;
-            HopBody { host, port, user, auth, public_key, host_key }
+            let Hop { host, port, user, auth, public_key, made_here, host_key } = hop;
+            HopBody { host, port, user, auth, public_key, made_here, host_key }
         };
         Self {
             id: tunnel.id,
