@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::{
@@ -48,13 +48,36 @@ pub(super) struct Client {
 }
 
 /// A run of an application, as it is named in paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) app: Application,
     pub(super) attempt: Attempt,
 }
 
 impl Place {
+    /// Finds a run of an application, the last one if none is named.
+    pub(super) fn of(app: Application, attempt: Option<&str>) -> Result<Self> {
+        let found = match attempt {
+            Some(wanted) => app.attempts.iter().find(|attempt| attempt.attempt_id.as_deref() == Some(wanted)),
+            None => app.attempts.iter().max_by_key(|attempt| {
+                let number: i64 =
+                    attempt.attempt_id.as_deref().and_then(|id| id.parse().ok()).unwrap_or_default();
+                (number, attempt.start_time_epoch)
+            }),
+        };
+        let Some(found) = found.cloned() else {
+            let ids: Vec<_> =
+                app.attempts.iter().filter_map(|attempt| attempt.attempt_id.as_deref()).collect();
+            let known = if ids.is_empty() { "none, so leave it out".to_owned() } else { ids.join(", ") };
+            let wanted = attempt.unwrap_or("any");
+            return Err(SparkError::Argument(format!(
+                "application {} has no attempt {wanted}; it has: {known}",
+                app.id
+            )));
+        };
+        Ok(Self { app, attempt: found })
+    }
+
     fn keep(&self) -> Keep {
         // One whose driver was killed looks as one that runs.
         if self.attempt.completed { Keep::Always } else { Keep::Briefly }
@@ -107,29 +130,8 @@ impl Client {
     /// one in every path, and says otherwise that there is no such application.
     pub(super) async fn place(&self, app_id: &str, attempt: Option<&str>) -> Result<Place> {
         let id = checked_id("app_id", app_id)?;
-        let mut app: Application = self.get(&["applications", id], &[]).await?;
-        let attempts = std::mem::take(&mut app.attempts);
-        let known = || {
-            let ids: Vec<_> = attempts.iter().filter_map(|attempt| attempt.attempt_id.clone()).collect();
-            if ids.is_empty() { "none, so leave it out".to_owned() } else { ids.join(", ") }
-        };
-        let found = match attempt {
-            Some(wanted) => attempts.iter().find(|attempt| attempt.attempt_id.as_deref() == Some(wanted)),
-            None => attempts.iter().max_by_key(|attempt| {
-                let number: i64 =
-                    attempt.attempt_id.as_deref().and_then(|id| id.parse().ok()).unwrap_or_default();
-                (number, attempt.start_time_epoch)
-            }),
-        };
-        let Some(found) = found.cloned() else {
-            let wanted = attempt.unwrap_or("any");
-            return Err(SparkError::Argument(format!(
-                "application {id} has no attempt {wanted}; it has: {}",
-                known()
-            )));
-        };
-        app.attempts = attempts;
-        Ok(Place { app, attempt: found })
+        let app: Application = self.get(&["applications", id], &[]).await?;
+        Place::of(app, attempt)
     }
 
     fn url(&self, path: &[&str], query: Query<'_>) -> Url {
@@ -209,7 +211,7 @@ fn base(url: &Url) -> Url {
 }
 
 /// Checks an id that becomes a part of a path.
-fn checked_id<'a>(name: &str, id: &'a str) -> Result<&'a str> {
+pub(super) fn checked_id<'a>(name: &str, id: &'a str) -> Result<&'a str> {
     let fits = !id.is_empty()
         && id.len() <= ID_MAX
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))

@@ -33,6 +33,7 @@ use crate::{
 use client::Client;
 use shapes::Application;
 
+pub use analysis::{Ask, Manner, Part, Reading, Request, Thresholds};
 pub use error::SparkError;
 pub use keep::Kept;
 pub use show::check_key;
@@ -88,6 +89,15 @@ impl SparkHistory {
             "tools/list" => {
                 self.client.version().await?;
                 listed("tools", tools::definitions())
+            }
+            analysis::EVIDENCE_METHOD => {
+                return match Box::pin(analysis::evidence(&self.client, params)).await {
+                    Ok(answer) => Ok(Ok(answer)),
+                    Err(error) if error.is_of_the_call() => {
+                        Ok(Err(refusal(codes::INVALID_PARAMS, &error.to_string())))
+                    }
+                    Err(error) => Err(error),
+                };
             }
             "prompts/list" => listed("prompts", prompts::definitions()),
             "tools/call" | "prompts/get" => {

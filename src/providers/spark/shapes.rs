@@ -2,7 +2,7 @@
 //!
 //! Members that older or newer servers leave out are zero or empty.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::words::between_ms;
 
@@ -10,7 +10,7 @@ use super::words::between_ms;
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, Deserialize)]
+        #[derive(Clone, Debug, Default, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase", default)]
         pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
     )*};

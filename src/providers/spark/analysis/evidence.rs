@@ -1,11 +1,12 @@
 //! What is known of a run of an application, and how it is put into findings. Pure.
 
-use serde_json::Value;
-
-use crate::providers::spark::{
-    client::Place,
-    shapes::{Environment, Executor, Job, Sql, Stage, Task},
-    words::{Row, time_ms},
+use crate::{
+    model::{Fact, Finding, Missing, Severity},
+    providers::spark::{
+        client::Place,
+        shapes::{Environment, Executor, Job, Sql, Stage, Task},
+        words::time_ms,
+    },
 };
 
 /// What is known of a run of an application. What could not be read is absent and named in `missing`.
@@ -13,7 +14,7 @@ use crate::providers::spark::{
 pub(in crate::providers::spark) struct Evidence {
     /// The application and its run.
     pub(in crate::providers::spark) place: Place,
-    /// Where the server's own pages begin, without a slash at the end.
+    /// Where the server's own pages begin, without a slash at the end; empty if that is not known.
     pub(in crate::providers::spark) base: String,
     pub(in crate::providers::spark) jobs: Vec<Job>,
     /// With how their tasks are spread.
@@ -28,10 +29,26 @@ pub(in crate::providers::spark) struct Evidence {
     /// The slowest queries with their steps.
     pub(in crate::providers::spark) slowest: Vec<Sql>,
     /// What could not be read, and why.
-    pub(in crate::providers::spark) missing: Vec<(&'static str, String)>,
+    pub(in crate::providers::spark) missing: Vec<Missing>,
 }
 
 impl Evidence {
+    /// Knows the application alone.
+    pub(super) fn of(place: Place, base: String) -> Self {
+        Self {
+            place,
+            base,
+            jobs: Vec::new(),
+            stages: Vec::new(),
+            executors: Vec::new(),
+            environment: None,
+            tasks: Vec::new(),
+            queries: Vec::new(),
+            slowest: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
     /// Returns the stages that ran.
     pub(super) fn ran(&self) -> impl Iterator<Item = &Stage> {
         self.stages.iter().filter(|stage| !matches!(stage.status.as_str(), "SKIPPED" | "PENDING"))
@@ -74,22 +91,33 @@ impl Evidence {
         (self.end_ms() - self.place.attempt.start_time_epoch).max(0)
     }
 
-    /// Returns the page of a part of the application.
-    fn page(&self, part: &str) -> String {
+    /// Returns the page of a part of the application; empty if that is not known.
+    pub(super) fn page(&self, part: &str) -> String {
+        if self.base.is_empty() {
+            return String::new();
+        }
         let attempt = self.place.attempt.attempt_id.as_ref().map(|id| format!("/{id}")).unwrap_or_default();
         format!("{}/history/{}{attempt}/{part}", self.base, self.place.app.id)
     }
 
+    /// Returns the page of a stage.
+    pub(super) fn page_of_stage(&self, stage: &Stage) -> String {
+        self.page(&format!("stages/stage/?id={}&attempt={}", stage.stage_id, stage.attempt_id))
+    }
+
+    /// Returns the page of a query.
+    pub(super) fn page_of_query(&self, sql: &Sql) -> String {
+        self.page(&format!("SQL/execution/?id={}", sql.id))
+    }
+
     /// States something about a stage.
     pub(super) fn of_stage(&self, stage: &Stage, what: impl Into<String>, value: impl Into<String>) -> Fact {
-        let page = format!("stages/stage/?id={}&attempt={}", stage.stage_id, stage.attempt_id);
-        Fact { what: what.into(), value: value.into(), link: self.page(&page) }
+        Fact { what: what.into(), value: value.into(), link: self.page_of_stage(stage) }
     }
 
     /// States something about a query.
     pub(super) fn of_query(&self, sql: &Sql, what: impl Into<String>, value: impl Into<String>) -> Fact {
-        let page = format!("SQL/execution/?id={}", sql.id);
-        Fact { what: what.into(), value: value.into(), link: self.page(&page) }
+        Fact { what: what.into(), value: value.into(), link: self.page_of_query(sql) }
     }
 
     /// States something about the application, shown on one of its pages (`jobs`, `executors`,
@@ -99,46 +127,11 @@ impl Evidence {
     }
 }
 
-/// Something that was measured or set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::providers::spark) struct Fact {
-    pub(super) what: String,
-    pub(super) value: String,
-    /// The page of the history server that shows it.
-    pub(super) link: String,
-}
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::providers::spark) enum Severity {
-    Low,
-    Moderate,
-    Severe,
-    Critical,
-}
-
-impl Severity {
-    pub(in crate::providers::spark) fn word(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Moderate => "moderate",
-            Self::Severe => "severe",
-            Self::Critical => "critical",
-        }
-    }
-
-    pub(in crate::providers::spark) fn from_word(word: &str) -> Option<Self> {
-        [Self::Low, Self::Moderate, Self::Severe, Self::Critical].into_iter().find(|one| one.word() == word)
-    }
-}
-
-/// Something that is wrong with an application, and what to do about it.
+/// What a rule found.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::providers::spark) struct Finding {
-    /// One of [`super::KINDS`].
-    pub(in crate::providers::spark) kind: &'static str,
-    pub(in crate::providers::spark) severity: Severity,
-    pub(in crate::providers::spark) title: String,
+pub(super) struct Found {
+    pub(super) severity: Severity,
+    pub(super) title: String,
     pub(super) evidence: Vec<Fact>,
     pub(super) why: &'static str,
     pub(super) change: Vec<String>,
@@ -147,23 +140,18 @@ pub(in crate::providers::spark) struct Finding {
     pub(super) estimated: &'static str,
 }
 
-impl Finding {
-    /// Writes it as JSON.
-    pub(in crate::providers::spark) fn draw(&self) -> Value {
-        let fact = |fact: &Fact| {
-            Row::new("what", fact.what.clone())
-                .set("value", fact.value.clone())
-                .set("link", fact.link.clone())
-                .finish()
-        };
-        Row::new("kind", self.kind)
-            .set("severity", self.severity.word())
-            .set("title", self.title.clone())
-            .set("evidence", self.evidence.iter().map(fact).collect::<Vec<_>>())
-            .set("why", self.why)
-            .set("change", self.change.clone())
-            .set("expected", self.expected.clone())
-            .set("estimated_by", self.estimated)
-            .finish()
+impl Found {
+    /// Says of which kind it is.
+    pub(super) fn of_kind(self, kind: &str) -> Finding {
+        Finding {
+            kind: kind.to_owned(),
+            severity: self.severity,
+            title: self.title,
+            evidence: self.evidence,
+            why: self.why.to_owned(),
+            change: self.change,
+            expected: self.expected,
+            estimated_by: self.estimated.to_owned(),
+        }
     }
 }

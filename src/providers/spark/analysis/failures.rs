@@ -1,6 +1,7 @@
 //! What failed and was done again.
 
-use super::{Evidence, Finding, Severity, Thresholds};
+use super::{Evidence, Found, Thresholds};
+use crate::model::Severity;
 use crate::providers::spark::{
     shapes::Stage,
     tools::error_words,
@@ -13,7 +14,7 @@ const NAMED: usize = 3;
 const ERROR_MAX: usize = 400;
 
 /// Jobs, stages, tasks and queries that failed.
-pub(super) fn failures(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn failures(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let failed: i64 = evidence.ran().map(|stage| stage.num_failed_tasks).sum();
     let jobs = evidence.jobs.iter().filter(|job| job.status == "FAILED").count();
     let queries: Vec<_> = evidence.queries.iter().filter(|sql| sql.status == "FAILED").collect();
@@ -56,8 +57,7 @@ pub(super) fn failures(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding>
     };
     let again: i64 =
         evidence.ran().filter(|stage| stage.num_failed_tasks > 0).map(|stage| stage.num_failed_tasks).sum();
-    vec![Finding {
-        kind: "failures",
+    vec![Found {
         severity,
         title: match jobs {
             0 => format!("{failed} attempts of tasks failed and were repeated"),
@@ -77,7 +77,7 @@ pub(super) fn failures(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding>
 }
 
 /// Queries that ended as failed although no task did: most were stopped.
-fn stopped(evidence: &Evidence, queries: &[&crate::providers::spark::shapes::Sql]) -> Vec<Finding> {
+fn stopped(evidence: &Evidence, queries: &[&crate::providers::spark::shapes::Sql]) -> Vec<Found> {
     let Some(first) = queries.first() else { return Vec::new() };
     let facts = queries.iter().take(NAMED).map(|sql| {
         let error = sql.error_message.as_deref().map(|error| cut(&error_words(error), ERROR_MAX));
@@ -87,8 +87,7 @@ fn stopped(evidence: &Evidence, queries: &[&crate::providers::spark::shapes::Sql
             error.filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".to_owned()),
         )
     });
-    vec![Finding {
-        kind: "failures",
+    vec![Found {
         severity: Severity::Low,
         title: format!("{} of {} queries failed, but no task did", queries.len(), evidence.queries.len()),
         evidence: facts.collect(),

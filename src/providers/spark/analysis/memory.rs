@@ -1,6 +1,7 @@
 //! Memory: spill, garbage, and how large executors are.
 
-use super::{Evidence, Finding, Severity, Thresholds};
+use super::{Evidence, Found, Thresholds};
+use crate::model::Severity;
 use crate::providers::spark::{
     shapes::Stage,
     words::{cut, duration, percent, size},
@@ -10,7 +11,7 @@ use crate::providers::spark::{
 const NAMED: usize = 3;
 
 /// Data that did not fit into memory.
-pub(super) fn spill(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn spill(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let mut stages: Vec<&Stage> =
         evidence.ran().filter(|stage| stage.memory_bytes_spilled > limits.spill_bytes).collect();
     stages.sort_by_key(|stage| std::cmp::Reverse(stage.memory_bytes_spilled));
@@ -38,8 +39,7 @@ pub(super) fn spill(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
     ));
     change.push("Or give executors more memory: spark.executor.memory, or fewer cores for each".to_owned());
     let on_disk: i64 = stages.iter().map(|stage| stage.disk_bytes_spilled).sum();
-    vec![Finding {
-        kind: "spill",
+    vec![Found {
         severity: if first.memory_bytes_spilled > limits.spill_bytes_severe {
             Severity::Severe
         } else {
@@ -55,7 +55,7 @@ pub(super) fn spill(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
 }
 
 /// Time that goes into collecting garbage.
-pub(super) fn gc(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn gc(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let share = |stage: &Stage| stage.jvm_gc_time as f64 / stage.executor_run_time.max(1) as f64;
     let under_pressure = |stage: &&Stage| {
         stage.executor_run_time >= limits.gc_run_time_ms_min && share(stage) > limits.gc_share
@@ -69,8 +69,7 @@ pub(super) fn gc(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
         evidence.of_stage(stage, format!("Garbage collection in stage {}", stage.stage_id), value)
     });
     let lost: i64 = stages.iter().map(|stage| stage.jvm_gc_time).sum();
-    vec![Finding {
-        kind: "gc_pressure",
+    vec![Found {
         severity: if share(first) > limits.gc_share_severe { Severity::Severe } else { Severity::Moderate },
         title: format!("Stage {} spends {} of its time on garbage", first.stage_id, percent(share(first))),
         evidence: facts.collect(),
@@ -100,11 +99,11 @@ fn setting_bytes(text: &str) -> Option<i64> {
 }
 
 /// Executors that were lost for want of memory, and heaps that are too small or too large.
-pub(super) fn sizes(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn sizes(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     lost(evidence).into_iter().chain(heaps(evidence, limits)).collect()
 }
 
-fn lost(evidence: &Evidence) -> Option<Finding> {
+fn lost(evidence: &Evidence) -> Option<Found> {
     let says = |text: &str| {
         let text = text.to_lowercase();
         ["outofmemory", "out of memory", "memory limits", "exit code 137", "exit status: 137", "oomkilled"]
@@ -122,8 +121,7 @@ fn lost(evidence: &Evidence) -> Option<Finding> {
         Some(evidence.of_page("stages", what, "failed for want of memory"))
     });
     let facts: Vec<_> = gone.chain(failed).take(NAMED).collect();
-    (!facts.is_empty()).then(|| Finding {
-        kind: "memory_size",
+    (!facts.is_empty()).then(|| Found {
         severity: Severity::Critical,
         title: "Executors or tasks were lost for want of memory".into(),
         evidence: facts,
@@ -139,7 +137,7 @@ fn lost(evidence: &Evidence) -> Option<Finding> {
     })
 }
 
-fn heaps(evidence: &Evidence, limits: &Thresholds) -> Option<Finding> {
+fn heaps(evidence: &Evidence, limits: &Thresholds) -> Option<Found> {
     let configured = setting_bytes(evidence.setting("spark.executor.memory")?)?;
     let peaks: Vec<(&str, i64)> = evidence
         .executors
@@ -155,8 +153,7 @@ fn heaps(evidence: &Evidence, limits: &Thresholds) -> Option<Finding> {
     let value = format!("{} of {}, {}", size(most as f64), size(configured as f64), percent(share));
     let fact = evidence.of_page("executors", format!("Highest use of the heap, on executor {id}"), value);
     if share > limits.heap_share_high {
-        return Some(Finding {
-            kind: "memory_size",
+        return Some(Found {
             severity: Severity::Moderate,
             title: format!("Executors use {} of their heap", percent(share)),
             evidence: vec![fact],
@@ -169,8 +166,7 @@ fn heaps(evidence: &Evidence, limits: &Thresholds) -> Option<Finding> {
     let is_large = configured >= limits.heap_low_bytes_min && peaks.len() > 1;
     (share < limits.heap_share_low && is_large).then(|| {
         let enough = (most / (1 << 20) * 3 / 2).max(1024);
-        Finding {
-            kind: "memory_size",
+        Found {
             severity: Severity::Low,
             title: format!("Executors use {} of their heap at most", percent(share)),
             evidence: vec![fact],

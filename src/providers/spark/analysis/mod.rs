@@ -1,5 +1,8 @@
 //! From what was measured of an application to what is wrong with it and what to change. Pure:
-//! `gather` reads, everything else here only thinks, so that each rule is tried with values.
+//! `gather` and `question` read, everything else here only thinks, so that each rule is tried with values.
+//!
+//! What is read, and in which order, is said by a [`Reading`]. It knows two manners: a history server itself, and an MCP
+//! server with the tools of the Kubeflow project's.
 //!
 //! Each finding has numbers with the pages that show them, why they matter, what to set or to write,
 //! and what that is expected to bring and how that was estimated. Nothing here asks a model. A new
@@ -9,20 +12,29 @@ mod evidence;
 mod failures;
 mod gather;
 mod memory;
+mod numbers;
 mod plan;
+mod question;
+mod reading;
 mod report;
 mod resources;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod through_tools;
 
-pub(super) use evidence::{Evidence, Finding, Severity};
+use crate::model::Finding;
+use evidence::Found;
+
+pub(super) use evidence::Evidence;
 pub(super) use gather::gather;
+pub(super) use question::{METHOD as EVIDENCE_METHOD, answer as evidence};
+pub use reading::{Ask, Manner, Part, Reading, Request};
 pub(super) use report::markdown;
-pub(super) use thresholds::Thresholds;
+pub use thresholds::Thresholds;
 
-type Rule = fn(&Evidence, &Thresholds) -> Vec<Finding>;
+type Rule = fn(&Evidence, &Thresholds) -> Vec<Found>;
 
 /// Every rule with the kind of its findings.
 const RULES: [(&str, Rule); 16] = [
@@ -46,7 +58,10 @@ const RULES: [(&str, Rule); 16] = [
 
 /// Returns what is wrong with an application, what matters most first.
 pub(super) fn findings(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
-    let mut found: Vec<Finding> = RULES.iter().flat_map(|(_, rule)| rule(evidence, limits)).collect();
+    let of_rule = |(kind, rule): &(&str, Rule)| {
+        rule(evidence, limits).into_iter().map(|found| found.of_kind(kind)).collect::<Vec<_>>()
+    };
+    let mut found: Vec<Finding> = RULES.iter().flat_map(of_rule).collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }

@@ -1,6 +1,7 @@
 //! Joins as they were planned, and settings that explain them.
 
-use super::{Evidence, Finding, Severity, Thresholds};
+use super::{Evidence, Found, Thresholds};
+use crate::model::Severity;
 use crate::providers::spark::{
     shapes::{Node, Sql},
     words::size,
@@ -51,7 +52,7 @@ fn side_bytes(sql: &Sql, from: i64) -> Option<f64> {
 }
 
 /// Joins that sort both sides although one is small, and broadcasts that are too large.
-pub(super) fn broadcast(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn broadcast(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let mut missed = Vec::new();
     let mut large = Vec::new();
     for sql in &evidence.slowest {
@@ -101,8 +102,7 @@ pub(super) fn broadcast(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding
                 .to_owned(),
         );
         let saved: f64 = missed.iter().map(|(_, _, large)| large).sum();
-        found.push(Finding {
-            kind: "broadcast",
+        found.push(Found {
             severity: Severity::Moderate,
             title: format!("Query {} sorts both sides of a join, one of {} only", first.id, size(*small)),
             evidence: facts,
@@ -113,8 +113,7 @@ pub(super) fn broadcast(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding
         });
     }
     if let Some((first, bytes)) = large.first() {
-        found.push(Finding {
-            kind: "broadcast",
+        found.push(Found {
             severity: Severity::Severe,
             title: format!("Query {} sends {} to every executor", first.id, size(*bytes)),
             evidence: vec![evidence.of_query(
@@ -134,7 +133,7 @@ pub(super) fn broadcast(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding
 }
 
 /// Joins without a condition that could be looked up.
-pub(super) fn cross_joins(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn cross_joins(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let joins = evidence.slowest.iter().flat_map(|sql| sql.nodes.iter().map(move |node| (sql, node)));
     let rows = joins.filter_map(|(sql, node)| {
         let is_cross =
@@ -142,8 +141,7 @@ pub(super) fn cross_joins(evidence: &Evidence, limits: &Thresholds) -> Vec<Findi
         let rows = metric(node, "number of output rows").and_then(metric_count)?;
         (is_cross && rows > limits.cross_join_rows).then_some((sql, node, rows))
     });
-    rows.map(|(sql, node, rows)| Finding {
-        kind: "plan",
+    rows.map(|(sql, node, rows)| Found {
         severity: if rows > limits.cross_join_rows_severe { Severity::Critical } else { Severity::Moderate },
         title: format!("Query {} joins every row with every row", sql.id),
         evidence: vec![evidence.of_query(
@@ -162,7 +160,7 @@ pub(super) fn cross_joins(evidence: &Evidence, limits: &Thresholds) -> Vec<Findi
 }
 
 /// Settings that make applications slower than Spark's own defaults would.
-pub(super) fn configuration(evidence: &Evidence, _: &Thresholds) -> Vec<Finding> {
+pub(super) fn configuration(evidence: &Evidence, _: &Thresholds) -> Vec<Found> {
     if evidence.environment.is_none() {
         return Vec::new();
     }
@@ -198,8 +196,7 @@ pub(super) fn configuration(evidence: &Evidence, _: &Thresholds) -> Vec<Finding>
         return Vec::new();
     }
     let names: Vec<&str> = settings.iter().map(|(name, ..)| *name).collect();
-    vec![Finding {
-        kind: "configuration",
+    vec![Found {
         severity,
         title: format!("Settings that cost time: {}", names.join(", ")),
         evidence: settings

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Evidence, Finding, Severity};
-use crate::providers::spark::words::{duration, size};
+use super::Evidence;
+use crate::{
+    model::{Finding, Severity},
+    providers::spark::words::{duration, size},
+};
 
 /// Writes the report as Markdown.
 pub(in crate::providers::spark) fn markdown(evidence: &Evidence, findings: &[Finding]) -> String {
@@ -21,8 +24,9 @@ pub(in crate::providers::spark) fn markdown(evidence: &Evidence, findings: &[Fin
             "The history server has seen no end of it: it runs, or its driver was killed. Times are as far as was heard of it.\n"
         );
     }
-    for (what, why) in &evidence.missing {
-        let _ = writeln!(out, "Not known: {what} ({}). Findings that need it are missing.\n", escaped(why));
+    for missing in &evidence.missing {
+        let (what, why) = (&missing.what, escaped(&missing.why));
+        let _ = writeln!(out, "Not known: {what} ({why}). Findings that need it are missing.\n");
     }
     for (number, finding) in findings.iter().enumerate() {
         section(&mut out, number + 1, finding);
@@ -71,13 +75,17 @@ fn section(out: &mut String, number: usize, finding: &Finding) {
     let _ = writeln!(out, "## {number}. {} ({})\n", escaped(&finding.title), finding.severity.word());
     for fact in &finding.evidence {
         let value = escaped(&fact.value.replace('\n', " / "));
-        let _ = writeln!(out, "- [{}]({}): {value}", escaped(&fact.what), fact.link);
+        let what = escaped(&fact.what);
+        let _ = match fact.link.as_str() {
+            "" => writeln!(out, "- {what}: {value}"),
+            link => writeln!(out, "- [{what}]({link}): {value}"),
+        };
     }
     let _ = writeln!(out, "\n{}\n", finding.why);
     for change in &finding.change {
         let _ = writeln!(out, "- {}", escaped(change));
     }
-    let _ = writeln!(out, "\nExpected: {} ({}).\n", escaped(&finding.expected), finding.estimated);
+    let _ = writeln!(out, "\nExpected: {} ({}).\n", escaped(&finding.expected), finding.estimated_by);
 }
 
 /// Returns a text that Markdown shows as it is. What an application says of itself must not become a

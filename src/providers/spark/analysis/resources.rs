@@ -1,6 +1,7 @@
 //! Cores that wait: for work, for the driver, for shuffled data; and stages that take very long.
 
-use super::{Evidence, Finding, Severity, Thresholds};
+use super::{Evidence, Found, Thresholds};
+use crate::model::Severity;
 use crate::providers::spark::{
     shapes::{Job, Stage},
     words::{duration, percent, size, time_ms},
@@ -10,7 +11,7 @@ use crate::providers::spark::{
 const NAMED: usize = 3;
 
 /// Cores without a task for much of the time.
-pub(super) fn idle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn idle(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let end = evidence.end_ms();
     let core_ms: i64 = evidence
         .workers()
@@ -41,8 +42,7 @@ pub(super) fn idle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
     change.push(
         "Or ask for fewer executors; or cut the work into more tasks (2 to 3 for each core)".to_owned(),
     );
-    vec![Finding {
-        kind: "idle_executors",
+    vec![Found {
         severity: if share > limits.idle_share_severe { Severity::Severe } else { Severity::Moderate },
         title: format!("Cores had no task for {} of the time", percent(share)),
         evidence: vec![
@@ -75,7 +75,7 @@ fn covered_ms(jobs: &[Job], end: i64) -> i64 {
 }
 
 /// Time in which no job runs.
-pub(super) fn driver(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn driver(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let whole = evidence.duration_ms();
     if evidence.jobs.is_empty() || whole == 0 {
         return Vec::new();
@@ -85,8 +85,7 @@ pub(super) fn driver(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
     if alone < limits.driver_ms_min || share < limits.driver_share {
         return Vec::new();
     }
-    vec![Finding {
-        kind: "driver_bound",
+    vec![Found {
         severity: if share > 0.6 { Severity::Severe } else { Severity::Moderate },
         title: format!("No job runs for {} of the time", percent(share)),
         evidence: vec![
@@ -105,7 +104,7 @@ pub(super) fn driver(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
 }
 
 /// Much data in shuffles, and tasks that wait for it.
-pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let mut found = Vec::new();
     let written: i64 = evidence.ran().map(|stage| stage.shuffle_write_bytes).sum();
     let input: i64 = evidence.ran().map(|stage| stage.input_bytes).sum();
@@ -124,8 +123,7 @@ pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> 
             let value = size(stage.shuffle_write_bytes as f64);
             evidence.of_stage(stage, format!("Written by stage {}", stage.stage_id), value)
         }));
-        found.push(Finding {
-            kind: "shuffle",
+        found.push(Found {
             severity: if written > limits.shuffle_bytes { Severity::Severe } else { Severity::Moderate },
             title: format!("{} go through shuffles", size(written as f64)),
             evidence: facts,
@@ -144,8 +142,7 @@ pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> 
     };
     found.extend(evidence.ran().filter(waits).max_by_key(|stage| stage.shuffle_fetch_wait_time).map(|stage| {
         let waited = duration(stage.shuffle_fetch_wait_time as f64);
-        Finding {
-            kind: "shuffle",
+        Found {
             severity: Severity::Moderate,
             title: format!("Stage {} waits {} of its time for shuffled data", stage.stage_id, percent(share(stage))),
             evidence: vec![evidence.of_stage(
@@ -166,7 +163,7 @@ pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> 
 }
 
 /// Stages that take very long.
-pub(super) fn slow_stages(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn slow_stages(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let slow = |stage: &&Stage| stage.duration_ms().is_some_and(|ms| ms > limits.stage_ms);
     evidence
         .ran()
@@ -174,8 +171,7 @@ pub(super) fn slow_stages(evidence: &Evidence, limits: &Thresholds) -> Vec<Findi
         .map(|stage| {
             let took = stage.duration_ms().unwrap_or_default();
             let levels = took / limits.stage_ms;
-            Finding {
-                kind: "plan",
+            Found {
                 severity: match levels {
                     0 | 1 => Severity::Low,
                     2 => Severity::Moderate,

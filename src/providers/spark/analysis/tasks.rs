@@ -1,6 +1,7 @@
 //! How work is cut into tasks: skew, partitions, files, too many and too few.
 
-use super::{Evidence, Finding, Severity, Thresholds};
+use super::{Evidence, Found, Thresholds};
+use crate::model::Severity;
 use crate::providers::spark::{
     shapes::{Distributions, Stage},
     words::{duration, percent, size},
@@ -38,25 +39,37 @@ fn times(ratio: f64) -> String {
 
 /// Tasks of which one has far more to do than the others, in time and in bytes. Time alone would name
 /// the first tasks of a JVM.
-pub(super) fn skew(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn skew(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     evidence.ran().filter_map(|stage| skew_of(evidence, limits, stage)).collect()
 }
 
-fn skew_of(evidence: &Evidence, limits: &Thresholds, stage: &Stage) -> Option<Finding> {
+/// Work of a stage that is spread unevenly: the median and the longest task, and what they read.
+pub(super) struct Uneven {
+    what: &'static str,
+    median: f64,
+    upper: f64,
+    most: f64,
+    bytes: (f64, f64),
+}
+
+/// Says how unevenly the work of a stage is spread; `None` = evenly enough, or not known.
+pub(super) fn uneven(limits: &Thresholds, stage: &Stage) -> Option<Uneven> {
     let spreads = stage.task_metrics_distributions.as_ref()?;
     let (median, upper, most) = spread(&spreads.executor_run_time)?;
-    let time_ratio = ratio(most, median);
     let is_slow = stage.num_tasks >= limits.skew_tasks_min
-        && time_ratio > limits.skew_time_ratio
+        && ratio(most, median) > limits.skew_time_ratio
         && most > limits.skew_time_ms_min;
-    if !is_slow {
-        return None;
-    }
-    let (what, bytes) = reads(spreads).into_iter().find_map(|(what, values)| {
+    let (what, bytes) = reads(spreads).into_iter().filter(|_| is_slow).find_map(|(what, values)| {
         let (median, _, most) = spread(values)?;
         let uneven = ratio(most, median) > limits.skew_bytes_ratio && most > limits.skew_bytes_min;
         uneven.then_some((what, (median, most)))
     })?;
+    Some(Uneven { what, median, upper, most, bytes })
+}
+
+fn skew_of(evidence: &Evidence, limits: &Thresholds, stage: &Stage) -> Option<Found> {
+    let Uneven { what, median, upper, most, bytes } = uneven(limits, stage)?;
+    let time_ratio = ratio(most, median);
     // With even work the stage takes as long as all cores together need, and no less than its usual tasks.
     let even = (stage.executor_run_time as f64 / evidence.slots() as f64).max(upper);
     let saved = (most - even).max(0.0);
@@ -102,8 +115,7 @@ fn skew_of(evidence: &Evidence, limits: &Thresholds, stage: &Stage) -> Option<Fi
         "Else salt the key: add a random number of 0 to n to the large side, repeat the small side n times, join on both"
             .into(),
     );
-    Some(Finding {
-        kind: "skew",
+    Some(Found {
         severity,
         title: format!(
             "Stage {}: one task has {} the work of the median one",
@@ -123,7 +135,7 @@ fn reads(spreads: &Distributions) -> [(&'static str, &[f64]); 2] {
 }
 
 /// Tasks that read or write more than they should.
-pub(super) fn large_partitions(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn large_partitions(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let most = |stage: &Stage| {
         let spreads = stage.task_metrics_distributions.as_ref()?;
         let written = &spreads.output_metrics.bytes_written;
@@ -146,8 +158,7 @@ pub(super) fn large_partitions(evidence: &Evidence, limits: &Thresholds) -> Vec<
             size(*bytes),
         )
     });
-    vec![Finding {
-        kind: "large_partitions",
+    vec![Found {
         severity: Severity::Severe,
         title: format!("Tasks handle up to {} each", size(*bytes)),
         evidence: facts.collect(),
@@ -162,7 +173,7 @@ pub(super) fn large_partitions(evidence: &Evidence, limits: &Thresholds) -> Vec<
 }
 
 /// Files that are too small, read or written.
-pub(super) fn small_files(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn small_files(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let mut found = Vec::new();
     for (kind, bytes_of) in [
         ("write", (|stage: &Stage| stage.output_bytes) as fn(&Stage) -> i64),
@@ -196,8 +207,7 @@ pub(super) fn small_files(evidence: &Evidence, limits: &Thresholds) -> Vec<Findi
                 "Raise spark.sql.files.openCostInBytes, so that more small files are read by one task".into(),
             ],
         };
-        found.push(Finding {
-            kind: "small_files",
+        found.push(Found {
             severity: if mean < limits.file_bytes_severe { Severity::Moderate } else { Severity::Low },
             title: format!("Stage {}: tasks {kind} {} each", first.stage_id, size(mean as f64)),
             evidence: facts.collect(),
@@ -211,7 +221,7 @@ pub(super) fn small_files(evidence: &Evidence, limits: &Thresholds) -> Vec<Findi
 }
 
 /// Very many tasks that each do next to nothing.
-pub(super) fn tiny_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn tiny_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let tiny = |stage: &&Stage| {
         let median = stage.task_metrics_distributions.as_ref().and_then(|all| spread(&all.executor_run_time));
         stage.num_tasks > limits.tiny_tasks_min
@@ -220,8 +230,7 @@ pub(super) fn tiny_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Findin
     evidence
         .ran()
         .filter(tiny)
-        .map(|stage| Finding {
-            kind: "tiny_tasks",
+        .map(|stage| Found {
             severity: Severity::Moderate,
             title: format!("Stage {} has {} tiny tasks", stage.stage_id, stage.num_tasks),
             evidence: vec![evidence.of_stage(
@@ -241,7 +250,7 @@ pub(super) fn tiny_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Findin
 }
 
 /// Long stages that leave cores without a task.
-pub(super) fn too_few_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Finding> {
+pub(super) fn too_few_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let slots = evidence.slots();
     let few = |stage: &&Stage| {
         stage.duration_ms().is_some_and(|ms| ms > limits.few_tasks_duration_ms_min)
@@ -261,8 +270,7 @@ pub(super) fn too_few_tasks(evidence: &Evidence, limits: &Thresholds) -> Vec<Fin
         let value = format!("{} tasks for {slots} cores ({used}), {took}", stage.num_tasks);
         evidence.of_stage(stage, format!("Stage {}", stage.stage_id), value)
     });
-    vec![Finding {
-        kind: "too_few_tasks",
+    vec![Found {
         severity: Severity::Moderate,
         title: format!("Stage {} has fewer tasks than there are cores", first.stage_id),
         evidence: facts.collect(),

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Evidence, Finding, Severity, Thresholds, findings, kinds, markdown};
-use crate::providers::spark::{
-    client::Place,
-    shapes::{Application, Attempt, Environment, Executor, Job, Sql, Stage, Task},
+use super::{Evidence, Thresholds, findings, kinds, markdown};
+use crate::{
+    model::{Finding, Missing, Severity},
+    providers::spark::{
+        client::Place,
+        shapes::{Application, Attempt, Environment, Executor, Job, Sql, Stage, Task},
+    },
 };
 
 /// Ten minutes of an application with two cores that were never without a task, in which nothing is
@@ -47,7 +50,12 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
 
 fn found(evidence: &Evidence) -> Vec<(&'static str, Severity)> {
     let found = findings(evidence, &Thresholds::default());
-    found.iter().map(|finding| (finding.kind, finding.severity)).collect()
+    found.iter().map(named).collect()
+}
+
+fn named(finding: &Finding) -> (&'static str, Severity) {
+    let kind = kinds().into_iter().find(|kind| *kind == finding.kind);
+    (kind.expect("a finding is of a kind that there is"), finding.severity)
 }
 
 fn one(evidence: &Evidence) -> Finding {
@@ -81,7 +89,7 @@ fn skew_needs_time_and_bytes() {
     };
     let (slow, large) = ([1e3, 1e4, 2e4, 3e4, 5.9e5], [1e6, 1e6, 2e6, 2e6, 4e8]);
     let skew = one(&with(slow, large));
-    assert_eq!((skew.kind, skew.severity), ("skew", Severity::Severe));
+    assert_eq!(named(&skew), ("skew", Severity::Severe));
     assert!(skew.evidence[0].link.ends_with("/shs/history/app-1/stages/stage/?id=1&attempt=0"), "{skew:?}");
     // A JVM that starts slowly: time is uneven and bytes are even.
     assert_eq!(found(&with(slow, [1e8; 5])), []);
@@ -101,7 +109,7 @@ fn spill_names_the_setting_that_explains_it() {
     evidence.stages[0].memory_bytes_spilled += 1;
     set(&mut evidence, "spark.memory.fraction", "0.05");
     let spill = one(&evidence);
-    assert_eq!((spill.kind, spill.severity), ("spill", Severity::Moderate));
+    assert_eq!(named(&spill), ("spill", Severity::Moderate));
     assert!(spill.change[0].contains("spark.memory.fraction"), "{spill:?}");
     evidence.stages[0].memory_bytes_spilled = 2 << 30;
     assert_eq!(found(&evidence), [("spill", Severity::Severe)]);
@@ -152,7 +160,7 @@ fn what_failed_is_told_with_its_error() {
     evidence.tasks =
         vec![(1, vec![Task { error_message: Some("ValueError: bad record".into()), ..Task::default() }])];
     let failed = one(&evidence);
-    assert_eq!((failed.kind, failed.severity), ("failures", Severity::Moderate));
+    assert_eq!(named(&failed), ("failures", Severity::Moderate));
     assert!(failed.evidence.iter().any(|fact| fact.value.contains("bad record")), "{failed:?}");
     evidence.jobs[0].status = "FAILED".into();
     assert_eq!(found(&evidence), [("failures", Severity::Critical)]);
@@ -226,7 +234,7 @@ fn a_join_of_something_small_is_found_in_its_plan() {
     let mut evidence = quiet();
     evidence.slowest = vec![query("31.3 KiB")];
     let missed = one(&evidence);
-    assert_eq!((missed.kind, missed.severity), ("broadcast", Severity::Moderate));
+    assert_eq!(named(&missed), ("broadcast", Severity::Moderate));
     assert!(missed.title.contains("31.3 KiB"), "{missed:?}");
     evidence.slowest = vec![query("800.0 MiB")];
     assert_eq!(found(&evidence), []);
@@ -257,7 +265,8 @@ fn a_report_says_what_is_not_known_and_cannot_be_written_by_an_application() {
     let mut evidence = quiet();
     evidence.place.app.name = "x](http://evil) ![i](y) <script>\n# h".into();
     evidence.place.attempt.completed = false;
-    evidence.missing = vec![("environment", "the history server answered 500: oops".into())];
+    let why = "the history server answered 500: oops".to_owned();
+    evidence.missing = vec![Missing { what: "environment".to_owned(), why }];
 
     let report = markdown(&evidence, &[]);
 

@@ -3,13 +3,16 @@
 //! Sources: DE = Dr. Elephant, DF = DataFlint UI, SA = spark-advisor-rules 0.1.21, DB = Databricks' guide to the
 //! Spark UI, KF = Kubeflow's server for Spark, SP = Spark 4.3.0's own defaults; own = chosen here.
 
+use serde::Deserialize;
+
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
 const GIB: i64 = 1024 * MIB;
 
 /// From where on something is a finding.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::providers::spark) struct Thresholds {
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
     /// Tasks from which on a stage can be skewed (SA 10; fewer tell nothing).
     pub(super) skew_tasks_min: i64,
     /// The longest task over the median one (SP, AQE: 5; SA 5 and 10).

@@ -1,33 +1,40 @@
 //! What is wrong with applications, and what got better or worse between two.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Arguments, Client, Place, Result, Told, about,
     compare::{differences, whole},
     place,
 };
-use crate::providers::spark::{
-    analysis::{self, Evidence, Finding, Severity, Thresholds},
-    arguments::wrong,
-    words::Row,
+use crate::{
+    model::{Finding, Severity},
+    providers::spark::{
+        SparkError,
+        analysis::{self, Evidence, Thresholds},
+        arguments::wrong,
+        words::Row,
+    },
 };
 
-async fn analysed(client: &Client, place: Place) -> Result<(Evidence, Vec<Finding>)> {
-    let evidence = Box::pin(analysis::gather(client, place)).await?;
-    let findings = analysis::findings(&evidence, &Thresholds::default());
-    Ok((evidence, findings))
+async fn analysed(client: &Client, place: &Place) -> Result<(Evidence, Vec<Finding>)> {
+    let attempt = place.attempt.attempt_id.as_deref();
+    let reading = Box::pin(analysis::gather(client, &place.app.id, attempt)).await?;
+    let late =
+        || SparkError::Argument("the history server did not say in time what the application is".to_owned());
+    reading.evidence(&Thresholds::default()).ok_or_else(late)
 }
 
 /// Writes findings, and what could not be looked at.
 fn drawn(row: Row, evidence: &Evidence, findings: &[&Finding]) -> Row {
-    let missing: Vec<String> = evidence.missing.iter().map(|(what, why)| format!("{what}: {why}")).collect();
-    row.set("findings", findings.iter().map(|finding| finding.draw()).collect::<Vec<Value>>())
+    let missing: Vec<String> =
+        evidence.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect();
+    row.set("findings", findings.iter().map(|finding| json!(finding)).collect::<Vec<Value>>())
         .maybe("missing", (!missing.is_empty()).then_some(missing))
 }
 
 pub(super) async fn analyze(client: &Client, given: &Arguments) -> Result<Told> {
-    let (evidence, findings) = analysed(client, place(client, given).await?).await?;
+    let (evidence, findings) = analysed(client, &place(client, given).await?).await?;
     let text = analysis::markdown(&evidence, &findings);
     let row = about(&evidence.place)
         .set("name", evidence.place.app.name.clone())
@@ -48,7 +55,7 @@ pub(super) async fn list(client: &Client, given: &Arguments) -> Result<Row> {
     {
         return Err(wrong(format!("`kind` must be one of {}", analysis::kinds().join(", "))));
     }
-    let (evidence, findings) = analysed(client, place(client, given).await?).await?;
+    let (evidence, findings) = analysed(client, &place(client, given).await?).await?;
     let is_chosen = |finding: &&Finding| {
         finding.severity >= least && kind.as_deref().is_none_or(|kind| kind == finding.kind)
     };
@@ -61,9 +68,9 @@ pub(super) async fn compare(client: &Client, given: &Arguments) -> Result<Row> {
     let (one, other) = futures::try_join!(client.place(&one, None), client.place(&other, None))?;
     let (side_1, side_2) = futures::try_join!(whole(client, &one), whole(client, &other))?;
     let ((first, before), (second, after)) =
-        futures::try_join!(analysed(client, one), analysed(client, other))?;
+        futures::try_join!(analysed(client, &one), analysed(client, &other))?;
     let brief = |finding: &Finding| {
-        Row::new("kind", finding.kind)
+        Row::new("kind", finding.kind.clone())
             .set("severity", finding.severity.word())
             .set("title", finding.title.clone())
             .finish()
@@ -82,8 +89,12 @@ pub(super) async fn compare(client: &Client, given: &Arguments) -> Result<Row> {
             std::cmp::Ordering::Equal => same.extend(of_kind(&after)),
         }
     }
-    let missing: Vec<String> =
-        first.missing.iter().chain(&second.missing).map(|(what, why)| format!("{what}: {why}")).collect();
+    let missing: Vec<String> = first
+        .missing
+        .iter()
+        .chain(&second.missing)
+        .map(|missing| format!("{}: {}", missing.what, missing.why))
+        .collect();
     Ok(Row::new("app_a", about(&first.place).set("name", first.place.app.name.clone()).finish())
         .set("app_b", about(&second.place).set("name", second.place.app.name.clone()).finish())
         .set("differences", differences(&side_1, &side_2))

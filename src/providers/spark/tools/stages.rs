@@ -163,7 +163,7 @@ pub(super) async fn failures(client: &Client, given: &Arguments) -> Result<Row> 
     let place = place(client, given).await?;
     let (stage, attempt) = (given.number("stage_id"), given.number("stage_attempt_id"));
     let found = find(client, &place, stage, attempt, None).await?;
-    let tasks = failed_tasks(client, &place, &found).await?;
+    let tasks = failed_tasks(client, &place, found.stage_id, found.attempt_id).await?;
     let groups = grouped(&tasks);
     let more =
         (groups.len() > FAILURES_TOLD).then(|| format!("{} other errors", groups.len() - FAILURES_TOLD));
@@ -181,11 +181,12 @@ pub(super) async fn failures(client: &Client, given: &Arguments) -> Result<Row> 
 pub(in crate::providers::spark) async fn failed_tasks(
     client: &Client,
     place: &Place,
-    stage: &Stage,
+    stage: i64,
+    attempt: i64,
 ) -> Result<Vec<Task>> {
-    let (id, attempt) = (stage.stage_id.to_string(), stage.attempt_id.to_string());
+    let (stage, attempt) = (stage.to_string(), attempt.to_string());
     let query = [("status", "failed"), ("length", FAILURES_READ)];
-    let read = client.of(place, &["stages", &id, &attempt, "taskList"], &query).await;
+    let read = client.of(place, &["stages", &stage, &attempt, "taskList"], &query).await;
     match read {
         // A stage none of whose tasks is kept has no list.
         Err(SparkError::Refused { status: 404, .. }) => Ok(Vec::new()),
