@@ -1,7 +1,7 @@
 //! The real programs that tests speak to, pinned by lock files and kept out of git.
 //!
 //! `peers/` holds what is started: Node 22, MCP servers from npm, a Python environment with MCP servers and
-//! clients, and Apache Spark with its history server. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
+//! clients, Apache Spark with its history server, and Kubeflow's MCP server for it. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::process::{command, exists, quiet, root, run};
 
-/// The oldest Python that the peers take, as minor version of 3.
+/// The oldest Python that most peers take, as minor version of 3.
 const PYTHON_OLDEST: u32 = 11;
+
+/// The oldest Python that Kubeflow's server for Spark takes, as minor version of 3.
+const KUBEFLOW_PYTHON_OLDEST: u32 = 12;
 
 /// The oldest Node that the tests take.
 const NODE_OLDEST: u32 = 22;
@@ -29,11 +32,15 @@ pub(crate) fn provide() -> Result<()> {
         npm(folder)
     })?;
     once("Python programs", &peers.join("python"), &programs.join("requirements.txt"), |folder| {
-        environment(folder, &programs.join("requirements.txt"))
+        environment(folder, &programs.join("requirements.txt"), PYTHON_OLDEST)
     })?;
     let spark = "Apache Spark (456 MB, once)";
     once(spark, &peers.join("spark"), &programs.join("spark.txt"), |folder| {
-        environment(folder, &programs.join("spark.txt"))
+        environment(folder, &programs.join("spark.txt"), PYTHON_OLDEST)
+    })?;
+    let kubeflow = "Kubeflow's MCP server for Spark";
+    once(kubeflow, &peers.join("kubeflow"), &programs.join("kubeflow.txt"), |folder| {
+        environment(folder, &programs.join("kubeflow.txt"), KUBEFLOW_PYTHON_OLDEST)
     })?;
     let end2end = root().join("end2end");
     once("test libraries", &end2end.join("node_modules"), &end2end.join("package-lock.json"), |_| {
@@ -72,8 +79,10 @@ fn once(what: &str, folder: &Path, lock: &Path, make: impl Fn(&Path) -> Result<(
 }
 
 /// Makes a Python environment with exactly what the lock file names.
-fn environment(folder: &Path, lock: &Path) -> Result<()> {
-    let python = python().context("no Python from 3.11 on; on Debian: apt-get install python3-venv")?;
+fn environment(folder: &Path, lock: &Path, oldest: u32) -> Result<()> {
+    let missing =
+        || format!("no Python from 3.{oldest} on; on Debian: apt-get install python3-venv, or pyenv");
+    let python = python(oldest).with_context(missing)?;
     run(command(python).args(["-m", "venv", "--clear"]).arg(folder))?;
     run(command(folder.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
@@ -88,7 +97,7 @@ fn npm(folder: &Path) -> Result<()> {
     run(command("npm").current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
 }
 
-fn python() -> Option<PathBuf> {
+fn python(oldest: u32) -> Option<PathBuf> {
     let minor = |python: &Path| -> Option<u32> {
         let version =
             quiet(command(python).args(["-c", "import sys,venv,ensurepip;print(sys.version_info[1])"]))?;
@@ -98,5 +107,5 @@ fn python() -> Option<PathBuf> {
     let own = std::env::home_dir().map(|home| home.join(".pyenv/versions"));
     let kept = own.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let kept = kept.map(|entry| entry.path().join("bin/python3"));
-    named.into_iter().chain(kept).find(|python| minor(python).is_some_and(|minor| minor >= PYTHON_OLDEST))
+    named.into_iter().chain(kept).find(|python| minor(python).is_some_and(|minor| minor >= oldest))
 }

@@ -25,6 +25,7 @@ mod history;
 mod house;
 mod http;
 mod invitations;
+mod kubeflow;
 mod logins;
 mod oauth;
 mod oauth_attacks;

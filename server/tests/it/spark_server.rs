@@ -1,6 +1,7 @@
-//! A real Spark History Server over the event logs of this repository, and a real proxy before it.
+//! A real Spark History Server over the event logs of this repository, a real proxy before it, and Kubeflow's MCP server
+//! behind it.
 //!
-//! `cargo xtask test` installs both. A test that cannot have them fails and says so.
+//! `cargo xtask test` installs them. A test that cannot have them fails and says so.
 
 #![expect(
     clippy::disallowed_methods,
@@ -115,12 +116,27 @@ fn ready(told: &mpsc::Receiver<String>) -> SocketAddr {
     }
 }
 
-/// Returns where Spark is, or says how to get it.
-fn home() -> PathBuf {
-    let peers = match std::env::var("DOORWARD_PEERS") {
+/// Returns the command that starts Kubeflow's MCP server for this history server.
+pub(crate) fn kubeflow(spark: &HistoryServer) -> Vec<String> {
+    let program = peers().join("kubeflow/bin/spark-mcp");
+    assert!(program.exists(), "no {}: `cargo xtask test install` puts it there", program.display());
+    let settings = ["URL", "DEFAULT"].map(|name| format!("SHS_SERVERS__TEST__{name}="));
+    let [url, default] = settings;
+    let transport = "SHS_MCP__TRANSPORT=stdio".to_owned();
+    let program = program.canonicalize().unwrap().display().to_string();
+    vec!["/usr/bin/env".to_owned(), url + &spark.url(), default + "true", transport, program]
+}
+
+fn peers() -> PathBuf {
+    match std::env::var("DOORWARD_PEERS") {
         Ok(peers) => PathBuf::from(peers),
         Err(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers"),
-    };
+    }
+}
+
+/// Returns where Spark is, or says how to get it.
+fn home() -> PathBuf {
+    let peers = peers();
     let packages = fs::read_dir(peers.join("spark/lib")).into_iter().flatten().flatten();
     let home = packages.map(|python| python.path().join("site-packages/pyspark")).find(|home| home.exists());
     let home = home.unwrap_or_else(|| {

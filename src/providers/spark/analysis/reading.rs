@@ -413,3 +413,6 @@ fn counted(count: usize, thing: &str) -> String {
 fn counted_plural(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
+
+#[cfg(test)]
+mod tests;
