@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use crate::peers;
-use crate::process::{cargo, command, root, run, target, tee};
+use crate::process::{command, programs, root, target, tee};
 use crate::test::Found;
 
 /// What can be measured and kept.
@@ -44,7 +44,7 @@ pub(crate) fn suites(keep: bool) -> Result<Found> {
 }
 
 fn measure(name: &str, keep: bool) -> Result<Found> {
-    run(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward", "--bin", "fixture"]))?;
+    programs()?;
     let begin = Instant::now();
     let report = target().join(format!("{name}.json"));
     let mut program = command(peers::node()?);

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
-use crate::process::{cargo, command, root, run, target};
+use crate::process::{command, programs, root, target};
 use crate::test::{Found, second_tries};
 use crate::{machine, peers};
 
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 2;
 /// Builds the program with the quick profile and runs the `*.test.mjs` of a folder against it. Files that fail are
 /// tried once more, one at a time.
 pub(crate) fn all_of(folder: &str) -> Result<Found> {
-    run(cargo().args(["build", "--quiet", "--workspace", "--bin", "doorward"]))?;
+    programs()?;
     let mut files: Vec<_> = fs::read_dir(root().join(folder))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))

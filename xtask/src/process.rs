@@ -51,6 +51,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     check(command, status)
 }
 
+/// Builds the programs that are tested from outside, with the features that the tests of all crates ask for: with others
+/// everything that those tests have just built would be built again.
+pub(crate) fn programs() -> Result<()> {
+    run(cargo().args(["build", "--quiet", "--workspace", "--bins", "--tests"]))
+}
+
 /// Runs a command quietly; `None` when it is missing or fails.
 pub(crate) fn quiet(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
