@@ -161,7 +161,15 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             processes_max: as_usize(settings.stdio_processes_max),
             process_idle: Duration::from_secs(settings.stdio_idle_secs),
             working_dirs: settings.data_dir.join("work"),
-            tunnel: TunnelLimits { passwords: settings.tunnel_passwords, ..upstream.tunnel },
+            tunnel: TunnelLimits {
+                passwords: settings.tunnel_passwords,
+                known_hosts: settings
+                    .tunnel_known_hosts
+                    .as_ref()
+                    .map(|file| file.known_hosts.clone())
+                    .unwrap_or_default(),
+                ..upstream.tunnel
+            },
             program_path: search_path().unwrap_or(upstream.program_path),
             ..upstream
         },

@@ -42,6 +42,44 @@ pub enum TunnelError {
         confirmed: Fingerprint,
     },
 
+    /// The server shows another host key than those the operator knows it by.
+    #[error(
+        "`{host}` shows the host key {shown}, but the operator of this gateway knows it by {}: either its keys were \
+         replaced, or somebody else answers in its place; tell the operator, who keeps `tunnel_known_hosts`",
+        list(known)
+    )]
+    NotAsKnown {
+        /// Host and port.
+        host: String,
+        /// The key it shows.
+        shown: Fingerprint,
+        /// The keys in the operator's file.
+        known: Vec<Fingerprint>,
+    },
+
+    /// The server shows a host key that the operator's file revokes.
+    #[error(
+        "`{host}` shows the host key {shown}, which is revoked by line {line} of the operator's `tunnel_known_hosts`: \
+         whoever has that key must not be trusted"
+    )]
+    Revoked {
+        /// Host and port.
+        host: String,
+        /// The key it shows, or the one in its certificate.
+        shown: Fingerprint,
+        /// Which line says so.
+        line: usize,
+    },
+
+    /// The server shows a certificate that does not hold.
+    #[error("`{host}` shows a host certificate that does not hold: {reason}")]
+    HostCertificate {
+        /// Host and port.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+
     /// The key that signs in cannot be used.
     #[error("the key for `{host}` cannot be used: {reason}")]
     Key {
@@ -112,6 +150,10 @@ pub enum TunnelError {
         /// How long it is not tried.
         after: Duration,
     },
+}
+
+fn list(keys: &[Fingerprint]) -> String {
+    keys.iter().map(Fingerprint::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns what a failure of the SSH library means to an engineer.

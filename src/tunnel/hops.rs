@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use russh::{
     ChannelOpenFailure, Disconnect, Preferred,
     client::{self, Handle},
+    keys::Algorithm,
 };
 use tokio::time::Instant;
 
 use crate::{
+    clock::Ms,
     egress::{ByteStream, Egress},
     model::{Fingerprint, Hop},
     tunnel::{
@@ -87,10 +89,10 @@ impl Session {
         egress: &Egress,
         target: &TunnelTarget,
         limits: &TunnelLimits,
+        now: Ms,
         asks: bool,
         trace: &mut HopTrace,
     ) -> Result<Self, TunnelError> {
-        let config = Arc::new(config(limits));
         let mut handles: Vec<Handle<Guard>> = Vec::with_capacity(target.hops.len());
         let mut last = String::new();
         for (index, (hop, secret)) in target.hops.iter().enumerate() {
@@ -108,11 +110,12 @@ impl Session {
             };
 
             let begun = Instant::now();
-            let shaking = client::connect_stream(Arc::clone(&config), stream, Guard::of(hop));
+            let guard = Guard::of(hop, &limits.known_hosts, now);
+            let passed = guard.passed();
+            let shaking = client::connect_stream(Arc::new(config(hop, limits)), stream, guard);
             let shaken = within(limits.handshake_timeout, &host, "finish the SSH handshake", shaking).await;
             let mut handle = trace.note(index, format!("Host key of {host}"), begun, shaken, |_| {
-                let key = hop.host_key.as_ref().map(Fingerprint::as_str).unwrap_or_default();
-                format!("{key}, as confirmed")
+                passed.get().cloned().unwrap_or_default()
             })?;
 
             let begun = Instant::now();
@@ -262,15 +265,28 @@ fn timed_out(host: &str, step: &'static str, after: Duration) -> TunnelError {
     TunnelError::Timeout { host: host.to_owned(), step, after }
 }
 
-fn config(limits: &TunnelLimits) -> client::Config {
+fn config(hop: &Hop, limits: &TunnelLimits) -> client::Config {
     const HOUR: Duration = Duration::from_secs(3600);
+    let (known, mut preferred) = (&limits.known_hosts, Preferred::default());
+    if known.has_authority(&hop.host, hop.port) {
+        preferred.host_key_certificates = preferred.key.clone();
+    }
+    // A server has keys of several kinds, and shows one of a kind it is known by if it is asked for it first.
+    let kinds = known.algorithms(&hop.host, hop.port);
+    let is_known = |kind: &Algorithm| kinds.iter().any(|known| is_same_kind(known, kind));
+    preferred.key.to_mut().sort_by_key(|kind| !is_known(kind));
     client::Config {
         limits: russh::Limits::new(limits.rekey_bytes, limits.rekey_bytes, HOUR),
         channel_buffer_size: limits.read_ahead_packets,
         keepalive_interval: Some(limits.keepalive_interval),
         keepalive_max: limits.keepalive_max,
-        preferred: Preferred::default(),
+        preferred,
         nodelay: true,
         ..client::Config::default()
     }
+}
+
+/// Says whether keys of both kinds are the same; one RSA key signs with several hashes.
+fn is_same_kind(one: &Algorithm, other: &Algorithm) -> bool {
+    one == other || matches!((one, other), (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }))
 }

@@ -75,7 +75,9 @@ impl LiveTunnel {
     /// Connects anew, whatever there is, and reports each step; what it makes is used from then on.
     pub async fn trace(&self) -> HopTrace {
         let mut trace = HopTrace::default();
-        let connected = Session::connect(&self.egress, &self.target, &self.limits, true, &mut trace).await;
+        let connected =
+            Session::connect(&self.egress, &self.target, &self.limits, self.clock.now(), true, &mut trace)
+                .await;
         if let Ok(session) = connected {
             self.keep(session);
         }
@@ -138,7 +140,9 @@ impl LiveTunnel {
             return Err(TunnelError::Paused { last, after });
         }
         let mut trace = HopTrace::default();
-        match Session::connect(&self.egress, &self.target, &self.limits, false, &mut trace).await {
+        match Session::connect(&self.egress, &self.target, &self.limits, self.clock.now(), false, &mut trace)
+            .await
+        {
             Ok(session) => {
                 back_off.worked();
                 Ok(self.keep(session))

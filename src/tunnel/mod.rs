@@ -5,7 +5,7 @@
 //! needed, stays while it is used, and comes back by itself. The first server's address is checked by `egress`; what
 //! lies behind the last one is resolved there, so a tunnel leads only to the places its owner listed.
 //!
-//! Never signs in at a server whose host key nobody confirmed, never decides who may use a tunnel, and never writes a key
+//! Never signs in at a server whose host key neither its owner confirmed nor the operator's `known_hosts` holds, never decides who may use a tunnel, and never writes a key
 //! anywhere: its text stays in memory for the next sign-in, as read it is dropped after each. A new way to sign in is an
 //! arm in `sign_in.rs`.
 
@@ -14,6 +14,7 @@ mod error;
 mod guard;
 mod hops;
 mod key;
+mod known_hosts;
 mod live;
 mod sign_in;
 mod stream;
@@ -37,6 +38,7 @@ use crate::{
 pub use error::TunnelError;
 pub use hops::{HopStep, HopTrace};
 pub use key::{KeyError, KeyPair, certificate_for};
+pub use known_hosts::{KnownHost, KnownHosts, KnownHostsError};
 pub use live::LiveTunnel;
 
 /// The bounds of tunnels.
@@ -67,6 +69,8 @@ pub struct TunnelLimits {
     pub rekey_bytes: usize,
     /// Whether somebody may sign in with a password.
     pub passwords: bool,
+    /// What the operator knows of host keys.
+    pub known_hosts: KnownHosts,
 }
 
 impl Default for TunnelLimits {
@@ -84,6 +88,7 @@ impl Default for TunnelLimits {
             pause_max: Duration::from_secs(60),
             rekey_bytes: 1 << 30,
             passwords: false,
+            known_hosts: KnownHosts::default(),
         }
     }
 }

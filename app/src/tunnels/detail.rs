@@ -3,7 +3,7 @@
 use doorward::{
     model::{Fingerprint, Hop, HopAuthKind, Tunnel},
     sources::TunnelDetail,
-    tunnel::TunnelStatus,
+    tunnel::{KnownHost, TunnelStatus},
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -74,13 +74,15 @@ async fn find(visit: &Visit, id: &str) -> Result<TunnelDetail, Trouble> {
 }
 
 fn overview(visit: &Visit, detail: TunnelDetail) -> AnyView {
-    let TunnelDetail { tunnel, sources, sessions, passwords } = detail;
+    let TunnelDetail { tunnel, known, sources, sessions, passwords } = detail;
     let asked = visit.report.as_ref().and_then(|report| confirm(report, &tunnel));
     let destinations =
         tunnel.destinations.iter().map(|place| view! { <li><code>{place.to_string()}</code></li> });
     let destinations = destinations.collect_view();
-    let servers = tunnel.hops.iter().enumerate();
-    let servers = servers.map(|(index, hop)| server(visit, &tunnel, index, hop, passwords)).collect_view();
+    let servers = tunnel.hops.iter().zip(&known).enumerate();
+    let servers = servers
+        .map(|(index, (hop, known))| server(visit, &tunnel, index, hop, known.as_ref(), passwords))
+        .collect_view();
     let named: Vec<_> = sessions
         .into_iter()
         .map(|status| {
@@ -143,7 +145,14 @@ fn confirm(report: &Report, tunnel: &Tunnel) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-fn server(visit: &Visit, tunnel: &Tunnel, index: usize, hop: &Hop, passwords: bool) -> AnyView {
+fn server(
+    visit: &Visit,
+    tunnel: &Tunnel,
+    index: usize,
+    hop: &Hop,
+    known: Option<&KnownHost>,
+    passwords: bool,
+) -> AnyView {
     let title = match tunnel.hops.len() {
         1 => format!("The server {}", hop.address()),
         _ => format!("Server {}: {}", index + 1, hop.address()),
@@ -155,10 +164,11 @@ fn server(visit: &Visit, tunnel: &Tunnel, index: usize, hop: &Hop, passwords: bo
         HopAuthKind::Password => "A password, sealed",
     };
     let badge = match hop.host_key {
+        _ if known.is_some() => view! { <Badge tone=Tone::Good word="Known here"/> },
         Some(_) => view! { <Badge tone=Tone::Good word="Confirmed"/> },
         None => view! { <Badge tone=Tone::Warn word="To be confirmed"/> },
     };
-    let host_key = hop.host_key.as_ref().map(Fingerprint::to_string);
+    let host_key = host_key(hop, known);
     let (user, public_key) = (hop.user.clone(), hop.public_key.clone());
     let was_sent = visit.sent(&sign_in_form(index)).is_some();
     let own_key = own_key(visit, tunnel, index, passwords);
@@ -169,12 +179,7 @@ fn server(visit: &Visit, tunnel: &Tunnel, index: usize, hop: &Hop, passwords: bo
                     <Fact term="Signs in as">{user}</Fact>
                     <Fact term="With">{with}</Fact>
                     {public_key.map(|line| view! { <Fact term="Public key, for authorized_keys"><Copyable text=line/></Fact> })}
-                    <Fact term="Host key">
-                        {match host_key {
-                            Some(key) => view! { <Copyable text=key/> }.into_any(),
-                            None => "Shown by the first test".into_any(),
-                        }}
-                    </Fact>
+                    <Fact term="Host key">{host_key}</Fact>
                 </Facts>
                 <details open=was_sent>
                     <summary class="link inline-block">"Sign in with something else"</summary>
@@ -185,6 +190,27 @@ fn server(visit: &Visit, tunnel: &Tunnel, index: usize, hop: &Hop, passwords: bo
                 </details>
             </div>
         </Panel>
+    }
+    .into_any()
+}
+
+/// Says which host key a server has to show, and who said so.
+fn host_key(hop: &Hop, known: Option<&KnownHost>) -> AnyView {
+    let Some(KnownHost { keys, authorities }) = known else {
+        return match &hop.host_key {
+            Some(key) => view! { <Copyable text=key.to_string()/> }.into_any(),
+            None => "Shown by the first test".into_any(),
+        };
+    };
+    let draw = |key: &Fingerprint| view! { <Copyable text=key.to_string()/> };
+    let keys = keys.iter().map(draw).collect_view();
+    let (vouched, authorities) = (!authorities.is_empty(), authorities.iter().map(draw).collect_view());
+    view! {
+        <div class="grid gap-1">
+            <p>"The operator of this gateway knows it. Nobody has to confirm it, and another one is refused."</p>
+            {keys}
+            {vouched.then(|| view! { <p>"A certificate of this authority does as well:"</p> {authorities} })}
+        </div>
     }
     .into_any()
 }

@@ -45,7 +45,8 @@ fn draw(tunnels: Vec<Tunnel>) -> AnyView {
 fn row(tunnel: Tunnel) -> impl IntoView {
     let way = tunnel.hops.iter().map(Hop::address).collect::<Vec<_>>().join(", then ");
     let destinations = tunnel.destinations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let waiting = tunnel.hops.iter().filter(|hop| hop.host_key.is_none()).count();
+    let is_waiting = |hop: &&Hop| hop.host_key.is_none() && console().sources.known_host(hop).is_none();
+    let waiting = tunnel.hops.iter().filter(is_waiting).count();
     view! {
         <tr>
             <td class="max-w-48 sm:max-w-56">

@@ -7,6 +7,7 @@
 
 mod check;
 mod error;
+mod known_hosts;
 mod layer;
 mod logins;
 mod mail;
@@ -26,6 +27,7 @@ use url::Url;
 
 pub use check::{LOOPBACK_AND_PRIVATE, OpenDoor};
 pub use error::{ConfigError, ConfigErrors};
+pub use known_hosts::KnownHostsFile;
 pub use layer::{Origin, environment, search_path, variable};
 pub use logins::LoginsFile;
 pub use show::{effective, sample, table};
@@ -147,6 +149,8 @@ settings! {
     stdio_idle_secs: u64 = "900";
     /// Whether tunnels may sign in at SSH servers with a password, also where the server asks for it as a question: `true` or `false`. With `false` only keys and certificates sign in.
     tunnel_passwords: bool = "false";
+    /// The file of SSH servers' host keys in the form of OpenSSH's `known_hosts`, read at start. A server in it needs no confirmation with such a key, and is refused with another; keys under `@revoked` are refused everywhere, certificates of `@cert-authority` lines are accepted. Absent = owners confirm every host key.
+    tunnel_known_hosts: Option<KnownHostsFile> = "";
     /// How many connections may be open at once.
     connections_max: u64 = "10000";
     /// How long calls may take to finish after a request to stop, in seconds.

@@ -9,12 +9,15 @@ use std::{
 };
 
 use axum::body::{Body, Bytes};
-use doorward::model::InstanceRole;
+use doorward::{model::InstanceRole, tunnel::KeyPair};
 use futures::StreamExt as _;
 use http::{Method, StatusCode, header};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use server::{config::ENTRIES, state::engine_settings};
+use server::{
+    config::{ENTRIES, Settings},
+    state::engine_settings,
+};
 
 use crate::{
     call::Call,
@@ -235,6 +238,33 @@ async fn tunnel_passwords_says_whether_tunnels_sign_in_with_passwords() {
         assert_eq!(made.status, status, "{value}: {}", made.body);
         assert!(!made.body.contains("hunter2"));
     }
+}
+
+#[tokio::test]
+async fn tunnel_known_hosts_names_the_host_keys_that_need_no_confirmation() {
+    let (folder, (pair, _)) = (tempfile::tempdir().unwrap(), KeyPair::generate("host").unwrap());
+    let file = folder.path().join("known_hosts");
+    std::fs::write(&file, format!("[bastion.example.org]:2222 {}\n", pair.public_line())).unwrap();
+    let world = World::with(&[("DOORWARD_TUNNEL_KNOWN_HOSTS", file.to_str().unwrap())]).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let hop = |port: u16| json!({"host": "bastion.example.org", "port": port, "user": "ada"});
+    let new =
+        json!({"name": "bastion", "hops": [hop(22), hop(2222)], "destinations": ["history.internal:18080"]});
+
+    let made = world.api(&ada, Method::POST, "/api/v1/tunnels", Some(new)).await;
+    let path = format!("/api/v1/tunnels/{}", made.json()["id"].as_str().unwrap());
+    let seen = world.api(&ada, Method::GET, &path, None).await.json();
+
+    let key = pair.fingerprint().unwrap();
+    assert_eq!(seen["known_hosts"], json!([{"hop": 1, "keys": [key], "authorities": []}]));
+    let page = request(Method::GET, &path.replace("/api/v1", "")).header(header::COOKIE, &ada.cookie);
+    let page = world.send(page.body(Body::empty()).unwrap()).await;
+    assert!(page.body.contains("Known here") && page.body.contains(key.as_str()), "{}", page.body);
+
+    std::fs::write(&file, "# one\nbastion.example.org nonsense\n").unwrap();
+    let variable = ("DOORWARD_TUNNEL_KNOWN_HOSTS".to_owned(), file.display().to_string());
+    let refused = Settings::load(None, [variable]).unwrap_err().to_string();
+    assert!(refused.contains("known_hosts`, which does not hold: line 2: "), "{refused}");
 }
 
 #[tokio::test]

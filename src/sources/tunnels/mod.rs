@@ -17,7 +17,7 @@ use crate::{
     policy,
     secret::Secret,
     sources::{Result, Sources},
-    tunnel::{TunnelStatus, TunnelTarget},
+    tunnel::{KnownHost, TunnelStatus, TunnelTarget},
     upstream::Step,
 };
 
@@ -99,6 +99,8 @@ pub struct TunnelDetail {
     pub sources: Vec<(SourceId, SourceName)>,
     /// What its sessions are doing, one a source that is in use.
     pub sessions: Vec<TunnelStatus>,
+    /// What the operator knows of the host key of each server; `None` if nothing.
+    pub known: Vec<Option<KnownHost>>,
     /// Whether somebody may sign in at its servers with a password.
     pub passwords: bool,
 }
@@ -150,8 +152,10 @@ impl Sources {
         let mut tx = self.0.store.read(permit.tenant()).await?;
         let Some(tunnel) = tx.find_tunnel(id).await? else { return Ok(None) };
         let sources = tx.sources_through(id).await?;
+        let known = tunnel.hops.iter().map(|hop| self.known_host(hop)).collect();
         Ok(Some(TunnelDetail {
             tunnel,
+            known,
             sources: sources.into_iter().map(|(id, name, _)| (id, name)).collect(),
             sessions: self.0.upstreams.tunnels().status(id),
             passwords: self.tunnel_passwords(),
@@ -161,6 +165,11 @@ impl Sources {
     /// Says whether somebody may sign in at a tunnel's servers with a password.
     pub fn tunnel_passwords(&self) -> bool {
         self.0.upstreams.tunnels().limits().passwords
+    }
+
+    /// Returns what the operator knows of the host key of a server; `None` if nothing.
+    pub fn known_host(&self, hop: &Hop) -> Option<KnownHost> {
+        self.0.upstreams.tunnels().limits().known_hosts.of(&hop.host, hop.port)
     }
 
     /// Returns what a tunnel is opened with; `None` if a source goes through none.

@@ -2,6 +2,7 @@
 
 mod failures;
 mod keys;
+mod known;
 mod load;
 pub(crate) mod sshd;
 

@@ -81,6 +81,12 @@ impl Sshd {
         self.folder.path().join(name)
     }
 
+    /// Adds a line of configuration, which holds for connections from then on.
+    pub(crate) fn configure(&self, line: &str) {
+        let before = fs::read_to_string(self.path("config")).unwrap();
+        fs::write(self.path("config"), format!("{before}{line}\n")).unwrap();
+    }
+
     /// Sends a signal to everything that serves a connection.
     pub(crate) fn signal(&self, signal: Signal) {
         for pid in self.processes.lock().unwrap().iter() {
@@ -110,7 +116,12 @@ impl Sshd {
 
     /// Returns what its operator would say of its host key.
     pub(crate) fn host_key(&self) -> Fingerprint {
-        let private = Secret::new(fs::read_to_string(self.path("host")).unwrap());
+        self.fingerprint("host")
+    }
+
+    /// Returns the fingerprint of a key of its folder.
+    pub(crate) fn fingerprint(&self, key: &str) -> Fingerprint {
+        let private = Secret::new(fs::read_to_string(self.path(key)).unwrap());
         KeyPair::read(&private, None).unwrap().fingerprint().unwrap()
     }
 }

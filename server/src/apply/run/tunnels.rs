@@ -55,7 +55,7 @@ impl Run<'_> {
             return Ok((Action::Add, String::new()));
         };
         let added = self.rooms.sources.add_tunnel(owner, new).await.map_err(failed)?;
-        Ok((Action::Add, to_be_done(&added)))
+        Ok((Action::Add, self.to_be_done(&added)))
     }
 
     /// Makes a tunnel be as declared, or says why it could not be. Returns the parts that change.
@@ -144,6 +144,17 @@ impl Run<'_> {
         }
         Ok(found)
     }
+
+    /// Says what whoever made a tunnel has to do next.
+    fn to_be_done(&self, tunnel: &Tunnel) -> String {
+        let made = tunnel.hops.iter().filter(|hop| hop.made_here).filter_map(|hop| {
+            Some(format!("for {}@{}: {}", hop.user, hop.address(), hop.public_key.as_ref()?))
+        });
+        let is_waiting = |hop: &Hop| hop.host_key.is_none() && self.rooms.sources.known_host(hop).is_none();
+        let confirm =
+            tunnel.hops.iter().any(is_waiting).then(|| "its host keys are to be confirmed".to_owned());
+        made.chain(confirm).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// Returns a server as it is declared, at whose place this one stands.
@@ -173,17 +184,4 @@ fn is_same(declared: &NewHop, present: &Hop) -> bool {
     let NewHop { host, port, user, auth: _, host_key } = declared;
     let place = host.trim() == present.host && *port == present.port && *user == present.user;
     place && host_key.as_ref().is_none_or(|key| Some(key) == present.host_key.as_ref())
-}
-
-/// Says what whoever made a tunnel has to do next.
-fn to_be_done(tunnel: &Tunnel) -> String {
-    let made: Vec<String> = tunnel
-        .hops
-        .iter()
-        .filter(|hop| hop.made_here)
-        .filter_map(|hop| Some(format!("for {}@{}: {}", hop.user, hop.address(), hop.public_key.as_ref()?)))
-        .collect();
-    let waiting = tunnel.hops.iter().any(|hop| hop.host_key.is_none());
-    let confirm = waiting.then(|| "its host keys are to be confirmed".to_owned());
-    made.into_iter().chain(confirm).collect::<Vec<_>>().join("; ")
 }

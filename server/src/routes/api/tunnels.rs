@@ -9,7 +9,7 @@ use doorward::{
     model::{Destination, Fingerprint, Hop, HopAuthKind, SourceId, SourceName, Tunnel, TunnelId, TunnelName},
     secret::Secret,
     sources::{NewHop, NewHopAuth, NewTunnel, ShownHostKey, TunnelChange, TunnelReport},
-    tunnel::TunnelStatus,
+    tunnel::{KnownHost, TunnelStatus},
     upstream::StepOutcome,
 };
 use http::{StatusCode, header};
@@ -85,10 +85,25 @@ impl From<Tunnel> for TunnelBody {
 pub(in crate::routes) struct TunnelDetailBody {
     #[serde(flatten)]
     tunnel: TunnelBody,
+    /// What the operator of the gateway knows of the host keys of its servers, as far as that is anything.
+    known_hosts: Vec<KnownHostBody>,
     /// The data sources that go through it.
     sources: Vec<ThroughBody>,
     /// One for each data source that has used it.
     sessions: Vec<SessionBody>,
+}
+
+/// What the operator of the gateway knows of the host key of a server: it needs no confirmation then.
+#[derive(Serialize, ToSchema)]
+pub(in crate::routes) struct KnownHostBody {
+    /// Which server, from zero.
+    hop: usize,
+    /// The keys it may show.
+    #[schema(value_type = Vec<String>)]
+    keys: Vec<Fingerprint>,
+    /// The authorities whose certificates it may show.
+    #[schema(value_type = Vec<String>)]
+    authorities: Vec<Fingerprint>,
 }
 
 /// A data source that goes through a tunnel.
@@ -312,8 +327,11 @@ pub(in crate::routes) async fn read(
     let Some(detail) = state.engine().sources.tunnel_detail(&member, id).await? else {
         return Err(Problem::new(ProblemKind::NotFound, "there is no such tunnel"));
     };
+    let known = detail.known.into_iter().enumerate().filter_map(|(hop, known)| Some((hop, known?)));
+    let known = known.map(|(hop, KnownHost { keys, authorities })| KnownHostBody { hop, keys, authorities });
     Ok(Json(TunnelDetailBody {
         tunnel: detail.tunnel.into(),
+        known_hosts: known.collect(),
         sources: detail.sources.into_iter().map(|(id, name)| ThroughBody { id, name }).collect(),
         sessions: detail.sessions.into_iter().map(SessionBody::from).collect(),
     }))
