@@ -162,6 +162,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             process_idle: Duration::from_secs(settings.stdio_idle_secs),
             working_dirs: settings.data_dir.join("work"),
             tunnel: TunnelLimits {
+                read_ahead_bytes: TunnelLimits::ahead_of(as_usize(settings.response_bytes_max)),
                 passwords: settings.tunnel_passwords,
                 known_hosts: settings
                     .tunnel_known_hosts

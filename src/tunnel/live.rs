@@ -34,6 +34,8 @@ pub struct LiveTunnel {
     connecting: tokio::sync::Mutex<BackOff>,
     /// One permit for each channel that may be open.
     slots: Arc<Semaphore>,
+    /// A permit for each byte that all tunnels together may read ahead.
+    ahead: Arc<Semaphore>,
     traffic: Arc<Traffic>,
     /// When it was last connected; zero before that.
     since: AtomicI64,
@@ -46,6 +48,7 @@ impl LiveTunnel {
         egress: &Egress,
         clock: &Clock,
         limits: &Arc<TunnelLimits>,
+        ahead: &Arc<Semaphore>,
         target: &Arc<TunnelTarget>,
     ) -> Self {
         Self {
@@ -56,6 +59,7 @@ impl LiveTunnel {
             current: ArcSwapOption::empty(),
             connecting: tokio::sync::Mutex::default(),
             slots: Arc::new(Semaphore::new(limits.channels_max)),
+            ahead: Arc::clone(ahead),
             traffic: Arc::default(),
             since: AtomicI64::new(0),
             connects: AtomicU64::new(0),
@@ -103,7 +107,8 @@ impl LiveTunnel {
             // Nothing of the request was sent, so it can go over another session.
             Err(_) => self.session().await?.open(host, port, &self.limits).await?,
         };
-        let stream = ChannelStream::new(channel, permit, &self.limits, &self.traffic, &self.clock);
+        let stream =
+            ChannelStream::new(channel, permit, &self.limits, &self.ahead, &self.traffic, &self.clock);
         Ok(Box::new(stream))
     }
 

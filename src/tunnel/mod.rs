@@ -28,6 +28,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
+
 use crate::{
     clock::{Clock, Ms},
     egress::Egress,
@@ -54,9 +56,13 @@ pub struct TunnelLimits {
     pub keepalive_max: usize,
     /// How many channels one session has at once; further requests wait for one.
     pub channels_max: usize,
-    /// How many packets, of at most 32 KiB each, are read ahead of a slow reader.
+    /// How many packets, of at most 32 KiB each, are always read ahead of a slow reader.
     pub read_ahead_packets: usize,
-    /// How long a reader may take nothing while that many packets wait. Its stream ends then, because the packets
+    /// How many bytes beyond those are read ahead of one slow reader: the largest answer, with what travels around it.
+    pub read_ahead_bytes: usize,
+    /// How many bytes beyond those are read ahead of all slow readers of all tunnels together.
+    pub read_ahead_bytes_total: usize,
+    /// How long a reader may take nothing when there is no room for more. Its stream ends then, because the packets
     /// behind it belong to other streams of the session.
     pub stall_timeout: Duration,
     /// How long a session may be without a channel before it is ended.
@@ -82,6 +88,8 @@ impl Default for TunnelLimits {
             keepalive_max: 2,
             channels_max: 256,
             read_ahead_packets: 64,
+            read_ahead_bytes: Self::ahead_of(16 << 20),
+            read_ahead_bytes_total: 128 << 20,
             stall_timeout: Duration::from_secs(1),
             idle: Duration::from_secs(10 * 60),
             pause: Duration::from_secs(1),
@@ -90,6 +98,15 @@ impl Default for TunnelLimits {
             passwords: false,
             known_hosts: KnownHosts::default(),
         }
+    }
+}
+
+impl TunnelLimits {
+    /// Returns how many bytes are read ahead of a reader of answers of at most this many bytes: as many, and what TLS
+    /// and the framing of HTTP add.
+    pub fn ahead_of(answer_bytes_max: usize) -> usize {
+        const AROUND_BYTES: usize = 1 << 20;
+        answer_bytes_max.saturating_add(answer_bytes_max / 16).saturating_add(AROUND_BYTES)
     }
 }
 
@@ -151,6 +168,8 @@ struct Inner {
     egress: Egress,
     clock: Clock,
     limits: Arc<TunnelLimits>,
+    /// A permit for each byte that may be read ahead.
+    ahead: Arc<Semaphore>,
     /// One for each source; held by the source's links.
     live: Mutex<HashMap<SourceId, Weak<LiveTunnel>>>,
 }
@@ -158,7 +177,8 @@ struct Inner {
 impl Tunnels {
     /// Makes an empty set of tunnels whose first servers are reached through this door.
     pub fn new(egress: Egress, clock: Clock, limits: TunnelLimits) -> Self {
-        Self(Arc::new(Inner { egress, clock, limits: Arc::new(limits), live: Mutex::default() }))
+        let ahead = Arc::new(Semaphore::new(limits.read_ahead_bytes_total.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Inner { egress, clock, limits: Arc::new(limits), ahead, live: Mutex::default() }))
     }
 
     /// Returns the bounds.
@@ -183,7 +203,7 @@ impl Tunnels {
 
     /// Returns a tunnel of its own, which nobody else uses and nobody is told of.
     pub fn fresh(&self, target: &Arc<TunnelTarget>) -> LiveTunnel {
-        LiveTunnel::new(&self.0.egress, &self.0.clock, &self.0.limits, target)
+        LiveTunnel::new(&self.0.egress, &self.0.clock, &self.0.limits, &self.0.ahead, target)
     }
 
     /// Returns what the sessions of a tunnel are doing, by source.

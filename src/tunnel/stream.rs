@@ -1,8 +1,9 @@
 //! A channel as a stream of bytes that can never stop its neighbours.
 //!
 //! The SSH library hands packets to a channel in the loop that serves the whole session, and waits there for room. So
-//! every channel has a task that takes its packets at once and keeps a bounded number of them; a reader who takes
-//! nothing for a while loses its stream.
+//! every channel has a task that takes its packets at once and keeps them for its reader: a few always, and beyond those
+//! as many bytes as an answer may have, while all channels together keep no more than their bound. A reader who takes
+//! nothing for a while when there is no room left loses its stream.
 
 use std::{
     io,
@@ -19,7 +20,7 @@ use bytes::{Buf, Bytes};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{OwnedSemaphorePermit, mpsc, mpsc::error::SendTimeoutError},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
 use crate::{clock::Clock, tunnel::TunnelLimits};
@@ -36,7 +37,8 @@ pub(super) struct Traffic {
 
 /// One channel.
 pub(super) struct ChannelStream {
-    packets: mpsc::Receiver<Bytes>,
+    /// As many as there is room for.
+    packets: mpsc::UnboundedReceiver<Packet>,
     /// What is left of a packet that was too large for its reader.
     rest: Bytes,
     writer: Box<dyn AsyncWrite + Send + Sync + Unpin>,
@@ -52,16 +54,18 @@ impl ChannelStream {
         channel: Channel<Msg>,
         permit: OwnedSemaphorePermit,
         limits: &TunnelLimits,
+        ahead: &Arc<Semaphore>,
         traffic: &Arc<Traffic>,
         clock: &Clock,
     ) -> Self {
         let (read, write) = channel.split();
         let writer = Box::new(write.make_writer());
-        let (sender, packets) = mpsc::channel(limits.read_ahead_packets.max(1));
+        let (sender, packets) = mpsc::unbounded_channel();
+        let room = Room::of(limits, ahead);
         let broken = Arc::new(OnceLock::new());
         traffic.channels.fetch_add(1, Ordering::Relaxed);
         traffic.used.store(clock.now().0, Ordering::Relaxed);
-        tokio::spawn(drain(read, write, sender, limits.stall_timeout, Arc::clone(&broken)));
+        tokio::spawn(drain(read, write, sender, room, Arc::clone(&broken)));
         Self {
             packets,
             rest: Bytes::new(),
@@ -74,12 +78,63 @@ impl ChannelStream {
     }
 }
 
+/// A packet that nobody has read yet.
+struct Packet {
+    data: Bytes,
+    _place: Place,
+}
+
+/// What a packet takes up until it is read: one of the few places that its channel always has, or its bytes of what the
+/// channel and all channels together may read ahead.
+struct Place(
+    #[expect(dead_code, reason = "given back when it is dropped")] [Option<OwnedSemaphorePermit>; 2],
+);
+
+/// How much a channel keeps for its reader.
+struct Room {
+    packets: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+    stall_timeout: Duration,
+}
+
+impl Room {
+    fn of(limits: &TunnelLimits, all: &Arc<Semaphore>) -> Self {
+        Self {
+            packets: Arc::new(Semaphore::new(limits.read_ahead_packets.max(1))),
+            bytes: Arc::new(Semaphore::new(limits.read_ahead_bytes.min(Semaphore::MAX_PERMITS))),
+            all: Arc::clone(all),
+            stall_timeout: limits.stall_timeout,
+        }
+    }
+
+    /// Returns a place for a packet; `None` if its reader has left none for too long.
+    async fn place(&self, bytes: usize) -> Option<Place> {
+        if let Ok(packet) = Arc::clone(&self.packets).try_acquire_owned() {
+            return Some(Place([Some(packet), None]));
+        }
+        if let Some(ahead) = self.ahead(bytes) {
+            return Some(ahead);
+        }
+        let waiting = Arc::clone(&self.packets).acquire_owned();
+        let packet = tokio::time::timeout(self.stall_timeout, waiting).await.ok()?.ok()?;
+        Some(Place([Some(packet), None]))
+    }
+
+    fn ahead(&self, bytes: usize) -> Option<Place> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let own = Arc::clone(&self.bytes).try_acquire_many_owned(bytes).ok()?;
+        let all = Arc::clone(&self.all).try_acquire_many_owned(bytes).ok()?;
+        Some(Place([Some(own), Some(all)]))
+    }
+}
+
 /// Takes packets from the session until one side has had enough, and closes the channel.
 async fn drain(
     mut read: ChannelReadHalf,
     write: ChannelWriteHalf<Msg>,
-    packets: mpsc::Sender<Bytes>,
-    stall_timeout: Duration,
+    packets: mpsc::UnboundedSender<Packet>,
+    room: Room,
     broken: Arc<OnceLock<&'static str>>,
 ) {
     loop {
@@ -88,15 +143,21 @@ async fn drain(
             message = read.wait() => message,
         };
         match message {
-            Some(ChannelMsg::Data { data }) => match packets.send_timeout(data, stall_timeout).await {
-                Ok(()) => {}
-                Err(SendTimeoutError::Timeout(_)) => {
+            Some(ChannelMsg::Data { data }) => {
+                let place = tokio::select! {
+                    biased;
+                    place = room.place(data.len()) => place,
+                    () = packets.closed() => break,
+                };
+                let Some(place) = place else {
                     let _ =
                         broken.set("it was read too slowly, and was ended for the sake of other requests");
                     break;
+                };
+                if packets.send(Packet { data, _place: place }).is_err() {
+                    break;
                 }
-                Err(SendTimeoutError::Closed(_)) => break,
-            },
+            }
             Some(ChannelMsg::Eof | ChannelMsg::Close) => break,
             Some(_) => {}
             None => {
@@ -119,8 +180,8 @@ impl AsyncRead for ChannelStream {
         while self.rest.is_empty() {
             match ready!(self.packets.poll_recv(context)) {
                 Some(packet) => {
-                    self.traffic.bytes_in.fetch_add(packet.len() as u64, Ordering::Relaxed);
-                    self.rest = packet;
+                    self.traffic.bytes_in.fetch_add(packet.data.len() as u64, Ordering::Relaxed);
+                    self.rest = packet.data;
                 }
                 None => {
                     return Poll::Ready(match self.broken.get() {

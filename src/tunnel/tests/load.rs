@@ -50,3 +50,44 @@ async fn a_reader_that_stops_loses_its_stream_and_no_other_waits_for_it() {
     let cut = read_body(stalled, 128 * MIB).await;
     assert!(matches!(cut, Err(EgressError::Broken { .. })), "{cut:?}");
 }
+
+/// Asks for answers one after the other, and reads nothing of each while other requests are answered for longer than a
+/// reader is given. Returns how each was read in the end.
+async fn read_late(limits: TunnelLimits, count: usize) -> Vec<Result<usize, EgressError>> {
+    let sshd = Sshd::start("").await;
+    let stall_timeout = Duration::from_millis(200);
+    let bench = Bench::with(vec![sshd.hop()], TunnelLimits { stall_timeout, ..limits }).await;
+    let mut stalled = Vec::new();
+    for _ in 0..count {
+        stalled.push(bench.ask("/answer").await.unwrap().response.into_body());
+        let begun = Instant::now();
+        while begun.elapsed() < stall_timeout * 10 {
+            for answer in join_all((0..8).map(|_| bench.text("/hello"))).await {
+                assert_eq!(answer.as_deref(), Ok("hello"));
+            }
+        }
+    }
+    let mut read = Vec::new();
+    for body in stalled {
+        read.push(read_body(body, 16 * MIB).await.map(|body| body.len()));
+    }
+    read
+}
+
+#[tokio::test]
+async fn a_slow_reader_loses_nothing_of_an_answer_within_the_bound() {
+    let ahead = read_late(TunnelLimits::default(), 1).await;
+    let not_ahead = read_late(TunnelLimits { read_ahead_bytes: 0, ..TunnelLimits::default() }, 1).await;
+
+    assert_eq!(ahead, [Ok(12 * MIB)]);
+    assert!(matches!(not_ahead[0], Err(EgressError::Broken { .. })), "{not_ahead:?}");
+}
+
+#[tokio::test]
+async fn slow_readers_together_have_a_bound_beyond_which_they_lose_their_streams() {
+    let limits = TunnelLimits { read_ahead_bytes_total: 16 * MIB, ..TunnelLimits::default() };
+
+    let read = read_late(limits, 2).await;
+
+    assert!(matches!(read[..], [Ok(_), Err(EgressError::Broken { .. })]), "{read:?}");
+}

@@ -78,6 +78,7 @@ async fn web() -> u16 {
     let router = Router::new()
         .route("/hello", get(|| async { "hello" }))
         .route("/moved", get(|| async { axum::response::Redirect::temporary("http://127.0.0.1:1/") }))
+        .route("/answer", get(large(12 * MIB)))
         .route("/large", get(large(64 * MIB)));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
