@@ -149,7 +149,8 @@ fn page_of(
 }
 
 fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
-    let SourceDetail { source, counts, presets, instructions, .. } = detail;
+    let SourceDetail { source, counts, presets, instructions, tunnels, .. } = detail;
+    let tunnel = tunnels.into_iter().find(|tunnel| source.tunnel == Some(tunnel.id));
     let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
     let failing = source.health.detail.clone();
     let place = match &source.reach {
@@ -200,6 +201,11 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                 <Facts>
                     <Fact term="Kind">{kind_words(kind)}</Fact>
                     <Fact term=if folder.is_some() { "Command" } else { "Address" }><Copyable text=place/></Fact>
+                    {tunnel.map(|tunnel| view! {
+                        <Fact term="Through the tunnel">
+                            <a class="link" href=format!("/tunnels/{}", tunnel.id)>{tunnel.name.to_string()}</a>
+                        </Fact>
+                    })}
                     {folder.map(|folder| view! { <Fact term="Working folder">{folder}</Fact> })}
                     {env.map(|env| view! { <Fact term="Environment">{env}</Fact> })}
                     {(!server.is_empty()).then(|| view! { <Fact term="It calls itself">{server}</Fact> })}

@@ -50,5 +50,6 @@ mod threats;
 mod trouble;
 mod trouble_postgres;
 mod trouble_sqlite;
+mod tunnels;
 mod warnings;
 mod world;
