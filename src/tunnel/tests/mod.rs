@@ -4,6 +4,7 @@ mod failures;
 mod keys;
 mod known;
 mod load;
+mod passwords;
 pub(crate) mod sshd;
 
 use std::{sync::Arc, time::Duration};
