@@ -1,4 +1,4 @@
-//! Forgetting: events and metrics older than their owner's plan keeps them.
+//! Forgetting: events, metrics and analyses older than their owner's plan keeps them.
 
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use crate::{
 
 /// How many rows go in one transaction, so that calls never wait long for the database.
 const CHUNK: i64 = 1000;
+/// How many analyses do; each may be large.
+const ANALYSES_CHUNK: i64 = 50;
 /// How many people are looked at together.
 const USERS: i64 = 500;
 /// How long details by the minute are kept, whatever the plan says; the hours stay.
@@ -47,8 +49,9 @@ async fn forget(store: &Store, plans: &[Plan], users: &[User], now: Ms) -> Resul
             let mut tx = store.system().await?;
             let events = tx.prune_events(user.tenant, before, CHUNK).await?;
             let metrics = tx.prune_metrics(user.tenant, before, CHUNK).await?;
+            let analyses = tx.prune_analyses(user.tenant, before, ANALYSES_CHUNK).await?;
             tx.commit().await?;
-            if events + metrics == 0 {
+            if events + metrics + analyses == 0 {
                 break;
             }
         }

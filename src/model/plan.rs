@@ -22,7 +22,7 @@ pub struct Plan {
     /// Data sources an owner may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources_max: Option<i64>,
-    /// Days that run events and metrics are kept.
+    /// Days that run events, metrics and analyses are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i64>,
 }

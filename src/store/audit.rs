@@ -177,7 +177,7 @@ impl Tx {
 }
 
 /// Returns a pattern that finds the text anywhere; `!` escapes what a pattern would read otherwise.
-fn like_pattern(text: &str) -> String {
+pub(super) fn like_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in clean(text).chars() {
         if matches!(character, '%' | '_' | '!') {

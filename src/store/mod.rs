@@ -21,6 +21,7 @@
 //! a test in `tests/`.
 
 mod access;
+mod analyses;
 mod api_keys;
 mod assertions;
 mod audit;
@@ -72,6 +73,7 @@ use uuid::Uuid;
 
 use crate::{clock::Ms, model::TenantId, secret::Secret};
 
+pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
 pub use audit::EventFilter;
 pub use audit_chain::ChainReport;

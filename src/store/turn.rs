@@ -3,7 +3,10 @@
 
 use sqlx::query;
 
-use crate::store::{Inner, Result, SystemTx, Tx};
+use crate::{
+    model::UserId,
+    store::{Inner, Result, SystemTx, Tx},
+};
 
 /// Names the turn of the instance.
 const INSTANCE: i64 = 0x646f_6f72_0001;
@@ -13,6 +16,16 @@ impl SystemTx {
     /// Take it before reading what is decided by.
     pub async fn take_turn(&mut self) -> Result<()> {
         self.inner.take_turn(INSTANCE).await
+    }
+}
+
+impl SystemTx {
+    /// Waits until no other transaction has this person's turn, and has it until its own end. Take it before
+    /// reading what is decided by.
+    pub async fn take_turn_of(&mut self, user: UserId) -> Result<()> {
+        // Whoever else's id ends alike is only waited for.
+        let (_, low) = user.0.as_u64_pair();
+        self.inner.take_turn(low.cast_signed()).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the room as a whole promises, on both databases.
 
+mod analyses;
 mod audit;
 mod connections;
 mod factors;

@@ -104,6 +104,8 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "\"user_logins.subject\"",
             "\"users.email\"",
             "\"users.handle\"",
+            "analyses_running",
+            "analyses_source",
             "browser_sessions_end",
             "browser_sessions_user",
             "connections_end",
