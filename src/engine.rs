@@ -17,6 +17,7 @@ use crate::{
     explain::Explain,
     fault::Fault,
     identity::{Identity, IdentitySettings},
+    insights::{Analyses, AnalysisParts, AnalysisSettings},
     issuer::Issuer,
     jobs::Jobs,
     mail::{Mail, MailError, MailSettings},
@@ -43,9 +44,11 @@ const SOURCES_PAUSE: Duration = Duration::from_secs(15);
 const CONNECTIONS_PAUSE: Duration = Duration::from_secs(20);
 /// How often it is looked whether something will stop working that its owner is to be told of.
 const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
+/// How often analyses are looked for whose process is gone.
+const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
-/// How often events and metrics past their plan's retention are removed.
+/// How often events, metrics and analyses past their plan's retention are removed.
 const RETENTION_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What the parts need to know.
@@ -71,6 +74,8 @@ pub struct EngineSettings {
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
     pub warnings: WarningSettings,
+    /// What analyses need to know.
+    pub analyses: AnalysisSettings,
     /// What the path of a call needs to know.
     pub proxy: ProxySettings,
 }
@@ -141,6 +146,7 @@ pub struct Parts {
     pub warnings: Warnings,
     pub explain: Explain,
     pub proxy: Proxy,
+    pub analyses: Analyses,
     pub jobs: Jobs,
 }
 
@@ -210,6 +216,14 @@ impl Engine {
         let warnings = Warnings::new(store.clone(), mail, egress.clone(), clock.clone(), settings.warnings);
         let explain =
             Explain::new(store.clone(), sources.clone(), presets.clone(), quota.clone(), clock.clone());
+        let parts = AnalysisParts {
+            store: store.clone(),
+            sources: sources.clone(),
+            metrics: metrics.clone(),
+            egress: egress.with_own_pool(),
+            clock: clock.clone(),
+        };
+        let analyses = Analyses::new(parts, settings.analyses);
         let issuer = Issuer::new(
             store.clone(),
             identity.clone(),
@@ -249,6 +263,7 @@ impl Engine {
             warnings,
             explain,
             proxy,
+            analyses,
             jobs,
         })))
     }
@@ -282,6 +297,11 @@ impl Engine {
             let warnings = warnings.clone();
             async move { log_failure("the warnings", warnings.tell().await.map(drop)) }
         });
+        let analyses = self.analyses.clone();
+        self.jobs.every(ANALYSES_PAUSE, move || {
+            let analyses = analyses.clone();
+            async move { log_failure("the end of analyses", analyses.end_all_lost().await) }
+        });
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -308,9 +328,10 @@ impl Engine {
         });
     }
 
-    /// Ends everything in order: links first, so that no call is under way, then the work in the
-    /// background, then the counters, then the database.
+    /// Ends everything in order: analyses first, so that each is told why, then links, so that no call is
+    /// under way, then the work in the background, then the counters, then the database.
     pub async fn stop(&self) {
+        self.analyses.stop().await;
         self.upstreams.shutdown().await;
         self.jobs.end().await;
         log_failure("the keys' last use", self.identity.flush_used().await);
@@ -331,6 +352,7 @@ impl Engine {
                 help: "Run events that found no room since the start.",
                 value: self.audit.dropped() as f64,
             },
+            self.analyses.gauge(),
         ]
     }
 }

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod explain;
 pub mod fault;
 pub mod identity;
+pub mod insights;
 pub mod issuer;
 pub mod jobs;
 pub mod mail;

@@ -8,6 +8,7 @@ use doorward::{
     egress::{EgressLimits, EgressPolicy},
     engine::{Database, Engine, EngineSettings},
     identity::IdentitySettings,
+    insights::AnalysisSettings,
     oauth::OwnNames,
     proxy::ProxySettings,
     sources::SourceSettings,
@@ -189,6 +190,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         // What does not fit was refused when the settings were read.
         mail: settings.mail().unwrap_or_default(),
         warnings: settings.warnings().unwrap_or_default(),
+        analyses: AnalysisSettings::default(),
         proxy: ProxySettings {
             base_url: settings.base_url(),
             public_url: settings.public_base(),

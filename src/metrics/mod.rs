@@ -17,7 +17,10 @@ pub use text::Gauge;
 
 use std::sync::Arc;
 
-use crate::{model::RunEvent, store::Store};
+use crate::{
+    model::{AnalysisState, RunEvent},
+    store::Store,
+};
 
 /// The meters of a process; cheap to clone.
 #[derive(Clone)]
@@ -38,5 +41,10 @@ impl Metrics {
         if event.action.is_call() {
             self.counters.count(event.outcome, event.duration_us);
         }
+    }
+
+    /// Counts an analysis that has ended.
+    pub fn count_analysis(&self, state: AnalysisState) {
+        self.counters.count_analysis(state);
     }
 }

@@ -5,7 +5,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::{metrics::Metrics, model::Outcome};
+use crate::{
+    metrics::Metrics,
+    model::{AnalysisState, Outcome},
+};
 
 /// Upper ends of the exposed duration buckets, in microseconds.
 const EDGES_US: [i64; 14] = [
@@ -19,6 +22,7 @@ pub(super) struct Counters {
     outcomes: [AtomicU64; Outcome::ALL.len()],
     buckets: [AtomicU64; EDGES_US.len() + 1],
     duration_us: AtomicU64,
+    analyses: [AtomicU64; AnalysisState::ALL.len()],
 }
 
 impl Counters {
@@ -28,6 +32,11 @@ impl Counters {
         self.outcomes[index].fetch_add(1, Ordering::Relaxed);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.duration_us.fetch_add(u64::try_from(duration_us).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn count_analysis(&self, state: AnalysisState) {
+        let index = AnalysisState::ALL.iter().position(|known| *known == state).unwrap_or_default();
+        self.analyses[index].fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -73,6 +82,14 @@ impl Metrics {
             counters.duration_us.load(Ordering::Relaxed) as f64 / 1e6,
         );
         line(&mut text, "doorward_call_duration_seconds_count", so_far);
+        text.push_str(
+            "# HELP doorward_analyses_total Analyses that ended, by how.\n# TYPE doorward_analyses_total counter\n",
+        );
+        let ended = AnalysisState::ALL.iter().zip(&counters.analyses);
+        for (state, count) in ended.filter(|(state, _)| **state != AnalysisState::Running) {
+            let name = format!("doorward_analyses_total{{state=\"{state}\"}}");
+            line(&mut text, &name, count.load(Ordering::Relaxed));
+        }
         for Gauge { name, help, value } in gauges {
             let _ = write!(text, "# HELP doorward_{name} {help}\n# TYPE doorward_{name} gauge\n");
             line(&mut text, &format!("doorward_{name}"), value);

@@ -34,6 +34,8 @@ pub enum Action {
     SourceChange,
     /// A tunnel was made, changed, tested, deleted, or a host key of it confirmed.
     TunnelChange,
+    /// An analysis was begun, cancelled or removed.
+    AnalysisChange,
     /// A preset was made, changed or deleted.
     PresetChange,
     /// An API key was made.
@@ -59,6 +61,7 @@ words!(Action {
     PlanChange = "plan_change",
     SourceChange = "source_change",
     TunnelChange = "tunnel_change",
+    AnalysisChange = "analysis_change",
     PresetChange = "preset_change",
     KeyCreate = "key_create",
     KeyRevoke = "key_revoke",

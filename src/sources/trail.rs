@@ -1,11 +1,13 @@
-//! What owners did to sources and presets, for the audit log: the one place that makes these
+//! What people did to sources, tunnels, presets and analyses, for the audit log: the one place that makes these
 //! events.
 
 use crate::{
     audit::Audit,
     clock::{Clock, Ms},
     fault::Fault,
-    model::{Action, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId},
+    model::{
+        Action, Analysis, AnalysisId, Member, Outcome, Preset, PresetId, RunEvent, Source, SourceId, TenantId,
+    },
     store::{EventFilter, Store, StoreError},
 };
 
@@ -36,11 +38,19 @@ pub(crate) enum Subject {
     Preset(PresetId, String),
     /// A tunnel, by its name.
     Tunnel(String),
+    /// An analysis, with its source as far as that is there, and what that is called.
+    Analysis(AnalysisId, Option<SourceId>, String),
 }
 
 impl From<&Source> for Subject {
     fn from(source: &Source) -> Self {
         Self::Source(source.id, source.name.to_string())
+    }
+}
+
+impl From<&Analysis> for Subject {
+    fn from(analysis: &Analysis) -> Self {
+        Self::Analysis(analysis.id, analysis.source, analysis.source_name.to_string())
     }
 }
 
@@ -106,12 +116,16 @@ impl Entry<'_> {
         let Some(subject) = self.subject.take() else { return };
         let now = self.trail.clock.now();
         let done = self.done.to_owned();
+        let nothing = (None, String::new());
         let (action, source, preset, done) = match subject {
-            Subject::Source(id, name) => (Action::SourceChange, Some((id, name)), None, done),
-            Subject::Preset(id, slug) => (Action::PresetChange, None, Some((id, slug)), done),
-            Subject::Tunnel(name) => (Action::TunnelChange, None, None, format!("{done} {name}")),
+            Subject::Source(id, name) => (Action::SourceChange, (Some(id), name), None, done),
+            Subject::Preset(id, slug) => (Action::PresetChange, nothing, Some((id, slug)), done),
+            Subject::Tunnel(name) => (Action::TunnelChange, nothing, None, format!("{done} {name}")),
+            Subject::Analysis(id, source, name) => {
+                (Action::AnalysisChange, (source, name), None, format!("{done} {id}"))
+            }
         };
-        let (source, source_name) = source.unzip();
+        let (source, source_name) = source;
         let (preset, preset_slug) = preset.unzip();
         let member = self.member;
         self.trail.audit.record(RunEvent {
@@ -124,7 +138,7 @@ impl Entry<'_> {
             preset,
             preset_slug: preset_slug.unwrap_or_default(),
             source,
-            source_name: source_name.unwrap_or_default(),
+            source_name,
             subject: done,
             duration_us: i64::try_from(now.since(self.begun).as_micros()).unwrap_or(i64::MAX),
             request_id: member.whence.request_text(),
@@ -153,8 +167,8 @@ pub(crate) async fn last_editor(
     let mut filter = EventFilter { outcome: Some(Outcome::Ok), limit: EVENTS_MAX, ..EventFilter::default() };
     match subject {
         Subject::Source(..) => filter.action = Some(Action::SourceChange),
-        // Whoever edits a tunnel is told by its version alone.
-        Subject::Tunnel(_) => return Ok(None),
+        // Whoever edits a tunnel is told by its version alone, and nobody edits an analysis.
+        Subject::Tunnel(_) | Subject::Analysis(..) => return Ok(None),
         Subject::Preset(id, _) => {
             filter.action = Some(Action::PresetChange);
             filter.preset = Some(*id);
@@ -164,7 +178,7 @@ pub(crate) async fn last_editor(
     let is_about = |event: &RunEvent| match subject {
         Subject::Source(id, _) => event.source == Some(*id) && !LOOKS.contains(&event.subject.as_str()),
         Subject::Preset(id, _) => event.preset == Some(*id),
-        Subject::Tunnel(_) => false,
+        Subject::Tunnel(_) | Subject::Analysis(..) => false,
     };
     Ok(events.into_iter().find(is_about).map(|event| event.principal))
 }

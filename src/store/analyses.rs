@@ -408,14 +408,21 @@ impl SystemTx {
         Ok(true)
     }
 
-    /// Returns running analyses of all organisations whose process is gone.
-    pub async fn list_lost_analyses(&mut self, now: Ms, limit: i64) -> Result<Vec<(TenantId, AnalysisId)>> {
+    /// Returns running analyses whose process is gone: those that one person began, or those of everybody.
+    pub async fn list_lost_analyses(
+        &mut self,
+        of: Option<UserId>,
+        now: Ms,
+        limit: i64,
+    ) -> Result<Vec<(TenantId, AnalysisId)>> {
         Ok(on!(self, |c| {
             query_as(
-                "select tenant_id, id from analyses where state = 'running' and alive_until < $1
-                 order by tenant_id, id limit $2",
+                "select tenant_id, id from analyses
+                 where state = 'running' and alive_until < $1 and ($2 is null or begun_by = $2)
+                 order by tenant_id, id limit $3",
             )
             .bind(now)
+            .bind(of)
             .bind(limit)
             .fetch_all(c)
             .await

@@ -35,6 +35,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::PlanChange => format!("plan: {subject}"),
         Action::SourceChange => format!("source {source_name}: {subject}"),
         Action::TunnelChange => format!("tunnel: {subject}"),
+        Action::AnalysisChange => format!("analysis on {source_name}: {subject}"),
         Action::PresetChange => format!("preset {preset_slug}: {subject}"),
         Action::KeyCreate => format!("made the API key {subject}"),
         Action::KeyRevoke => format!("revoked the API key {subject}"),

@@ -62,6 +62,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "quota", "audit", "metrics",
         ],
     ),
+    // What is built on calls to sources, and kept.
+    (
+        "insights",
+        &["egress", "mcp", "metrics", "model", "policy", "providers", "sources", "store", "upstream"],
+    ),
     ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
     // Tells people before something of theirs stops working.
     ("warnings", &["egress", "mail", "model", "store"]),
@@ -77,6 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "egress",
             "explain",
             "identity",
+            "insights",
             "issuer",
             "jobs",
             "mail",

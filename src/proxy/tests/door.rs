@@ -196,6 +196,7 @@ impl Door {
             sources: SourceSettings::default(),
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
+            analyses: crate::insights::AnalysisSettings::default(),
             proxy: ProxySettings::default(),
         };
         let engine = Engine::open(settings, clock).await.expect("an engine");

@@ -140,10 +140,13 @@ store_test!(analyses_whose_process_is_gone_are_found_and_do_not_count_as_running
     begin(&test.store, &lost).await;
 
     let mut tx = test.store.system_read().await.unwrap();
-    assert_eq!(tx.list_lost_analyses(ALIVE, 10).await.unwrap(), []);
+    assert_eq!(tx.list_lost_analyses(None, ALIVE, 10).await.unwrap(), []);
     assert_eq!(tx.count_running_analyses(ada.id, ALIVE).await.unwrap(), 1);
     let late = Ms(ALIVE.0 + 1);
-    assert_eq!(tx.list_lost_analyses(late, 10).await.unwrap(), [(ada.tenant, lost.id)]);
+    for of in [None, Some(ada.id)] {
+        assert_eq!(tx.list_lost_analyses(of, late, 10).await.unwrap(), [(ada.tenant, lost.id)]);
+    }
+    assert_eq!(tx.list_lost_analyses(Some(UserId::new()), late, 10).await.unwrap(), []);
     assert_eq!(tx.count_running_analyses(ada.id, late).await.unwrap(), 0);
 });
 

@@ -1,0 +1,135 @@
+//! Beginning an analysis: who may, what of, whether the plan has room, and charging it.
+
+use std::sync::Arc;
+
+use crate::{
+    insights::{
+        Analyses, AnalysisError, NewAnalysis,
+        analysis::{
+            RUNNING_MAX, Result,
+            run::{ALIVE_FOR, Job},
+        },
+    },
+    model::{Analysis, AnalysisId, AnalysisState, Member, OrgRole, PlanName, Source, StepState, Tally},
+    policy,
+    providers::spark::Reading,
+    sources::{SourceError, Subject},
+    store::AnalysisEnd,
+};
+
+/// How many analyses of one person that have lost their process are ended before another begins.
+const LOST_MAX: i64 = 100;
+
+impl Analyses {
+    /// Begins an analysis, which runs on when the caller goes away.
+    pub async fn begin(&self, member: &Member, wanted: NewAnalysis) -> Result<Analysis> {
+        let permit = policy::may_see(member, member.tenant)?;
+        let source = self.0.store.read(permit.tenant()).await?.find_source(wanted.source).await?;
+        let source = source.ok_or(SourceError::NotFound)?;
+        let id = AnalysisId::new();
+        let subject = Subject::Analysis(id, Some(source.id), source.name.to_string());
+        let entry = self.0.sources.trail().begin(member, "begin", subject);
+        let begun = self.begin_now(member, id, wanted).await;
+        entry.end(begun.as_ref().err().map(|error| (error.fault(), error.to_string())));
+        begun
+    }
+
+    /// Begins an analysis of the same run of the same application again.
+    pub async fn again(&self, member: &Member, id: AnalysisId) -> Result<Analysis> {
+        let before = self.find(member, id).await?.ok_or(AnalysisError::NotFound)?;
+        let Some(source) = before.source else {
+            return Err(AnalysisError::SourceGone { name: before.source_name });
+        };
+        self.begin(member, NewAnalysis { source, app_id: before.app_id, attempt: before.attempt }).await
+    }
+
+    async fn begin_now(&self, member: &Member, id: AnalysisId, wanted: NewAnalysis) -> Result<Analysis> {
+        let permit = policy::may_manage(member, member.tenant, OrgRole::Operator)?;
+        let (source, manner) = self.analysable(permit.tenant(), wanted.source).await?;
+        let attempt = wanted.attempt.map(|attempt| attempt.trim().to_owned());
+        let attempt = attempt.filter(|attempt| !attempt.is_empty());
+        let app_id = wanted.app_id.trim().to_owned();
+        let reading = Reading::new(manner, &app_id, attempt.as_deref())
+            .map_err(|reason| AnalysisError::Invalid { part: "app_id", reason })?;
+        // One that is switched off, or that nobody has signed in to, is not worth a charge.
+        let way = self.0.sources.way(permit.tenant(), source.id, Some(member.user)).await?;
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
+            return Err(AnalysisError::Busy { limit: RUNNING_MAX });
+        };
+        if self.0.stop.is_cancelled() {
+            return Err(AnalysisError::Stopping);
+        }
+        let analysis = self.new_one(member, id, &source, app_id, attempt, &reading);
+        let job = Job::new(analysis.clone(), source.id, way.link, reading, place);
+        let (this, plan) = (self.clone(), member.plan.clone());
+        // In a task: whoever goes away now must not leave one that is charged and never runs.
+        let beginning = tokio::spawn(async move {
+            this.charge(&job.analysis, &plan).await?;
+            this.start(job);
+            Ok(())
+        });
+        beginning.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(AnalysisError::Stopping),
+        })?;
+        Ok(analysis)
+    }
+
+    fn new_one(
+        &self,
+        member: &Member,
+        id: AnalysisId,
+        source: &Source,
+        app_id: String,
+        attempt: Option<String>,
+        reading: &Reading,
+    ) -> Analysis {
+        let mut steps = reading.steps();
+        steps.iter_mut().for_each(|step| step.state = StepState::Waiting);
+        Analysis {
+            id,
+            tenant: source.tenant,
+            source: Some(source.id),
+            source_name: source.name.clone(),
+            app_id,
+            attempt,
+            app_name: String::new(),
+            state: AnalysisState::Running,
+            begun_by: Some(member.user),
+            begun_by_handle: member.handle.to_string(),
+            begun_at: self.0.clock.now(),
+            ended_at: None,
+            steps,
+            tally: Tally::default(),
+            failure: None,
+        }
+    }
+
+    /// Charges one analysis, if the plan has room for it, and adds its row: all in one turn of the person's.
+    async fn charge(&self, analysis: &Analysis, plan: &PlanName) -> Result<()> {
+        let Some(user) = analysis.begun_by else { return Err(AnalysisError::NotFound) };
+        let (now, month) = (self.0.clock.now(), analysis.begun_at.month());
+        let mut tx = self.0.store.system().await?;
+        tx.take_turn_of(user).await?;
+        for (tenant, id) in tx.list_lost_analyses(Some(user), now, LOST_MAX).await? {
+            tx.end_analysis(&AnalysisEnd::lost(tenant, id, now)).await?;
+        }
+        let found = tx.find_plan(plan).await?;
+        let found = found.ok_or_else(|| AnalysisError::NoPlan { plan: plan.clone() })?;
+        if let Some(limit) = found.concurrent_analyses
+            && tx.count_running_analyses(user, now).await? >= limit
+        {
+            return Err(AnalysisError::Concurrent { plan: plan.clone(), limit });
+        }
+        if let Some(limit) = found.analyses_per_month
+            && tx.analyses_used(user, month).await? >= limit
+        {
+            let resets_at = month.end();
+            let retry_after = resets_at.since(now);
+            return Err(AnalysisError::Exhausted { limit, resets_at, retry_after });
+        }
+        tx.charge_analysis(user, month, now).await?;
+        tx.add_analysis(analysis, now.plus(ALIVE_FOR)).await?;
+        Ok(tx.commit().await?)
+    }
+}
