@@ -190,7 +190,12 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         // What does not fit was refused when the settings were read.
         mail: settings.mail().unwrap_or_default(),
         warnings: settings.warnings().unwrap_or_default(),
-        analyses: AnalysisSettings::default(),
+        analyses: AnalysisSettings {
+            deadline: Duration::from_millis(settings.analysis_timeout_ms),
+            // What does not fit was refused when the settings were read.
+            model: settings.model().unwrap_or_default(),
+            ..AnalysisSettings::default()
+        },
         proxy: ProxySettings {
             base_url: settings.base_url(),
             public_url: settings.public_base(),

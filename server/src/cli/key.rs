@@ -103,7 +103,8 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn member(
+/// Returns the person of this handle, acting at the shell.
+pub(super) async fn member(
     installation: &Installation,
     handle: &Handle,
 ) -> Result<Arc<Member>, Box<dyn std::error::Error + Send + Sync>> {

@@ -3,6 +3,7 @@
 //! A command is a variant of [`Command`], a line in [`run`] and a file beside this one. Never holds
 //! the work itself beyond reading arguments and printing answers.
 
+mod analyze;
 mod apply;
 mod config;
 mod connect;
@@ -48,6 +49,8 @@ enum Command {
     Apply(apply::ApplyArguments),
     /// Print what an installation holds as such a document, without secrets.
     Export(apply::ExportArguments),
+    /// Say what is wrong with a Spark application, with the numbers behind it.
+    Analyze(analyze::AnalyzeArguments),
     /// Look whether everything an installation needs is in order.
     Doctor,
     /// Say why a call would work or not: every layer's decision in order.
@@ -91,6 +94,7 @@ fn run(arguments: Arguments) -> CommandResult {
         Command::Apply(arguments) => wait_for(apply::apply(&context, arguments)),
         Command::Export(arguments) => wait_for(apply::export(&context, arguments)),
         Command::Explain(arguments) => wait_for(explain::run(&context, arguments)),
+        Command::Analyze(arguments) => wait_for(analyze::run(&context, arguments)),
         Command::Doctor => wait_for(doctor::run(&context)),
         Command::Vault(command) => wait_for(vault::run(&context, command)),
         Command::User(command) => wait_for(user::run(&context, command)),

@@ -11,6 +11,7 @@ mod known_hosts;
 mod layer;
 mod logins;
 mod mail;
+mod model;
 mod show;
 mod value;
 mod warnings;
@@ -139,6 +140,14 @@ settings! {
     connect_timeout_ms: u64 = "5000";
     /// The longest wait for a source's answer to a call, in milliseconds.
     call_timeout_ms: u64 = "60000";
+    /// The longest time for reading everything for an analysis of an application, in milliseconds.
+    analysis_timeout_ms: u64 = "60000";
+    /// Where a model is that rewrites the reports of analyses, behind an OpenAI-compatible address in reach of `egress_allow`: `https://api.example.org/v1`. It is sent the report with its numbers; what it answers is shown beside the report, under its name, if every number in it stands in the report. Absent = no report is rewritten.
+    model_url: Option<Url> = "";
+    /// The name of that model there. Needed beside `model_url`.
+    model_name: Option<String> = "";
+    /// The key that the model is asked with. Absent = none is sent.
+    model_key: Option<Secret> = "";
     /// The largest body of a request to a preset, in bytes.
     request_bytes_max: u64 = "4194304";
     /// The largest answer taken from a source, in bytes.

@@ -8,6 +8,7 @@ use doorward::{
     explain::ExplainError,
     fault::Fault,
     identity::IdentityError,
+    insights::AnalysisError,
     metrics::MetricsError,
     policy::Denied,
     presets::PresetError,
@@ -18,6 +19,9 @@ use doorward::{
 
 use super::{Problem, ProblemKind};
 use crate::apply::ApplyError;
+
+/// When to try again where other analyses must end first: most take seconds.
+const ANALYSIS_RETRY_SECS: u64 = 5;
 
 impl Problem {
     /// Describes an error by whose fault it is. What went wrong inside goes to the log, since this
@@ -94,6 +98,34 @@ impl From<SourceError> for Problem {
                 | TunnelEditError::Diverts { .. },
             ) => Self::new(ProblemKind::Conflict, error.to_string()),
             other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<AnalysisError> for Problem {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::NotFound => Self::new(ProblemKind::NotFound, error.to_string()),
+            AnalysisError::Denied(denied) => denied.into(),
+            AnalysisError::Source(error) => error.into(),
+            AnalysisError::Store(error) => error.into(),
+            AnalysisError::Ended | AnalysisError::SourceGone { .. } => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            AnalysisError::Exhausted { retry_after, .. } => {
+                Self::new(ProblemKind::TooMany, error.to_string())
+                    .retry_after_secs(retry_after.as_secs().max(1))
+            }
+            AnalysisError::Concurrent { .. } => {
+                Self::new(ProblemKind::TooMany, error.to_string()).retry_after_secs(ANALYSIS_RETRY_SECS)
+            }
+            AnalysisError::Busy { .. } | AnalysisError::Stopping => {
+                Self::new(ProblemKind::Unavailable, error.to_string()).retry_after_secs(ANALYSIS_RETRY_SECS)
+            }
+            other @ (AnalysisError::Invalid { .. }
+            | AnalysisError::NotAnalysable { .. }
+            | AnalysisError::NoPlan { .. }
+            | AnalysisError::Unreadable { .. }) => Self::of(&other, other.fault()),
         }
     }
 }

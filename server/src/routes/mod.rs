@@ -44,8 +44,8 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 /// Returns every route that is neither a page, a form of one, nor a file.
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
-        access, apply, audit, datasources, document, explain, forks, gallery, invitations, keys, presets,
-        transfers, tunnels, usage, versions,
+        access, analyses, apply, audit, datasources, document, explain, forks, gallery, invitations, keys,
+        presets, transfers, tunnels, usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -59,6 +59,16 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::PATCH, "/api/v1/datasources/{id}", patch(datasources::update)),
         row(Method::DELETE, "/api/v1/datasources/{id}", delete(datasources::remove)),
         row(Method::POST, "/api/v1/datasources/{id}/test", post(datasources::test)),
+        row(Method::GET, "/api/v1/datasources/{id}/applications", get(analyses::applications)),
+        row(Method::GET, "/api/v1/analyses", get(analyses::list)),
+        row(Method::POST, "/api/v1/analyses", post(analyses::create)),
+        row(Method::GET, "/api/v1/analyses/{id}", get(analyses::read)),
+        row(Method::DELETE, "/api/v1/analyses/{id}", delete(analyses::remove)),
+        row(Method::POST, "/api/v1/analyses/{id}/cancel", post(analyses::cancel)),
+        row(Method::POST, "/api/v1/analyses/{id}/again", post(analyses::again)),
+        row(Method::GET, "/api/v1/analyses/{id}/report.json", get(analyses::json)),
+        row(Method::GET, "/api/v1/analyses/{id}/report.md", get(analyses::markdown)),
+        row(Method::GET, "/api/v1/analyses/{id}/against/{other}", get(analyses::against)),
         row(Method::GET, "/api/v1/tunnels", get(tunnels::list)),
         row(Method::POST, "/api/v1/tunnels", post(tunnels::create)),
         row(Method::GET, "/api/v1/tunnels/{id}", get(tunnels::read)),

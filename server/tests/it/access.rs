@@ -16,13 +16,14 @@ use doorward::{
     identity::NewKey,
     issuer::Asked,
     model::{
-        AccessLevel, Destination, Email, EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Slug,
+        AccessLevel, Analysis, AnalysisId, AnalysisReport, AnalysisState, Destination, Email, EventId,
+        InstanceRole, KeyScope, Member, Passkey, PasskeyId, Reach, Slug, Source, SourceId, SourceName, Tally,
         TunnelName, Visibility,
     },
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewInvite, NewPreset},
     sources::{NewHop, NewHopAuth, NewTunnel},
-    store::EventFilter,
+    store::{AnalysisFilter, EventFilter},
 };
 use http::{Method, StatusCode, header};
 use leptos_axum::generate_route_list;
@@ -59,6 +60,17 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("PATCH /api/v1/datasources/{id}", r#"{"version":1,"name":"renamed"}"#, [401, 404, 200, 404]),
     ("DELETE /api/v1/datasources/{id}", "", [401, 404, 200, 404]),
     ("POST /api/v1/datasources/{id}/test", "", [401, 404, 200, 404]),
+    // Its source is no history server.
+    ("GET /api/v1/datasources/{id}/applications", "", [401, 404, 422, 404]),
+    ("GET /api/v1/analyses", "", [401, 200, 200, 200]),
+    ("POST /api/v1/analyses", r#"{"source":"{history}","app_id":"app-1"}"#, [401, 404, 202, 404]),
+    ("GET /api/v1/analyses/{id}", "", [401, 404, 200, 404]),
+    ("DELETE /api/v1/analyses/{id}", "", [401, 404, 204, 404]),
+    ("POST /api/v1/analyses/{id}/cancel", "", [401, 404, 200, 404]),
+    ("POST /api/v1/analyses/{id}/again", "", [401, 404, 202, 404]),
+    ("GET /api/v1/analyses/{id}/report.json", "", [401, 404, 200, 404]),
+    ("GET /api/v1/analyses/{id}/report.md", "", [401, 404, 200, 404]),
+    ("GET /api/v1/analyses/{id}/against/{other}", "", [401, 404, 200, 404]),
     ("GET /api/v1/tunnels", "", [401, 200, 200, 200]),
     (
         "POST /api/v1/tunnels",
@@ -485,6 +497,50 @@ impl Stage {
         Self { world, stranger, admin }
     }
 
+    /// Gives somebody a history server that is not there, an analysis of it that is done, and one that runs elsewhere.
+    async fn analyses(&self, owner: &Member) -> (SourceId, AnalysisId, AnalysisId) {
+        let (store, now) = (&self.world.engine.store, self.world.engine.clock.now());
+        let docs = self.world.engine.sources.list(owner).await.unwrap().remove(0).source;
+        let history = Source {
+            id: SourceId::new(),
+            name: SourceName::parse("history").unwrap(),
+            reach: Reach::SparkHistory { url: "http://127.0.0.1:9".parse().unwrap() },
+            enabled: true,
+            ..docs
+        };
+        let done = Analysis {
+            id: AnalysisId::new(),
+            tenant: owner.tenant,
+            source: Some(history.id),
+            source_name: history.name.clone(),
+            app_id: "app-1".into(),
+            attempt: None,
+            app_name: "nightly".into(),
+            state: AnalysisState::Running,
+            begun_by: None,
+            begun_by_handle: owner.handle.to_string(),
+            begun_at: now,
+            ended_at: None,
+            steps: Vec::new(),
+            tally: Tally::default(),
+            failure: None,
+        };
+        let running = Analysis { id: AnalysisId::new(), ..done.clone() };
+        let mut tx = store.tenant(owner.tenant).await.unwrap();
+        tx.add_source(&history, None).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.system().await.unwrap();
+        for analysis in [&done, &running] {
+            tx.add_analysis(analysis, now.plus(Duration::from_secs(3600))).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut tx = store.tenant(owner.tenant).await.unwrap();
+        let done = Analysis { ended_at: Some(now), ..done };
+        assert!(tx.finish_analysis(&done, &AnalysisReport::default(), "# nightly").await.unwrap());
+        tx.commit().await.unwrap();
+        (history.id, done.id, running.id)
+    }
+
     pub(crate) async fn scene(&self) -> Scene {
         let word = EventId::new().0.simple().to_string();
         let handle = format!("o{}", &word[12..]);
@@ -492,6 +548,7 @@ impl Stage {
         let engine = &self.world.engine;
         let source = self.world.source(&owner.member, "docs").await;
         let tunnel = engine.sources.add_tunnel(&owner.member, tunnel("bastion")).await.unwrap();
+        let (history, done, running) = self.analyses(&owner.member).await;
         let preset = NewPreset {
             slug: Slug::parse("notes").unwrap(),
             title: String::new(),
@@ -541,6 +598,10 @@ impl Stage {
             ("client", "0".repeat(32)),
             ("source", source.to_string()),
             ("tunnel", tunnel.id.to_string()),
+            ("history", history.to_string()),
+            ("analysis", done.to_string()),
+            ("other", done.to_string()),
+            ("running", running.to_string()),
             ("connection", connection.id.to_string()),
             ("preset", preset.id.to_string()),
             ("entry", entry.id.to_string()),
@@ -627,13 +688,15 @@ impl Stage {
         let preset = scene.fill("{preset}").parse().unwrap();
         let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
         let offered = engine.presets.transfer(owner, preset).await.ok();
-        let mut tunnels = Vec::new();
+        let (mut tunnels, mut analyses) = (Vec::new(), Vec::new());
         for person in [&scene.owner, &self.stranger, &self.admin] {
             tunnels.extend(engine.sources.tunnels(&person.member).await.unwrap());
+            let all = AnalysisFilter::default();
+            analyses.extend(engine.analyses.list(&person.member, &all).await.unwrap());
         }
         format!(
             "{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}\n\
-             {tunnels:?}"
+             {tunnels:?}\n{analyses:?}"
         )
     }
 }
@@ -670,6 +733,9 @@ impl Scene {
     /// Fills in what the path is about.
     pub(crate) fn path(&self, path: &str) -> String {
         let kind = [
+            // Only what runs can be cancelled.
+            ("/cancel", "running"),
+            ("analyses", "analysis"),
             ("connections", "connection"),
             ("datasources", "source"),
             ("sources", "source"),

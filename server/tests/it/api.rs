@@ -206,6 +206,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
         let path = row.path.replace("{id}", preset["id"].as_str().unwrap());
         // Of no list.
         let path = path.replace("{entry}", preset["id"].as_str().unwrap()).replace("{version}", "1");
+        let path = path.replace("{other}", preset["id"].as_str().unwrap());
         let path = path.replace("{invitation}", preset["id"].as_str().unwrap());
         let body = match row.path {
             "/api/v1/apply" => Some(json!({"version": 1})),
@@ -219,6 +220,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
             "/api/v1/tunnels/{id}/confirm" => {
                 Some(json!({"hop": 0, "host_key": "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}))
             }
+            "/api/v1/analyses" => Some(json!({"source": preset["id"].as_str().unwrap(), "app_id": "app-1"})),
             "/api/v1/tunnels/{id}/key" => Some(json!({"hop": 0})),
             "/api/v1/presets/{id}/access" => {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))

@@ -41,6 +41,10 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         WARNINGS,
         "warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_signed",
     ),
+    ("analysis_timeout_ms", ANALYSES, "analysis_timeout_ms_bounds_how_long_reading_takes"),
+    ("model_url", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
+    ("model_name", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
+    ("model_key", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
     ("mail_from", MAIL, "mail_server_and_mail_from_send_invitations_to_their_address"),
     ("mail_password", MAIL, "mail_password_is_sent_over_tls_alone"),
     ("stdio_processes_max", PROCESSES, "stdio_processes_max_bounds_the_processes_of_sources"),
@@ -54,6 +58,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
+const ANALYSES: &str = include_str!("analyses.rs");
 const WARNINGS: &str = include_str!("warnings.rs");
 const MAIL: &str = include_str!("settings_mail.rs");
 const PROCESSES: &str = include_str!("settings_processes.rs");

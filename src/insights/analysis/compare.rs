@@ -171,16 +171,15 @@ fn sums(before: &Totals, after: &Totals) -> Vec<SumChange> {
     ]
 }
 
+/// Says whether two findings are the same one of two runs.
+type Fits = fn(&Finding, &Finding) -> bool;
+
 /// Pairs findings of the same kind: first those with the same words apart from numbers, then in the order in which they
 /// matter, since stages have other numbers in another run.
 fn findings(before: &[Finding], after: &[Finding], comparison: &mut Comparison) {
     let mut left: Vec<Option<&Finding>> = before.iter().map(Some).collect();
     let mut partners: Vec<Option<&Finding>> = vec![None; after.len()];
-    let same_words = |one: &Finding, other: &Finding| {
-        one.kind == other.kind && without_digits(&one.title) == without_digits(&other.title)
-    };
-    let same_kind = |one: &Finding, other: &Finding| one.kind == other.kind;
-    let rules: [&dyn Fn(&Finding, &Finding) -> bool; 2] = [&same_words, &same_kind];
+    let rules: [Fits; 2] = [have_same_words, are_of_one_kind];
     for fits in rules {
         for (partner, finding) in partners.iter_mut().zip(after) {
             if partner.is_none() {
@@ -201,6 +200,14 @@ fn findings(before: &[Finding], after: &[Finding], comparison: &mut Comparison) 
     comparison.gone = left.into_iter().flatten().cloned().collect();
     comparison.gone.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     comparison.new.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+}
+
+fn have_same_words(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind && without_digits(&one.title) == without_digits(&other.title)
+}
+
+fn are_of_one_kind(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind
 }
 
 fn without_digits(text: &str) -> String {

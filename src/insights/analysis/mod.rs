@@ -56,7 +56,7 @@ const RUNNING_MAX: usize = 16;
 /// How often whoever waits for the end of an analysis of another process looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// How many analyses are looked at in one page, at most.
-const PAGE_MAX: usize = 200;
+const PAGE_MAX: usize = 1000;
 
 /// What analyses need to know.
 #[derive(Clone, Debug)]
@@ -160,6 +160,20 @@ pub struct AnalysisUsage {
     pub resets_at: Ms,
     /// Days that analyses are kept; `None` = until somebody removes them.
     pub retention_days: Option<i64>,
+}
+
+impl KeptReport {
+    /// Returns the report as one Markdown document, a model's words labelled as such below it.
+    pub fn markdown(&self) -> String {
+        let text = self.text.trim_end();
+        match &self.rewritten {
+            None => format!("{text}\n"),
+            Some(Rewritten { text: rewritten, model }) => format!(
+                "{text}\n\n---\n\n# In the words of the model `{model}`\n\nEvery number in them stands in the \
+                 report above; whether it is said of the right thing was not checked.\n\n{rewritten}\n"
+            ),
+        }
+    }
 }
 
 impl Analyses {

@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use super::{
-    access, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets, transfers,
-    tunnels, usage, versions,
+    access, analyses, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets,
+    transfers, tunnels, usage, versions,
 };
 use crate::apply::{Action, Plan, Step};
 
@@ -31,6 +31,8 @@ use crate::apply::{Action, Plan, Step};
         openapi,
         datasources::list, datasources::create, datasources::read, datasources::update, datasources::remove,
         datasources::test,
+        analyses::applications, analyses::list, analyses::create, analyses::read, analyses::remove,
+        analyses::cancel, analyses::again, analyses::json, analyses::markdown, analyses::against,
         tunnels::list, tunnels::create, tunnels::read, tunnels::update, tunnels::remove, tunnels::test,
         tunnels::confirm, tunnels::generate,
         presets::list, presets::create, presets::read, presets::update, presets::remove,

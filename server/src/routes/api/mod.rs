@@ -6,6 +6,7 @@
 //! paths in `document.rs`, which a test compares with the routes.
 
 pub(super) mod access;
+pub(super) mod analyses;
 pub(super) mod apply;
 pub(super) mod audit;
 pub(super) mod datasources;

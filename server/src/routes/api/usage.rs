@@ -24,6 +24,16 @@ pub(in crate::routes) struct UsageBody {
     /// Calls left; absent = unlimited.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls_left: Option<i64>,
+    /// Analyses begun, without those that ended before anything was read for them.
+    analyses_used: i64,
+    /// Analyses allowed; absent = unlimited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analyses_limit: Option<i64>,
+    /// Analyses that run.
+    analyses_running: i64,
+    /// Analyses allowed at the same time; absent = unlimited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analyses_at_once: Option<i64>,
     /// When the next month begins.
     resets_at: String,
 }
@@ -37,11 +47,16 @@ pub(in crate::routes) async fn read(
 ) -> Result<Json<UsageBody>, Problem> {
     doorward::policy::may_use_account(&member)?;
     let usage = state.engine().quota.usage(member.user).await?;
+    let analyses = state.engine().analyses.usage(&member).await?;
     Ok(Json(UsageBody {
         plan: member.plan.to_string(),
         calls_used: usage.used,
         calls_limit: usage.limit,
         calls_left: usage.left,
+        analyses_used: analyses.used,
+        analyses_limit: analyses.limit,
+        analyses_running: analyses.running,
+        analyses_at_once: analyses.concurrent,
         resets_at: time(usage.resets_at),
     }))
 }
