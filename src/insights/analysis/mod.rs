@@ -241,15 +241,14 @@ impl Analyses {
     /// Waits until an analysis has ended, and returns it. One that runs in this process is rewritten by then, too.
     pub async fn ended(&self, member: &Member, id: AnalysisId) -> Result<Analysis> {
         loop {
+            // Whose it is comes first: nobody waits for what is somebody else's.
             let running = self.running(id);
-            if let Some(running) = running {
-                running.over.cancelled().await;
-            }
             let analysis = self.find(member, id).await?.ok_or(AnalysisError::NotFound)?;
-            if analysis.ended_at.is_some() {
-                return Ok(analysis);
+            match running {
+                Some(running) => running.over.cancelled().await,
+                None if analysis.ended_at.is_some() => return Ok(analysis),
+                None => tokio::time::sleep(LOOK_PAUSE).await,
             }
-            tokio::time::sleep(LOOK_PAUSE).await;
         }
     }
 
