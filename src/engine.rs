@@ -190,7 +190,7 @@ impl Engine {
             egress.clone(),
             clock.clone(),
             settings.upstream,
-            Some(Arc::new(Providers::new(clock.clone()))),
+            Some(Arc::new(Providers::new(clock.clone(), settings.analyses.thresholds.clone()))),
         );
         let connections = Connections::new(
             store.clone(),

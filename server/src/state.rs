@@ -194,7 +194,11 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             deadline: Duration::from_millis(settings.analysis_timeout_ms),
             // What does not fit was refused when the settings were read.
             model: settings.model().unwrap_or_default(),
-            ..AnalysisSettings::default()
+            thresholds: settings
+                .analysis_thresholds_file
+                .as_ref()
+                .map(|file| file.thresholds.clone())
+                .unwrap_or_default(),
         },
         proxy: ProxySettings {
             base_url: settings.base_url(),

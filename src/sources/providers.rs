@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     egress::Egress,
     model::Reach,
-    providers::spark::{self, Kept, SparkError, SparkHistory},
+    providers::spark::{self, Kept, SparkError, SparkHistory, Thresholds},
     upstream::{Inside, Insides, ReplyBody, Target, UpstreamError},
 };
 
@@ -16,12 +16,13 @@ use crate::{
 pub struct Providers {
     clock: Clock,
     spark: Kept,
+    thresholds: Thresholds,
 }
 
 impl Providers {
-    /// Begins with nothing kept.
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, spark: Kept::default() }
+    /// Begins with nothing kept. From these thresholds on something is wrong with a Spark application.
+    pub fn new(clock: Clock, thresholds: Thresholds) -> Self {
+        Self { clock, spark: Kept::default(), thresholds }
     }
 }
 
@@ -35,9 +36,9 @@ impl Insides for Providers {
     fn open(&self, egress: &Egress, target: &Target) -> Option<Arc<dyn Inside>> {
         match &target.reach {
             Reach::SparkHistory { url } => {
-                let auth = target.credential.auth.clone();
-                let spark =
-                    SparkHistory::new(egress.clone(), url, auth, self.clock.clone(), self.spark.clone());
+                let (auth, clock) = (target.credential.auth.clone(), self.clock.clone());
+                let thresholds = self.thresholds.clone();
+                let spark = SparkHistory::new(egress.clone(), url, auth, clock, &self.spark, thresholds);
                 Some(Arc::new(Spark(spark)))
             }
             Reach::McpHttp { .. } | Reach::McpStdio { .. } => None,

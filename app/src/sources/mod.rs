@@ -13,6 +13,7 @@ mod resources;
 mod tools;
 mod tunnel;
 mod view;
+mod well_known;
 
 pub(crate) use api::{mistake, source_id};
 pub(crate) use detail::{

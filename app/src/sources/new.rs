@@ -12,6 +12,7 @@ use super::{
     report::Steps,
     tunnel::TunnelPicks,
     view::{era_words, report, suggested_name},
+    well_known::{self, WellKnown},
 };
 use crate::{
     context::console,
@@ -26,17 +27,19 @@ use crate::{
 
 /// Draws the page.
 pub(crate) fn page() -> AnyView {
-    let by_process = use_query_map().get_untracked().get("kind").as_deref() == Some("process");
-    framed(Place::Sources, move |visit| load(visit, by_process))
+    let query = use_query_map().get_untracked();
+    let by_process = query.get("kind").as_deref() == Some("process");
+    let known = query.get("known").and_then(|name| well_known::find(&name, by_process));
+    framed(Place::Sources, move |visit| load(visit, by_process, known))
 }
 
-async fn load(visit: Visit, by_process: bool) -> Result<Page, Trouble> {
+async fn load(visit: Visit, by_process: bool, known: Option<&'static WellKnown>) -> Result<Page, Trouble> {
     let may_process = policy::may_use_process(&visit.member);
     let body = if by_process {
         may_process?;
-        process(&visit).into_any()
+        process(&visit, known).into_any()
     } else {
-        address(&visit).await?
+        address(&visit, known).await?
     };
     let tabs = may_process.is_ok().then(|| {
         let tabs = vec![
@@ -57,15 +60,16 @@ async fn load(visit: Visit, by_process: bool) -> Result<Page, Trouble> {
     Ok(page)
 }
 
-async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
+async fn address(visit: &Visit, known: Option<&WellKnown>) -> Result<AnyView, Trouble> {
     // The second form comes back when it was refused; the first one when it was sent.
     let adding = visit.sent(ADD_FORM);
     let looking = visit.sent(LOOK_FORM);
     let (at, draft) = draft::find(visit.member.user, Begun::Address, now()).unzip();
-    let draft: Draft = draft.unwrap_or_default();
-    let url = draft.value("url").to_owned();
     let asked = adding.is_some() || looking.is_some();
-    let earlier = at.filter(|_| !asked).map(|at| begun_earlier(Begun::Address, at));
+    let known = known.filter(|_| !asked);
+    let draft: Draft = draft.filter(|_| known.is_none()).unwrap_or_default();
+    let url = known.map_or_else(|| draft.value("url").to_owned(), |known| known.url().to_owned());
+    let earlier = at.filter(|_| !asked && known.is_none()).map(|at| begun_earlier(Begun::Address, at));
     let tunnels = TunnelPicks::load(visit).await?;
     let tunnel = draft.value("tunnel").to_owned();
     let ask = look(
@@ -74,7 +78,10 @@ async fn address(visit: &Visit) -> Result<AnyView, Trouble> {
         tunnels.field(Form::new(LOOK_FORM), &tunnel),
         asked,
     );
-    let ask = view! { <div class="grid gap-4">{earlier} <div>{keeper(Begun::Address)} {ask}</div></div> };
+    let others = (!asked).then(|| well_known::choice(false));
+    let ask = view! {
+        <div class="grid gap-4">{earlier} <div>{keeper(Begun::Address)} {ask}</div> {others}</div>
+    };
     if !asked || looking.is_some_and(|form| form.is_refused()) {
         return Ok(ask.into_any());
     }
@@ -218,9 +225,13 @@ fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> 
 }
 
 /// A process, for those who manage the instance.
-fn process(visit: &Visit) -> impl IntoView + use<> {
-    let (at, draft) = draft::find(visit.member.user, Begun::Process, now()).unzip();
+fn process(visit: &Visit, known: Option<&'static WellKnown>) -> impl IntoView + use<> {
     let sent = visit.sent(PROCESS_FORM);
+    let known = known.filter(|_| sent.is_none());
+    let draft = draft::find(visit.member.user, Begun::Process, now()).filter(|_| known.is_none());
+    let (at, draft) = draft.unzip();
+    let others = sent.is_none().then(|| well_known::choice(true));
+    let first = known.map(WellKnown::process).unwrap_or_default();
     let earlier = at.filter(|_| sent.is_none()).map(|at| begun_earlier(Begun::Process, at));
     let form = draft.unwrap_or_default().fill(sent.unwrap_or_else(|| Form::new(PROCESS_FORM)));
     view! {
@@ -236,13 +247,14 @@ fn process(visit: &Visit) -> impl IntoView + use<> {
                 <div class="grid gap-5">
                     <div class="hidden">{keeper(Begun::Process)}</div>
                     <FormMistake form=form.clone()/>
-                    <ProcessFields form=form first=ProcessFirst::default()/>
+                    <ProcessFields form=form first=first/>
                     <div>
                         <button class="button button-primary" type="submit">"Add and test"</button>
                     </div>
                 </div>
             </Panel>
         </form>
+        {others}
     }
 }
 
@@ -263,7 +275,7 @@ pub(super) fn ProcessFields(
     /// What is shown at first.
     first: ProcessFirst,
 ) -> impl IntoView {
-    let keeps = !first.env.is_empty();
+    let keeps = first.env.lines().any(|line| !line.contains('='));
     let sent = form.is_refused();
     view! {
         <Field

@@ -13,6 +13,7 @@ mod logins;
 mod mail;
 mod model;
 mod show;
+mod thresholds;
 mod value;
 mod warnings;
 
@@ -32,6 +33,7 @@ pub use known_hosts::KnownHostsFile;
 pub use layer::{Origin, environment, search_path, variable};
 pub use logins::LoginsFile;
 pub use show::{effective, sample, table};
+pub use thresholds::ThresholdsFile;
 pub use value::{List, LogFormat, MetricsListen, Value};
 
 /// What is known of a setting without reading one.
@@ -142,6 +144,8 @@ settings! {
     call_timeout_ms: u64 = "60000";
     /// The longest time for reading everything for an analysis of an application, in milliseconds.
     analysis_timeout_ms: u64 = "60000";
+    /// The TOML file that says from where on something is wrong with a Spark application, each threshold by its name (`gc_share = 0.15`), read at start. What it does not name stays as it is; the names are those of `src/providers/spark/analysis/thresholds.rs`. Absent = the thresholds there.
+    analysis_thresholds_file: Option<ThresholdsFile> = "";
     /// Where a model is that rewrites the reports of analyses, behind an OpenAI-compatible address in reach of `egress_allow`: `https://api.example.org/v1`. It is sent the report with its numbers; what it answers is shown beside the report, under its name, if every number in it stands in the report. Absent = no report is rewritten.
     model_url: Option<Url> = "";
     /// The name of that model there. Needed beside `model_url`.

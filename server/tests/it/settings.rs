@@ -273,6 +273,34 @@ async fn tunnel_known_hosts_names_the_host_keys_that_need_no_confirmation() {
 }
 
 #[tokio::test]
+async fn analysis_thresholds_file_says_from_where_on_something_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("thresholds.toml");
+    let load = || {
+        Settings::load(None, [("DOORWARD_ANALYSIS_THRESHOLDS_FILE".to_owned(), file.display().to_string())])
+    };
+    std::fs::write(&file, "# stricter\ngc_share = 0.05\nskew_tasks_min = 4\n").unwrap();
+
+    let thresholds = engine_settings(&load().unwrap()).analyses.thresholds;
+
+    let json = serde_json::to_value(&thresholds).unwrap();
+    assert_eq!((&json["gc_share"], &json["skew_tasks_min"]), (&json!(0.05), &json!(4)));
+    assert_eq!(json["spill_bytes"], 100 * 1024 * 1024);
+    for (wrong, says) in [
+        ("gc_share = 5", "`gc_share` is a share, from 0 to 1"),
+        ("gc_shar = 0.5", "unknown field `gc_shar`"),
+        ("gc_share = 'much'", "invalid type"),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        let refused = load().unwrap_err().to_string();
+        assert!(
+            refused.contains("thresholds.toml`, which does not hold: ") && refused.contains(says),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn body_timeout_ms_bounds_every_body() {
     let world = World::with(&[("DOORWARD_BODY_TIMEOUT_MS", "100")]).await;
     let ada = world.person("ada", InstanceRole::Member).await;

@@ -55,12 +55,20 @@ const INSTRUCTIONS: &str = "Facts about Apache Spark applications, from a Spark 
 #[derive(Debug)]
 pub struct SparkHistory {
     client: Client,
+    thresholds: Thresholds,
 }
 
 impl SparkHistory {
     /// Answers for the server at this address. Connects to nothing yet.
-    pub fn new(egress: Egress, url: &Url, auth: Auth, clock: Clock, kept: Kept) -> Self {
-        Self { client: Client::new(egress, url, auth, clock, kept.shelf()) }
+    pub fn new(
+        egress: Egress,
+        url: &Url,
+        auth: Auth,
+        clock: Clock,
+        kept: &Kept,
+        thresholds: Thresholds,
+    ) -> Self {
+        Self { client: Client::new(egress, url, auth, clock, kept.shelf()), thresholds }
     }
 
     /// Does one part of a test and says what was found.
@@ -124,7 +132,7 @@ impl SparkHistory {
     async fn call(&self, name: &str, given: Map<String, Value>) -> Result<Option<Value>, SparkError> {
         let Some(tool) = tools::find(name) else { return Ok(None) };
         let outcome = match arguments::Arguments::read(given, tool.arguments) {
-            Ok(arguments) => Box::pin(tools::run(tool, &self.client, &arguments)).await,
+            Ok(arguments) => Box::pin(tools::run(tool, &self.client, &self.thresholds, &arguments)).await,
             Err(error) => Err(error),
         };
         match outcome {

@@ -21,6 +21,7 @@ use crate::{
         Via, Whence,
     },
     oauth::OwnNames,
+    providers::spark::Thresholds,
     sources::{Providers, SourceSettings},
     store::testing::TestStore,
     upstream::{UpstreamLimits, Upstreams},
@@ -120,7 +121,8 @@ async fn process(
     let metrics = Metrics::new(store.clone());
     let (audit, changes) = (Audit::new(store.clone(), metrics.clone()), Changes::new());
     let egress = egress();
-    let providers: Arc<dyn crate::upstream::Insides> = Arc::new(Providers::new(clock.clone()));
+    let providers: Arc<dyn crate::upstream::Insides> =
+        Arc::new(Providers::new(clock.clone(), Thresholds::default()));
     let limits = UpstreamLimits::default();
     let upstreams = Upstreams::with_insides(egress.clone(), clock.clone(), limits, Some(providers));
     let names = OwnNames::at("http://127.0.0.1:8080").unwrap();

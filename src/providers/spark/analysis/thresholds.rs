@@ -3,14 +3,15 @@
 //! Sources: DE = Dr. Elephant, DF = DataFlint UI, SA = spark-advisor-rules 0.1.21, DB = Databricks' guide to the
 //! Spark UI, KF = Kubeflow's server for Spark, SP = Spark 4.3.0's own defaults; own = chosen here.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 const KIB: i64 = 1024;
 const MIB: i64 = 1024 * KIB;
 const GIB: i64 = 1024 * MIB;
 
 /// From where on something is a finding.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Tasks from which on a stage can be skewed (SA 10; fewer tell nothing).
@@ -133,5 +134,60 @@ impl Default for Thresholds {
             cross_join_rows_severe: 1e10,
             memory_fraction_min: 0.4,
         }
+    }
+}
+
+impl Thresholds {
+    /// Says which of them cannot be, and what could.
+    pub fn check(&self) -> Result<(), String> {
+        let Ok(Value::Object(all)) = serde_json::to_value(self) else { return Ok(()) };
+        for (name, value) in all {
+            // What is no finite number is written as null.
+            let Some(number) = value.as_f64() else { return Err(format!("`{name}` must be a number")) };
+            if number < 0.0 {
+                return Err(format!("`{name}` must not be less than 0"));
+            }
+            let is_share = name.contains("share") || name.contains("fraction");
+            if is_share && number > 1.0 {
+                return Err(format!("`{name}` is a share, from 0 to 1"));
+            }
+        }
+        if self.partition_bytes_ideal < 1 || self.stage_ms < 1 {
+            return Err("`partition_bytes_ideal` and `stage_ms` divide, and must be 1 at least".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_that_cannot_be_are_named() {
+        assert_eq!(Thresholds::default().check(), Ok(()));
+        let wrong = [
+            (Thresholds { gc_share: 1.5, ..Thresholds::default() }, "`gc_share` is a share, from 0 to 1"),
+            (
+                Thresholds { spill_bytes: -1, ..Thresholds::default() },
+                "`spill_bytes` must not be less than 0",
+            ),
+            (
+                Thresholds { skew_time_ratio: f64::NAN, ..Thresholds::default() },
+                "`skew_time_ratio` must be a number",
+            ),
+        ];
+        for (thresholds, says) in wrong {
+            assert_eq!(thresholds.check(), Err(says.to_owned()));
+        }
+        let zero = Thresholds { stage_ms: 0, ..Thresholds::default() };
+        assert!(zero.check().unwrap_err().contains("1 at least"));
+    }
+
+    #[test]
+    fn each_threshold_can_be_said_by_itself_and_no_other_word() {
+        let said: Thresholds = serde_json::from_str(r#"{"gc_share": 0.3, "skew_tasks_min": 20}"#).unwrap();
+        assert_eq!(said, Thresholds { gc_share: 0.3, skew_tasks_min: 20, ..Thresholds::default() });
+        assert!(serde_json::from_str::<Thresholds>(r#"{"gc_shar": 0.3}"#).is_err());
     }
 }

@@ -17,12 +17,12 @@ use crate::{
     },
 };
 
-async fn analysed(client: &Client, place: &Place) -> Result<(Evidence, Vec<Finding>)> {
+async fn analysed(client: &Client, limits: &Thresholds, place: &Place) -> Result<(Evidence, Vec<Finding>)> {
     let attempt = place.attempt.attempt_id.as_deref();
     let reading = Box::pin(analysis::gather(client, &place.app.id, attempt)).await?;
     let late =
         || SparkError::Argument("the history server did not say in time what the application is".to_owned());
-    reading.evidence(&Thresholds::default()).ok_or_else(late)
+    reading.evidence(limits).ok_or_else(late)
 }
 
 /// Writes findings, and what could not be looked at.
@@ -33,8 +33,8 @@ fn drawn(row: Row, evidence: &Evidence, findings: &[&Finding]) -> Row {
         .maybe("missing", (!missing.is_empty()).then_some(missing))
 }
 
-pub(super) async fn analyze(client: &Client, given: &Arguments) -> Result<Told> {
-    let (evidence, findings) = analysed(client, &place(client, given).await?).await?;
+pub(super) async fn analyze(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Told> {
+    let (evidence, findings) = analysed(client, limits, &place(client, given).await?).await?;
     let text = analysis::markdown(&evidence, &findings);
     let row = about(&evidence.place)
         .set("name", evidence.place.app.name.clone())
@@ -43,7 +43,7 @@ pub(super) async fn analyze(client: &Client, given: &Arguments) -> Result<Told> 
     Ok(Told { facts, text: Some(text) })
 }
 
-pub(super) async fn list(client: &Client, given: &Arguments) -> Result<Row> {
+pub(super) async fn list(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Row> {
     let least = match given.text("severity") {
         None => Severity::Low,
         Some(word) => Severity::from_word(&word.to_lowercase())
@@ -55,7 +55,7 @@ pub(super) async fn list(client: &Client, given: &Arguments) -> Result<Row> {
     {
         return Err(wrong(format!("`kind` must be one of {}", analysis::kinds().join(", "))));
     }
-    let (evidence, findings) = analysed(client, &place(client, given).await?).await?;
+    let (evidence, findings) = analysed(client, limits, &place(client, given).await?).await?;
     let is_chosen = |finding: &&Finding| {
         finding.severity >= least && kind.as_deref().is_none_or(|kind| kind == finding.kind)
     };
@@ -63,12 +63,12 @@ pub(super) async fn list(client: &Client, given: &Arguments) -> Result<Row> {
     Ok(drawn(about(&evidence.place), &evidence, &chosen))
 }
 
-pub(super) async fn compare(client: &Client, given: &Arguments) -> Result<Row> {
+pub(super) async fn compare(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Row> {
     let (one, other) = (given.required("app_a"), given.required("app_b"));
     let (one, other) = futures::try_join!(client.place(&one, None), client.place(&other, None))?;
     let (side_1, side_2) = futures::try_join!(whole(client, &one), whole(client, &other))?;
     let ((first, before), (second, after)) =
-        futures::try_join!(analysed(client, &one), analysed(client, &other))?;
+        futures::try_join!(analysed(client, limits, &one), analysed(client, limits, &other))?;
     let brief = |finding: &Finding| {
         Row::new("kind", finding.kind.clone())
             .set("severity", finding.severity.word())

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     SparkError,
+    analysis::Thresholds,
     arguments::{
         self, Argument, Arguments,
         Kind::{Number, Numbers, Switch, Text, Texts},
@@ -295,8 +296,13 @@ pub(super) fn definitions() -> Vec<Value> {
     TOOLS.iter().map(definition).collect()
 }
 
-/// Calls a tool.
-pub(super) async fn run(tool: &Tool, client: &Client, given: &Arguments) -> Result<Told> {
+/// Calls a tool; from these thresholds on something is a finding.
+pub(super) async fn run(
+    tool: &Tool,
+    client: &Client,
+    limits: &Thresholds,
+    given: &Arguments,
+) -> Result<Told> {
     Ok(match tool.name {
         "list_applications" => Box::pin(applications::list(client, given)).await?.into(),
         "list_jobs" => Box::pin(jobs::list(client, given)).await?.into(),
@@ -315,9 +321,9 @@ pub(super) async fn run(tool: &Tool, client: &Client, given: &Arguments) -> Resu
         "compare_job_environments" => Box::pin(environment::compare(client, given)).await?.into(),
         "compare_job_performance" => Box::pin(compare::performance(client, given)).await?.into(),
         "get_job_bottlenecks" => Box::pin(jobs::bottlenecks(client, given)).await?.into(),
-        "analyze_application" => Box::pin(analyses::analyze(client, given)).await?,
-        "list_findings" => Box::pin(analyses::list(client, given)).await?.into(),
-        "compare_applications" => Box::pin(analyses::compare(client, given)).await?.into(),
+        "analyze_application" => Box::pin(analyses::analyze(client, limits, given)).await?,
+        "list_findings" => Box::pin(analyses::list(client, limits, given)).await?.into(),
+        "compare_applications" => Box::pin(analyses::compare(client, limits, given)).await?.into(),
         other => return Err(SparkError::Argument(format!("there is no tool `{other}`"))),
     })
 }
