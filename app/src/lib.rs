@@ -29,6 +29,8 @@ mod account;
 #[cfg(feature = "ssr")]
 mod admin;
 #[cfg(feature = "ssr")]
+mod analyses;
+#[cfg(feature = "ssr")]
 mod audit;
 #[cfg(feature = "ssr")]
 mod connections;

@@ -25,6 +25,7 @@ pub(crate) enum Place {
     Connections,
     Keys,
     Grants,
+    Analyses,
     Metrics,
     Audit,
     Admin,
@@ -34,7 +35,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const RAIL: [Self; 10] = [
+    const RAIL: [Self; 11] = [
         Self::Home,
         Self::Sources,
         Self::Presets,
@@ -42,6 +43,7 @@ impl Place {
         Self::Connections,
         Self::Keys,
         Self::Grants,
+        Self::Analyses,
         Self::Metrics,
         Self::Audit,
         Self::Admin,
@@ -56,6 +58,7 @@ impl Place {
             Self::Connections => "/connections",
             Self::Keys => "/keys",
             Self::Grants => "/grants",
+            Self::Analyses => "/analyses",
             Self::Metrics => "/metrics",
             Self::Audit => "/audit",
             Self::Admin => "/admin",
@@ -73,6 +76,7 @@ impl Place {
             Self::Connections => "Connections",
             Self::Keys => "API keys",
             Self::Grants => "Clients",
+            Self::Analyses => "Analyses",
             Self::Metrics => "Metrics",
             Self::Audit => "Audit",
             Self::Admin => "Admin",
@@ -90,6 +94,7 @@ impl Place {
             Self::Connections => Icon::Refresh,
             Self::Keys => Icon::Key,
             Self::Grants => Icon::Link,
+            Self::Analyses => Icon::Analysis,
             Self::Metrics => Icon::Metrics,
             Self::Audit => Icon::Audit,
             Self::Admin => Icon::Admin,

@@ -9,8 +9,8 @@ use leptos_router::{
 };
 
 use crate::{
-    account, admin, audit, connections, consent, explain, gallery, grants, home, invitation, keys, metrics,
-    page, playground, presets, setup, sign_in, sources, tunnels,
+    account, admin, analyses, audit, connections, consent, explain, gallery, grants, home, invitation, keys,
+    metrics, page, playground, presets, setup, sign_in, sources, tunnels,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -74,6 +74,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/invitation") view=invitation::page ssr=SsrMode::Async/>
                 <Route path=path!("/explain") view=explain::page ssr=SsrMode::Async/>
                 <Route path=path!("/keys") view=keys::page ssr=SsrMode::Async/>
+                <Route path=path!("/analyses") view=analyses::list_page ssr=SsrMode::Async/>
+                <Route path=path!("/analyses/new") view=analyses::new_page ssr=SsrMode::Async/>
+                <Route path=path!("/analyses/:id") view=analyses::detail_page ssr=SsrMode::Async/>
+                <Route path=path!("/analyses/:id/against") view=analyses::choose_other_page ssr=SsrMode::Async/>
+                <Route path=path!("/analyses/:id/against/:other") view=analyses::against_page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit") view=audit::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit/:id") view=audit::event ssr=SsrMode::Async/>

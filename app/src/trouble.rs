@@ -6,6 +6,7 @@ use doorward::{
     explain::ExplainError,
     fault::Fault,
     identity::{IdentityError, LoginError},
+    insights::AnalysisError,
     issuer::IssuerError,
     metrics::MetricsError,
     policy::Denied,
@@ -108,6 +109,18 @@ impl From<SourceError> for Trouble {
             SourceError::Connection(ConnectionError::NotFound) => Self::NotFound,
             SourceError::Connection(ConnectionError::Store(error)) => error.into(),
             SourceError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
+impl From<AnalysisError> for Trouble {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::NotFound => Self::NotFound,
+            AnalysisError::Denied(denied) => denied.into(),
+            AnalysisError::Source(error) => error.into(),
+            AnalysisError::Store(error) => error.into(),
             other => Self::of(&other, other.fault()),
         }
     }

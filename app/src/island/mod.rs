@@ -8,6 +8,7 @@ mod draft;
 mod filter;
 mod first_call;
 mod passkey;
+mod renew;
 mod tail;
 
 pub use copy::CopyButton;
@@ -15,4 +16,5 @@ pub use draft::KeepDraft;
 pub use filter::FilterBox;
 pub use first_call::FirstCall;
 pub use passkey::{PasskeyAsk, PasskeyButton};
+pub use renew::Renew;
 pub use tail::{FIELD_SEPARATOR, LiveTail};

@@ -3,6 +3,7 @@
 use doorward::{
     clock::Ms,
     model::{EraSetting, Reach, RunsAs, Source, SourceKind, ToolState},
+    providers::spark::Manner,
     sources::{Impact, SourceDetail, ToolView},
     upstream::{LinkState, LinkStatus},
 };
@@ -103,7 +104,11 @@ fn page_of(
         <span class="flex flex-wrap items-center gap-1.5">{health_badge(&detail.source)} {held_badge(held + held_prompts)}</span>
     };
     let other = (!enabled).to_string();
+    let analyze = is_analysable(&detail).then(|| {
+        view! { <a class="button" href=format!("/analyses/new?source={id}")>{Icon::Analysis.draw()} "Analyze"</a> }
+    });
     let actions = view! {
+        {analyze}
         <PostButton action=ENABLE fields=vec![("id", id.to_string()), ("enabled", other)] class="button">
             {if enabled { "Switch off" } else { "Switch on" }}
         </PostButton>
@@ -146,6 +151,13 @@ fn page_of(
         {draw(visit, detail)}
     };
     Page::new(name.to_string(), body).lead(lead).above("/sources", "Data sources").actions(actions)
+}
+
+/// Says whether analyses can be made of what the source knows.
+fn is_analysable(detail: &SourceDetail) -> bool {
+    let accepted = detail.tools.iter().filter(|tool| tool.state == ToolState::Accepted);
+    let names = accepted.map(|tool| tool.name.as_str());
+    detail.source.enabled && Manner::of(detail.source.reach.kind(), names).is_some()
 }
 
 fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {

@@ -39,12 +39,14 @@ fn duration_ms(ms: i64) -> String {
     }
 }
 
-/// Writes a size, as in `512 B`, `1.4 KiB` or `3.0 MiB`.
+/// Writes a size, as in `512 B`, `1.4 KiB`, `3.0 MiB` or `1.2 TiB`.
 pub(crate) fn bytes(size: i64) -> String {
     match size {
         ..1024 => format!("{size}\u{202f}B"),
         1024..1_048_576 => format!("{:.1}\u{202f}KiB", size as f64 / 1024.0),
-        _ => format!("{:.1}\u{202f}MiB", size as f64 / 1_048_576.0),
+        1_048_576..1_073_741_824 => format!("{:.1}\u{202f}MiB", size as f64 / 1_048_576.0),
+        1_073_741_824..1_099_511_627_776 => format!("{:.1}\u{202f}GiB", size as f64 / 1_073_741_824.0),
+        _ => format!("{:.1}\u{202f}TiB", size as f64 / 1_099_511_627_776.0),
     }
 }
 
@@ -74,6 +76,7 @@ mod tests {
         assert_eq!(duration_us(1_240_000), "1.2\u{202f}s");
         assert_eq!(duration_ms(180_000), "3\u{202f}min");
         assert_eq!(bytes(1434), "1.4\u{202f}KiB");
+        assert_eq!(bytes(3 << 29), "1.5\u{202f}GiB");
         assert_eq!(per_cent(0, 0), "0\u{202f}%");
         assert_eq!(per_cent(1, 250), "0.4\u{202f}%");
     }

@@ -207,6 +207,11 @@ const PAGES: &[(&str, [u16; 4])] = &[
     // Without a client there is nothing to agree to.
     ("/oauth/authorize", [303, 400, 400, 400]),
     ("/grants", [303, 200, 200, 200]),
+    ("/analyses", [303, 200, 200, 200]),
+    ("/analyses/new", [303, 200, 200, 200]),
+    ("/analyses/{id}", [303, 404, 200, 404]),
+    ("/analyses/{id}/against", [303, 404, 200, 404]),
+    ("/analyses/{id}/against/{other}", [303, 404, 200, 404]),
     ("/metrics", [303, 200, 200, 200]),
     ("/audit", [303, 200, 200, 200]),
     ("/audit/{id}", [303, 404, 200, 404]),
@@ -335,6 +340,10 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     // What is typed is no key.
     ("/do/tunnels/sign-in", "id={tunnel}&version=1&hop=0&private_key=nonsense", [false; 4]),
     ("/do/tunnels/delete", "id={tunnel}&confirm=bastion", [false, false, true, false]),
+    ("/do/analyses/begin", "source={history}&app_id=app-1", [false, false, true, false]),
+    ("/do/analyses/again", "id={analysis}", [false, false, true, false]),
+    ("/do/analyses/cancel", "id={running}", [false, false, true, false]),
+    ("/do/analyses/remove", "id={analysis}", [false, false, true, false]),
     ("/do/sources/enable", "id={source}&enabled=true", [false, false, true, false]),
     ("/do/sources/test", "id={source}", [false; 4]),
     ("/do/sources/accept", "id={source}", [false; 4]),

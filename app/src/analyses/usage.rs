@@ -1,0 +1,102 @@
+//! How many analyses are used and left, in a line.
+
+use doorward::{
+    insights::AnalysisUsage,
+    model::{Member, OrgRole},
+};
+use leptos::prelude::*;
+
+use crate::ui::{Ago, Meter, Notice, Tone, count};
+
+/// Says whether a person may begin analyses at all.
+pub(super) fn may_begin(member: &Member) -> bool {
+    member.org_role >= OrgRole::Operator
+}
+
+/// Says why none can be begun at the moment; `None` if one can.
+pub(super) fn stops(usage: &AnalysisUsage) -> Option<String> {
+    if let Some(limit) = usage.limit
+        && usage.used >= limit
+    {
+        return Some(match limit {
+            0 => "Your plan has no analyses.".to_owned(),
+            _ => format!("All {} analyses of this month are used up.", count(limit)),
+        });
+    }
+    let limit = usage.concurrent.filter(|limit| usage.running >= *limit)?;
+    Some(match limit {
+        1 => "One analysis runs, and your plan allows one at a time: wait for its end, or cancel it."
+            .to_owned(),
+        _ => format!(
+            "{limit} analyses run, and your plan allows no more at a time: wait for one to end, or cancel it."
+        ),
+    })
+}
+
+/// Draws how many analyses are used and left, when that begins anew, and how long they are kept.
+pub(super) fn line(usage: &AnalysisUsage) -> impl IntoView + use<> {
+    let AnalysisUsage { used, limit, running, concurrent, resets_at, retention_days } = *usage;
+    let month = match limit {
+        Some(limit) => format!("{} of {} analyses used this month", count(used), count(limit)),
+        None => format!("{} analyses this month, as many as you like", count(used)),
+    };
+    let at_once = match concurrent {
+        Some(most) => format!("{running} of at most {most} running"),
+        None => format!("{running} running"),
+    };
+    let kept = retention_days.map(|days| format!("kept for {days} days"));
+    view! {
+        <div class="grid max-w-xl gap-1.5 text-[13px] text-muted">
+            <p class="flex flex-wrap gap-x-3">
+                <span>{month}</span>
+                <span>{at_once}</span>
+                <span>"the next month begins " <Ago at=resets_at/></span>
+                {kept.map(|kept| view! { <span>{kept}</span> })}
+            </p>
+            {limit.map(|limit| view! { <Meter title="Analyses used this month" part=used whole=limit/> })}
+        </div>
+    }
+}
+
+/// Says why none can be begun at the moment.
+pub(super) fn notice(usage: &AnalysisUsage) -> Option<impl IntoView + use<>> {
+    let text = stops(usage)?;
+    let is_used_up = usage.limit.is_some_and(|limit| usage.used >= limit);
+    let resets_at = usage.resets_at;
+    Some(view! {
+        <Notice tone=Tone::Warn>
+            <p>
+                {text}
+                {is_used_up.then(|| view! { " The next month begins " <Ago at=resets_at/> ". " <a href="/account">"See your plan"</a> })}
+            </p>
+        </Notice>
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward::clock::Ms;
+
+    use super::*;
+
+    const FREE: AnalysisUsage = AnalysisUsage {
+        used: 49,
+        limit: Some(50),
+        running: 0,
+        concurrent: Some(1),
+        resets_at: Ms(0),
+        retention_days: Some(7),
+    };
+
+    #[test]
+    fn the_plan_says_when_no_other_can_begin() {
+        let used_up = AnalysisUsage { used: 50, ..FREE };
+        let running = AnalysisUsage { running: 1, ..FREE };
+        let unlimited = AnalysisUsage { limit: None, concurrent: None, running: 9, ..FREE };
+
+        assert_eq!(stops(&FREE), None);
+        assert_eq!(stops(&used_up).as_deref(), Some("All 50 analyses of this month are used up."));
+        assert!(stops(&running).is_some_and(|why| why.contains("one at a time")));
+        assert_eq!(stops(&unlimited), None);
+    }
+}
