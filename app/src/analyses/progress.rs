@@ -20,7 +20,7 @@ pub(super) fn running(analysis: &Analysis) -> impl IntoView + use<> {
     let over = analysis.steps.iter().filter(|step| step.state != StepState::Waiting).count();
     let all = analysis.steps.len();
     let begun_at = analysis.begun_at;
-    let steps = steps(&analysis.steps);
+    let steps = steps(&analysis.steps, true);
     view! {
         <Panel title="What is read" lead="All of it at once. It goes on when you leave the page.">
             <noscript><meta http-equiv="refresh" content="2"/></noscript>
@@ -63,7 +63,7 @@ pub(super) fn without_report(analysis: &Analysis) -> impl IntoView + use<> {
             </ul>
         </Panel>
     });
-    let steps = steps(&analysis.steps);
+    let steps = steps(&analysis.steps, false);
     view! {
         <Notice tone>
             <p class="font-medium">{what}</p>
@@ -75,13 +75,14 @@ pub(super) fn without_report(analysis: &Analysis) -> impl IntoView + use<> {
     }
 }
 
-/// Draws what is read, with how far each is.
-pub(super) fn steps(steps: &[AnalysisStep]) -> impl IntoView + use<> {
+/// Draws what is read, with how far each is, or came if it has ended.
+fn steps(steps: &[AnalysisStep], runs: bool) -> impl IntoView + use<> {
     let rows = steps
         .iter()
         .map(|step| {
             let (icon, colour, word) = match step.state {
-                StepState::Waiting => (Icon::Held, tw!("mt-0.5 size-4 text-subtle"), "waited for"),
+                StepState::Waiting if runs => (Icon::Held, tw!("mt-0.5 size-4 text-subtle"), "waited for"),
+                StepState::Waiting => (Icon::Unknown, tw!("mt-0.5 size-4 text-subtle"), "not read"),
                 StepState::Done => (Icon::Good, tw!("mt-0.5 size-4 text-good"), "read"),
                 StepState::Failed => (Icon::Failing, tw!("mt-0.5 size-4 text-bad"), "failed"),
             };
