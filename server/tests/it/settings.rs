@@ -281,7 +281,7 @@ async fn analysis_thresholds_file_says_from_where_on_something_is_wrong() {
     };
     std::fs::write(&file, "# stricter\ngc_share = 0.05\nskew_tasks_min = 4\n").unwrap();
 
-    let thresholds = engine_settings(&load().unwrap()).analyses.thresholds;
+    let thresholds = engine_settings(&load().unwrap().settings).analyses.thresholds;
 
     let json = serde_json::to_value(&thresholds).unwrap();
     assert_eq!((&json["gc_share"], &json["skew_tasks_min"]), (&json!(0.05), &json!(4)));
