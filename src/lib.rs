@@ -4,6 +4,7 @@
 //! One folder per duty (a *room*). Rooms import downward only; `server/tests/it/house.rs` holds
 //! the table and fails on a stranger. `ARCHITECTURE.md` is the map.
 
+pub mod apart;
 pub mod audit;
 pub mod changes;
 pub mod clock;

@@ -27,6 +27,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    apart,
     changes::{Change, Changes},
     clock::{Clock, Ms},
     egress::Egress,
@@ -234,12 +235,12 @@ impl Connections {
     /// caller goes away meanwhile.
     async fn commit(&self, tx: Tx, source: SourceId) -> Result<(), StoreError> {
         let changes = self.0.changes.clone();
-        let task = tokio::spawn(async move {
+        apart::finish(async move {
             let done = tx.commit().await;
             changes.announce(Change::Connection(source));
             done
-        });
-        task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        })
+        .await
     }
 
     fn now(&self) -> Ms {

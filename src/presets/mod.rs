@@ -36,6 +36,7 @@ mod watch;
 use std::sync::Arc;
 
 use crate::{
+    apart,
     changes::Changes,
     clock::Clock,
     mail::Mail,
@@ -137,8 +138,7 @@ impl Presets {
         // Compiling schemas and laying out a long list is work, not waiting.
         let owner = owner.clone();
         let build = move || RouteTable::build(preset, access, owner, &selections, &stocks);
-        let table = tokio::task::spawn_blocking(build).await;
-        Ok(Some(Arc::new(table.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))))
+        Ok(Some(Arc::new(apart::compute(build).await)))
     }
 }
 

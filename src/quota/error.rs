@@ -30,9 +30,6 @@ pub enum QuotaError {
         /// The organisation.
         tenant: TenantId,
     },
-    /// The program is ending.
-    #[error("the program is ending")]
-    Stopping,
     /// The counters could not be read or written.
     #[error("could not read or write the quota counters")]
     Store(#[from] StoreError),
@@ -43,7 +40,7 @@ impl QuotaError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Exhausted { .. } | Self::NobodyToCharge { .. } => Fault::Refused,
-            Self::NoPlan { .. } | Self::Stopping => Fault::Gateway,
+            Self::NoPlan { .. } => Fault::Gateway,
             Self::Store(error) => error.fault(),
         }
     }

@@ -17,9 +17,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use tokio::task::JoinError;
-
 use crate::{
+    apart,
     changes::Changes,
     clock::{Clock, Ms},
     model::{Member, PlanName, TenantId, UserId},
@@ -161,11 +160,7 @@ impl Quota {
     /// Renews in a task of its own: a caller who leaves in the middle must not take the units along.
     async fn renew(&self, meter: Arc<Meter>, limit: Option<i64>) -> Result<Arc<Lease>, QuotaError> {
         let inner = Arc::clone(&self.0);
-        let renewed = tokio::spawn(async move { meter.renew(&inner.store, &inner.clock, limit).await });
-        renewed.await.unwrap_or_else(|error| match JoinError::try_into_panic(error) {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(QuotaError::Stopping),
-        })
+        apart::finish(async move { meter.renew(&inner.store, &inner.clock, limit).await }).await
     }
 
     fn meter(&self, user: UserId) -> Arc<Meter> {

@@ -32,6 +32,7 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
+    apart,
     audit::Audit,
     changes::{Change, Changes},
     clock::Clock,
@@ -255,12 +256,12 @@ impl Sources {
     /// Makes a transaction hold and tells everybody, also when the caller goes away meanwhile.
     pub(crate) async fn commit(&self, tx: Tx, change: Change) -> Result<(), StoreError> {
         let changes = self.0.changes.clone();
-        let task = tokio::spawn(async move {
+        apart::finish(async move {
             let done = tx.commit().await;
             changes.announce(change);
             done
-        });
-        task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        })
+        .await
     }
 }
 

@@ -9,6 +9,7 @@ use russh::{
 };
 
 use crate::{
+    apart,
     model::Hop,
     secret::Secret,
     tunnel::{HopSecret, KeyError, KeyPair, TunnelError, TunnelLimits, certificate_for, error, guard::Guard},
@@ -44,8 +45,7 @@ pub(super) async fn sign_in(
 
 /// Reads a key where computing does not stop anybody else.
 async fn read_key(hop: &Hop, private: Secret, passphrase: Option<Secret>) -> Result<KeyPair, TunnelError> {
-    let read = tokio::task::spawn_blocking(move || KeyPair::read(&private, passphrase.as_ref())).await;
-    let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let read = apart::compute(move || KeyPair::read(&private, passphrase.as_ref())).await;
     read.map_err(|reason| TunnelError::Key { host: hop.address(), reason })
 }
 

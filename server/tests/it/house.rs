@@ -7,13 +7,14 @@ use std::{
 };
 
 /// What every room may use.
-const COMMON: &[&str] = &["clock", "secret", "fault"];
+const COMMON: &[&str] = &["clock", "secret", "fault", "apart"];
 
 /// Each room of the engine, and the rooms it may import beside the common ones.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("secret", &[]),
     ("fault", &[]),
+    ("apart", &[]),
     ("model", &[]),
     // Names what changed, so that caches forget; carries no contents.
     ("changes", &["model"]),

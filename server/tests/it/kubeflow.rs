@@ -14,6 +14,7 @@ use crate::{
 };
 
 const SKEW: &str = "local-1795233963183";
+const SPILL: &str = "local-1795234009554";
 const FAILING: &str = "local-1795234042754";
 const SQL: &str = "local-1795234067343";
 const CLUSTER: &str = "app-20261121040959-0000";
@@ -81,6 +82,24 @@ fn pair(found: &Value, metric: &str) -> Value {
     let rows = found["differences"].as_array().unwrap();
     let row = rows.iter().find(|row| row["metric"] == metric);
     row.map_or_else(|| json!([0, 0]), |row| json!([row["first"], row["second"]]))
+}
+
+/// Analyses an application and returns the report.
+async fn analysed(world: &World, ada: &Person, source: &str, app: &str) -> Value {
+    let wanted = json!({"source": source, "app_id": app});
+    let begun =
+        Box::pin(world.api(ada, Method::POST, "/api/v1/analyses?wait=120", Some(wanted))).await.json();
+    assert_eq!(begun["state"], "done", "{source} {app}: {begun}");
+    let path = format!("/api/v1/analyses/{}/report.json", begun["id"].as_str().unwrap());
+    let report = world.api(ada, Method::GET, &path, None).await;
+    assert_eq!(report.status, StatusCode::OK, "{}", report.body);
+    report.json()["report"].clone()
+}
+
+fn findings(report: &Value) -> Vec<(String, String)> {
+    let text = |finding: &Value, member: &str| finding[member].as_str().unwrap().to_owned();
+    let all = report["findings"].as_array().unwrap().iter();
+    all.map(|finding| (text(finding, "kind"), text(finding, "severity"))).collect()
 }
 
 fn questions() -> Vec<Question> {
@@ -315,6 +334,17 @@ async fn the_same_question_has_the_same_facts_as_from_the_server_of_kubeflow() {
         );
         assert_eq!(one["isError"], false, "{tool}: {one}");
         assert_eq!(ours(&one["structuredContent"]), theirs(&texts(&other)), "{tool} {arguments}: {other}");
+    }
+
+    for app in [SKEW, SPILL, FAILING, SQL, CLUSTER] {
+        let (one, other) =
+            (analysed(&world, &ada, "ours", app).await, analysed(&world, &ada, "theirs", app).await);
+        assert_eq!(one["totals"], other["totals"], "{app}");
+        // Theirs does not tell which step of a plan feeds which.
+        let mut kinds = findings(&one);
+        kinds.retain(|(kind, _)| kind != "broadcast");
+        assert_eq!(kinds, findings(&other), "{app}: {other}");
+        assert_eq!(other["missing"], json!([]), "{app}");
     }
 
     let dump = json!({"app_id": SKEW, "executor_id": "driver"});

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    apart,
     insights::{
         Analyses, AnalysisError, NewAnalysis,
         analysis::{
@@ -63,15 +64,12 @@ impl Analyses {
         let job = Job::new(analysis.clone(), source.id, way.link, reading, place);
         let (this, plan) = (self.clone(), member.plan.clone());
         // In a task: whoever goes away now must not leave one that is charged and never runs.
-        let beginning = tokio::spawn(async move {
+        apart::finish(async move {
             this.charge(&job.analysis, &plan).await?;
             this.start(job);
-            Ok(())
-        });
-        beginning.await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(AnalysisError::Stopping),
-        })?;
+            Ok::<_, AnalysisError>(())
+        })
+        .await?;
         Ok(analysis)
     }
 

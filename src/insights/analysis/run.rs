@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    apart,
     clock::Ms,
     insights::{
         Analyses, AnalysisError,
@@ -185,7 +186,7 @@ impl Analyses {
             }
             let Ok(Some((ask, answer, elapsed_ms))) = timeout_at(end, asking.next()).await else { break };
             // Answers may have many megabytes, and reading those stops nobody else.
-            reading = apart(move || {
+            reading = apart::compute(move || {
                 let mut reading = reading;
                 let answer = match &answer {
                     Ok(result) => Ok(result.as_ref()),
@@ -212,7 +213,7 @@ impl Analyses {
             }
         }
         let thresholds = self.0.settings.thresholds.clone();
-        match apart(move || reading.finish(&thresholds)).await {
+        match apart::compute(move || reading.finish(&thresholds)).await {
             Some((report, narrative)) => End::Found(Box::new(Found { report, narrative })),
             None => End::Failed("what the source says of the application makes no report".to_owned()),
         }
@@ -319,12 +320,6 @@ impl Analyses {
     fn late(&self) -> String {
         format!("no answer within {} s", self.0.settings.deadline.as_secs_f64())
     }
-}
-
-/// Computes where that stops nobody else.
-async fn apart<T: Send + 'static>(thinking: impl FnOnce() -> T + Send + 'static) -> T {
-    let task = tokio::task::spawn_blocking(thinking);
-    task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Writes something, again after a pause while the database is busy or away.

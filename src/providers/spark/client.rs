@@ -17,6 +17,7 @@ use super::{
     words::cut,
 };
 use crate::{
+    apart,
     clock::Clock,
     egress::{self, Egress, EgressError},
     model::Auth,
@@ -229,7 +230,7 @@ async fn unpacked(headers: &HeaderMap, body: Bytes) -> Result<Bytes> {
     if body.len() < LARGE_BYTES / 8 {
         return unpack(&body);
     }
-    beside(move || unpack(&body)).await
+    apart::compute(move || unpack(&body)).await
 }
 
 fn unpack(body: &[u8]) -> Result<Bytes> {
@@ -257,18 +258,7 @@ where
             foreign(&path, &format!("“{}”", cut(&said, 120)))
         })
     };
-    if is_large { beside(read).await } else { read() }
-}
-
-/// Does something that takes a while beside the threads that serve requests.
-async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(foreign("its answer", "nothing, as the program is ending")),
-        },
-    }
+    if is_large { apart::compute(read).await } else { read() }
 }
 
 /// Returns what an answer means that is no success. Its body is text or a page, never JSON.

@@ -3,6 +3,7 @@
 use subtle::ConstantTimeEq;
 
 use crate::{
+    apart,
     changes::Change,
     model::{
         DESTINATIONS_MAX, Destination, Fingerprint, HOPS_MAX, Hop, HopAuthKind, Member, OrgRole, SourceId,
@@ -317,7 +318,7 @@ impl Sources {
 
 /// Reads a key as it was given, where computing does not stop anybody else. Returns its public half beside it.
 async fn read_key(secret: HopSecret) -> Result<(String, HopSecret)> {
-    let reading = tokio::task::spawn_blocking(move || {
+    let reading = apart::compute(move || {
         let HopSecret::Key { private, passphrase, certificate } = &secret else {
             return Err(KeyError::Unreadable);
         };
@@ -327,8 +328,7 @@ async fn read_key(secret: HopSecret) -> Result<(String, HopSecret)> {
         }
         Ok((pair.public_line(), secret))
     });
-    let read = reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    read.map_err(|error| match error {
+    reading.await.map_err(|error| match error {
         KeyError::NeedsPassphrase | KeyError::WrongPassphrase => invalid("passphrase", error.to_string()),
         KeyError::Certificate | KeyError::OtherKey => invalid("certificate", error.to_string()),
         KeyError::Public | KeyError::Unreadable | KeyError::Kind(_) | KeyError::Making => {

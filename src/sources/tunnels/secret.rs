@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    apart,
     model::{TenantId, Tunnel, TunnelId},
     secret::Secret,
     sources::{Result, tunnels::TunnelEditError},
@@ -48,8 +49,7 @@ pub(super) fn seal(vault: &Vault, tenant: TenantId, id: TunnelId, secrets: &[Hop
 /// Opens what [`seal`] sealed, where computing does not stop anybody else.
 pub(super) async fn open(vault: &Vault, tunnel: &Tunnel, sealed: String) -> Result<Vec<HopSecret>> {
     let (vault, tenant, id, hops) = (vault.clone(), tunnel.tenant, tunnel.id, tunnel.hops.len());
-    let opening = tokio::task::spawn_blocking(move || open_now(&vault, tenant, id, hops, &sealed)).await;
-    opening.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    apart::compute(move || open_now(&vault, tenant, id, hops, &sealed)).await
 }
 
 fn open_now(

@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequestParts, Query, State},
     response::{IntoResponse, Response},
 };
+use doorward::apart;
 use http::{header, request::Parts};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -57,9 +58,8 @@ pub(in crate::routes) async fn apply(
     let (rooms, authority) = (state.rooms(), Authority::Member(member));
     // In a task of its own, so that a caller who leaves in the middle does not leave half of it.
     let applied =
-        tokio::spawn(async move { apply::apply(&rooms, &authority, &document, query.dry_run).await });
-    let applied = applied.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-    Ok(Json(applied?))
+        apart::finish(async move { apply::apply(&rooms, &authority, &document, query.dry_run).await });
+    Ok(Json(applied.await?))
 }
 
 /// Returns what the caller has, as a document without secrets.

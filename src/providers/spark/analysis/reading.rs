@@ -397,8 +397,10 @@ fn details_of(manner: Manner, evidence: &Evidence, has_attempts: bool) -> Vec<Qu
             .collect(),
         // The tool finds stages of the last run alone.
         Manner::Tools if has_attempts => Vec::new(),
+        // Where no task was completed there is nothing to tell, and the tool fails.
         Manner::Tools => slow
             .into_iter()
+            .filter(|stage| stage.num_complete_tasks > 0)
             .take(SPREADS)
             .map(|stage| Question::Spread { stage: stage.stage_id, attempt: stage.attempt_id })
             .collect(),
