@@ -49,6 +49,21 @@ flow('Sources', prepare, {
     await look('no-address')
   },
 
+  'a well-known one fills in the form and adds nothing': async ({ page, look }) => {
+    await page.goto('/sources/new')
+    await page.getByRole('link', { name: 'DeepWiki' }).click()
+    await page.waitForURL((url) => url.searchParams.get('known') === 'deepwiki')
+    assert.equal(await page.getByLabel('Address of the MCP server').inputValue(), 'https://mcp.deepwiki.com/mcp')
+    await look('well-known')
+    await page.getByRole('link', { name: 'As a process' }).click()
+    await page.getByRole('link', { name: "Kubeflow's server for Spark" }).click()
+    await page.waitForURL((url) => url.searchParams.get('known') === 'kubeflow-spark')
+    assert.match(await page.getByLabel('Command').inputValue(), /^uvx --python 3.12 .* spark-mcp$/)
+    assert.match(await page.getByLabel('Environment').inputValue(), /^SHS_MCP__TRANSPORT=stdio$/m)
+    await page.goto('/sources')
+    await page.getByText('No data sources yet').waitFor()
+  },
+
   'what is there is shown before anything is kept': async ({ page, look, world }) => {
     await look_there(page, world.notes.url)
     await page.getByText('Ready').waitFor()

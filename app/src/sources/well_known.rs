@@ -145,7 +145,7 @@ pub(super) fn choice(by_process: bool) -> impl IntoView {
     let cards = ALL.iter().filter(move |known| known.is_process() == by_process).map(|known| {
         view! {
             <li class="contents">
-                <a class="panel grid gap-1 px-4 py-3 hover:border-accent" href=known.path()>
+                <a class="panel grid content-start gap-1 px-4 py-3 hover:border-accent" href=known.path()>
                     <span class="flex items-center gap-2 font-medium">
                         {Icon::Plug.sized(tw!("size-4 text-muted"))} {known.title}
                     </span>
