@@ -10,12 +10,16 @@
 
 use std::{
     fmt,
+    future::Future,
     sync::{Arc, PoisonError, RwLock},
 };
 
 use tokio::sync::broadcast;
 
-use crate::model::{ApiKeyId, GrantId, PlanName, PresetId, SourceId, TenantId, UserId};
+use crate::{
+    apart,
+    model::{ApiKeyId, GrantId, PlanName, PresetId, SourceId, TenantId, UserId},
+};
 
 /// A thing that is not what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +76,21 @@ impl Changes {
         }
         // Nobody subscribing is not a failure.
         let _ = self.subscribers.send(change);
+    }
+
+    /// Makes an edit hold and tells everybody, also when the caller goes away meanwhile.
+    pub async fn announce_after<T: Send + 'static>(
+        &self,
+        change: Change,
+        edit: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let changes = self.clone();
+        apart::finish(async move {
+            let done = edit.await;
+            changes.announce(change);
+            done
+        })
+        .await
     }
 
     /// Returns the changes from here on.

@@ -187,13 +187,18 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+/// Returns a text with a capital at the beginning.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Makes a sentence of an error's text: a capital at the beginning, a full stop at the end.
 pub(crate) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut sentence: String = match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => return String::new(),
-    };
+    let mut sentence = capital(text);
+    if sentence.is_empty() {
+        return sentence;
+    }
     if !sentence.ends_with(['.', '!', '?']) {
         sentence.push('.');
     }

@@ -27,7 +27,6 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    apart,
     changes::{Change, Changes},
     clock::{Clock, Ms},
     egress::Egress,
@@ -234,13 +233,7 @@ impl Connections {
     /// Makes a transaction hold and has everybody forget the connections to a source, also when the
     /// caller goes away meanwhile.
     async fn commit(&self, tx: Tx, source: SourceId) -> Result<(), StoreError> {
-        let changes = self.0.changes.clone();
-        apart::finish(async move {
-            let done = tx.commit().await;
-            changes.announce(Change::Connection(source));
-            done
-        })
-        .await
+        self.0.changes.announce_after(Change::Connection(source), tx.commit()).await
     }
 
     fn now(&self) -> Ms {

@@ -9,5 +9,5 @@ mod analysis;
 pub use analysis::{
     Analyses, AnalysisError, AnalysisFilter, AnalysisParts, AnalysisSettings, AnalysisUsage, Comparison,
     FindingChange, KeptReport, ModelSettings, NewAnalysis, Rewritten, SettingChange, StageChange, SumChange,
-    Unit, Verdict, compare,
+    Unit, Verdict, compare, may_cancel,
 };

@@ -32,7 +32,6 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
-    apart,
     audit::Audit,
     changes::{Change, Changes},
     clock::Clock,
@@ -255,13 +254,7 @@ impl Sources {
 
     /// Makes a transaction hold and tells everybody, also when the caller goes away meanwhile.
     pub(crate) async fn commit(&self, tx: Tx, change: Change) -> Result<(), StoreError> {
-        let changes = self.0.changes.clone();
-        apart::finish(async move {
-            let done = tx.commit().await;
-            changes.announce(change);
-            done
-        })
-        .await
+        self.0.changes.announce_after(change, tx.commit()).await
     }
 }
 

@@ -5,9 +5,9 @@
 //! needed, stays while it is used, and comes back by itself. The first server's address is checked by `egress`; what
 //! lies behind the last one is resolved there, so a tunnel leads only to the places its owner listed.
 //!
-//! Never signs in at a server whose host key neither its owner confirmed nor the operator's `known_hosts` holds, never decides who may use a tunnel, and never writes a key
-//! anywhere: its text stays in memory for the next sign-in, as read it is dropped after each. A new way to sign in is an
-//! arm in `sign_in.rs`.
+//! Never signs in at a server whose host key neither its owner confirmed nor the operator's `known_hosts` holds,
+//! never decides who may use a tunnel, and never writes a key anywhere: its text stays in memory for the next
+//! sign-in, as read it is dropped after each. A new way to sign in is an arm in `sign_in.rs`.
 
 mod back_off;
 mod error;

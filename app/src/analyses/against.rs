@@ -19,7 +19,7 @@ use super::{
 use crate::{
     context::console,
     page::{Page, Place, Visit, page as framed},
-    trouble::Trouble,
+    trouble::{Trouble, capital},
     ui::{Ago, Badge, Column, Empty, Icon, Panel, Table, Tone, bytes, count, per_cent, prose},
 };
 
@@ -355,11 +355,6 @@ fn signed(sum: &SumChange) -> String {
         std::cmp::Ordering::Equal => "–".to_owned(),
         std::cmp::Ordering::Greater => format!("+{}", difference(sum)),
     }
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The page of one analysis: how far it is, why it has no report, or its report.
 
 use doorward::{
-    insights::AnalysisFilter,
+    insights::{AnalysisFilter, may_cancel},
     model::{Analysis, AnalysisState, Member, OrgRole},
+    policy,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
@@ -91,7 +92,7 @@ fn lead(analysis: &Analysis) -> impl IntoView + use<> {
 fn actions(member: &Member, analysis: &Analysis) -> AnyView {
     let fields = vec![("id", analysis.id.to_string())];
     match analysis.state {
-        AnalysisState::Running if may_cancel(member, analysis) => view! {
+        AnalysisState::Running if may_cancel(member, analysis).is_ok() => view! {
             <PostButton action=CANCEL fields class="button button-danger">"Cancel"</PostButton>
         }
         .into_any(),
@@ -107,14 +108,9 @@ fn actions(member: &Member, analysis: &Analysis) -> AnyView {
     }
 }
 
-/// Operators end what they began, administrators everything.
-fn may_cancel(member: &Member, analysis: &Analysis) -> bool {
-    member.org_role == OrgRole::Admin
-        || (member.org_role >= OrgRole::Operator && analysis.begun_by == Some(member.user))
-}
-
 fn removal(member: &Member, analysis: &Analysis) -> Option<impl IntoView + use<>> {
-    let may = member.org_role == OrgRole::Admin && analysis.state != AnalysisState::Running;
+    let may = policy::may_manage(member, member.tenant, OrgRole::Admin).is_ok()
+        && analysis.state != AnalysisState::Running;
     may.then(|| {
         let fields = vec![("id", analysis.id.to_string())];
         let label = format!("Remove the analysis of {}", title(analysis));

@@ -3,6 +3,7 @@
 use doorward::{
     insights::AnalysisUsage,
     model::{Member, OrgRole},
+    policy,
 };
 use leptos::prelude::*;
 
@@ -10,7 +11,7 @@ use crate::ui::{Ago, Meter, Notice, Tone, count};
 
 /// Says whether a person may begin analyses at all.
 pub(super) fn may_begin(member: &Member) -> bool {
-    member.org_role >= OrgRole::Operator
+    policy::may_manage(member, member.tenant, OrgRole::Operator).is_ok()
 }
 
 /// Says why none can be begun at the moment; `None` if one can.

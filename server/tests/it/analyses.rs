@@ -14,12 +14,9 @@ use tokio::net::TcpListener;
 
 use crate::{
     running::Place,
-    spark_server::HistoryServer,
+    spark_server::{HistoryServer, SKEW, SPILL},
     world::{Answer, Person, World},
 };
-
-const SKEW: &str = "local-1795233963183";
-const SPILL: &str = "local-1795234009554";
 
 /// An installation with one person, who has one history server.
 struct Stage {
@@ -90,11 +87,6 @@ async fn keep_source(world: &World, owner: &Person, name: &str, url: &str) {
     tx.commit().await.unwrap();
 }
 
-/// Starts a history server beside the thread that waits for it.
-async fn server() -> HistoryServer {
-    tokio::task::spawn_blocking(|| HistoryServer::start(&[])).await.unwrap()
-}
-
 /// Returns an address that takes connections and never answers, while the listener lives.
 async fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -108,7 +100,7 @@ fn texts<'a>(list: &'a Value, member: &str) -> Vec<&'a str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_analysed_shown_repeated_compared_and_removed() {
-    let spark = server().await;
+    let spark = HistoryServer::open(&[]).await;
     let stage = Stage::with(&spark.url(), &[]).await;
 
     Box::pin(its_applications_are_offered(&stage)).await;
@@ -385,7 +377,7 @@ async fn model() -> (Asked, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn model_url_model_name_and_model_key_say_who_rewrites_reports() {
-    let spark = server().await;
+    let spark = HistoryServer::open(&[]).await;
     let (asked, url) = model().await;
     let variables =
         [("DOORWARD_MODEL_URL", &*url), ("DOORWARD_MODEL_NAME", "small"), ("DOORWARD_MODEL_KEY", "sk-tried")];

@@ -9,16 +9,9 @@ use serde_json::{Value, json};
 
 use crate::{
     call::Call,
-    spark_server::{HistoryServer, kubeflow},
+    spark_server::{CLUSTER, FAILING, HistoryServer, SKEW, SPILL, SQL, TWO_ATTEMPTS, kubeflow},
     world::{Person, World},
 };
-
-const SKEW: &str = "local-1795233963183";
-const SPILL: &str = "local-1795234009554";
-const FAILING: &str = "local-1795234042754";
-const SQL: &str = "local-1795234067343";
-const CLUSTER: &str = "app-20261121040959-0000";
-const TWO_ATTEMPTS: &str = "application_1795233000000_0001";
 
 /// What both say to one question.
 struct Question {
@@ -28,11 +21,6 @@ struct Question {
     ours: fn(&Value) -> Value,
     /// The same of what theirs said, one value for each text.
     theirs: fn(&[Value]) -> Value,
-}
-
-/// Starts a history server beside the thread that waits for it.
-async fn server() -> HistoryServer {
-    tokio::task::spawn_blocking(|| HistoryServer::start(&[])).await.unwrap()
 }
 
 async fn publish(world: &World, ada: &Person, slug: &str, source: Value) {
@@ -319,7 +307,7 @@ fn questions() -> Vec<Question> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_question_has_the_same_facts_as_from_the_server_of_kubeflow() {
-    let spark = server().await;
+    let spark = HistoryServer::open(&[]).await;
     let world = World::open().await;
     let ada = world.person("ada", InstanceRole::Admin).await;
     let ours = json!({"name": "ours", "kind": "spark_history", "url": spark.url()});

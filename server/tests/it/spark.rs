@@ -7,18 +7,12 @@ use serde_json::{Value, json};
 
 use crate::{
     call::Call,
-    spark_server::{HistoryServer, PASSWORD, Proxy, TOKEN, USER},
+    spark_server::{
+        CLUSTER, FAILING, HistoryServer, PASSWORD, Proxy, RUNNING, SKEW, SPILL, SQL, STREAMING, TOKEN,
+        TWO_ATTEMPTS, USER,
+    },
     world::{Person, World},
 };
-
-const SKEW: &str = "local-1795233963183";
-const SPILL: &str = "local-1795234009554";
-const FAILING: &str = "local-1795234042754";
-const SQL: &str = "local-1795234067343";
-const STREAMING: &str = "local-1795234108799";
-const CLUSTER: &str = "app-20261121040959-0000";
-const RUNNING: &str = "local-1795236071353";
-const TWO_ATTEMPTS: &str = "application_1795233000000_0001";
 
 /// Findings by kind and severity.
 type Kinds = &'static [(&'static str, &'static str)];
@@ -85,14 +79,9 @@ fn step<'a>(report: &'a Value, name: &str) -> &'a Value {
     steps.iter().find(|step| step["name"] == name).unwrap_or_else(|| panic!("no step {name}: {report}"))
 }
 
-/// Starts a history server beside the thread that waits for it.
-async fn server(settings: &'static [(&'static str, &'static str)]) -> HistoryServer {
-    tokio::task::spawn_blocking(|| HistoryServer::start(settings)).await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_history_server_is_tools_and_prompts() {
-    let spark = server(&[]).await;
+    let spark = HistoryServer::open(&[]).await;
     let stage = Stage::open().await;
 
     let (sources, url) = (&stage.world.engine.sources, spark.url().parse().unwrap());
@@ -339,7 +328,7 @@ async fn sparks_own_filter_takes_the_tokens_that_we_sign() {
     // 32 times the byte 7.
     const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
     const OTHER: &str = "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg";
-    let spark = server(&[
+    let spark = HistoryServer::open(&[
         ("spark.ui.filters", "org.apache.spark.ui.JWSFilter"),
         ("spark.org.apache.spark.ui.JWSFilter.param.secretKey", KEY),
     ])

@@ -26,6 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// How many logs there are.
 const LOGS: usize = 9;
 
+/// Applications of the logs; `spark-events/README.md` says what each did.
+pub(crate) const SKEW: &str = "local-1795233963183";
+pub(crate) const SPILL: &str = "local-1795234009554";
+pub(crate) const FAILING: &str = "local-1795234042754";
+pub(crate) const SQL: &str = "local-1795234067343";
+pub(crate) const STREAMING: &str = "local-1795234108799";
+pub(crate) const CLUSTER: &str = "app-20261121040959-0000";
+pub(crate) const RUNNING: &str = "local-1795236071353";
+pub(crate) const TWO_ATTEMPTS: &str = "application_1795233000000_0001";
+
 pub(crate) const USER: &str = "ada";
 pub(crate) const PASSWORD: &str = "basic-passw0rd";
 pub(crate) const TOKEN: &str = "bearer-t0ken";
@@ -50,8 +60,12 @@ pub(crate) struct HistoryServer {
 }
 
 impl HistoryServer {
-    /// Starts one with these settings beside those that it needs. Blocks until it is ready.
-    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+    /// Starts one with these settings beside those that it needs, and waits until it is ready.
+    pub(crate) async fn open(settings: &'static [(&'static str, &'static str)]) -> Self {
+        tokio::task::spawn_blocking(|| Self::start(settings)).await.unwrap()
+    }
+
+    fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spark-events/events");
         let mut lines = format!("spark.history.fs.logDirectory file://{}\n", logs.display());

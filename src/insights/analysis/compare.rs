@@ -4,23 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use crate::model::{AnalysisReport, Finding, ReportedStage, Totals, words};
+use crate::{
+    model::{AnalysisReport, Finding, ReportedStage, Totals, words},
+    providers::spark::is_of_the_run,
+};
 
 /// A measured value that differs by less than this share of the larger one is the same: no two runs take equally long.
 const NOISE_SHARE: f64 = 0.05;
-
-/// Settings that are others in each run and say nothing.
-const OF_THE_RUN: [&str; 9] = [
-    "spark.app.attempt.id",
-    "spark.app.id",
-    "spark.app.startTime",
-    "spark.app.submitTime",
-    "spark.driver.appUIAddress",
-    "spark.driver.host",
-    "spark.driver.port",
-    "spark.executor.id",
-    "spark.yarn.app.id",
-];
 
 /// What differs between two analyses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -224,7 +214,7 @@ fn settings(before: &[(String, String)], after: &[(String, String)]) -> Vec<Sett
     }
     names
         .into_iter()
-        .filter(|(name, (before, after))| before != after && !OF_THE_RUN.contains(name))
+        .filter(|(name, (before, after))| before != after && !is_of_the_run(name))
         .map(|(name, (before, after))| SettingChange {
             name: name.to_owned(),
             before: before.map(str::to_owned),

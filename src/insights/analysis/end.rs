@@ -4,7 +4,7 @@ use crate::{
     clock::Ms,
     insights::{Analyses, AnalysisError, analysis::Result},
     model::{Analysis, AnalysisId, AnalysisState, Member, OrgRole, TenantId},
-    policy::{self, ManagePermit},
+    policy::{self, Denied, ManagePermit},
     sources::Subject,
     store::AnalysisEnd,
 };
@@ -20,14 +20,18 @@ impl AnalysisEnd {
     }
 }
 
+/// May this person cancel an analysis of their organisation? Operators their own, administrators any.
+pub fn may_cancel(member: &Member, analysis: &Analysis) -> Result<ManagePermit, Denied> {
+    let is_own = analysis.begun_by == Some(member.user);
+    policy::may_manage(member, member.tenant, if is_own { OrgRole::Operator } else { OrgRole::Admin })
+}
+
 impl Analyses {
-    /// Cancels a running analysis: one's own, or, for administrators of the organisation, any.
+    /// Cancels a running analysis.
     pub async fn cancel(&self, member: &Member, id: AnalysisId) -> Result<()> {
         let analysis = self.find(member, id).await?.ok_or(AnalysisError::NotFound)?;
         self.audited(member, "cancel", &analysis, async {
-            let is_own = analysis.begun_by == Some(member.user);
-            let needs = if is_own { OrgRole::Operator } else { OrgRole::Admin };
-            let permit = policy::may_manage(member, member.tenant, needs)?;
+            let permit = may_cancel(member, &analysis)?;
             if self.cancel_now(&permit, id).await? { Ok(()) } else { Err(AnalysisError::Ended) }
         })
         .await

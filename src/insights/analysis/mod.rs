@@ -44,6 +44,7 @@ use crate::{
 
 pub use crate::store::AnalysisFilter;
 pub use compare::{Comparison, FindingChange, SettingChange, StageChange, SumChange, Unit, Verdict, compare};
+pub use end::may_cancel;
 pub use error::AnalysisError;
 pub use rewrite::ModelSettings;
 

@@ -37,6 +37,7 @@ pub use analysis::{Ask, Manner, Part, Reading, Request, Thresholds};
 pub use error::SparkError;
 pub use keep::Kept;
 pub use show::check_key;
+pub use words::is_of_the_run;
 
 /// The parts of a test, the first of which shows whether the server can be used at all.
 pub const CHECKS: [&str; 2] = ["Version", "Applications"];

@@ -259,6 +259,11 @@ impl Stage {
 }
 
 impl Executor {
+    /// Returns how many tasks it runs at the same time.
+    pub fn slots(&self) -> i64 {
+        self.max_tasks.max(self.total_cores)
+    }
+
     /// Says whether it is the driver, which runs tasks in local mode only.
     pub fn is_driver(&self) -> bool {
         self.id == "driver"

@@ -50,6 +50,32 @@ pub(super) fn between_ms(from: Option<&str>, to: Option<&str>) -> Option<i64> {
     Some(time_ms(to?)?.saturating_sub(time_ms(from?)?))
 }
 
+/// Returns a number of things: `1 stage`, `12 stages`.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    counted_plural(count, thing, &format!("{thing}s"))
+}
+
+/// Returns a number of things whose plural is a word of its own: `12 queries`.
+pub(super) fn counted_plural(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+/// Says whether a setting of Spark differs in every run, and so says nothing.
+pub fn is_of_the_run(name: &str) -> bool {
+    matches!(
+        name,
+        "spark.app.attempt.id"
+            | "spark.app.id"
+            | "spark.app.startTime"
+            | "spark.app.submitTime"
+            | "spark.driver.appUIAddress"
+            | "spark.driver.host"
+            | "spark.driver.port"
+            | "spark.executor.id"
+            | "spark.yarn.app.id"
+    )
+}
+
 /// Cuts a text after a number of characters, and says so.
 pub(super) fn cut(text: &str, characters_max: usize) -> String {
     match text.char_indices().nth(characters_max) {

@@ -72,7 +72,7 @@ impl Evidence {
 
     /// Returns how many tasks run at the same time.
     pub(super) fn slots(&self) -> i64 {
-        self.workers().map(|executor| executor.max_tasks.max(executor.total_cores)).sum::<i64>().max(1)
+        self.workers().map(Executor::slots).sum::<i64>().max(1)
     }
 
     /// Returns when it ended, or what was last heard of it, in milliseconds since 1970.

@@ -81,7 +81,7 @@ fn totals(evidence: &Evidence) -> Totals {
         stages: evidence.ran().count(),
         tasks: sum(|stage| stage.num_tasks),
         failed_tasks: sum(|stage| stage.num_failed_tasks),
-        cores: evidence.workers().map(cores).sum(),
+        cores: evidence.workers().map(Executor::slots).sum(),
         task_time_ms: sum(|stage| stage.executor_run_time),
         gc_time_ms: sum(|stage| stage.jvm_gc_time),
         input_bytes: sum(|stage| stage.input_bytes),
@@ -91,10 +91,6 @@ fn totals(evidence: &Evidence) -> Totals {
         spilled_memory_bytes: sum(|stage| stage.memory_bytes_spilled),
         spilled_disk_bytes: sum(|stage| stage.disk_bytes_spilled),
     }
-}
-
-fn cores(executor: &Executor) -> i64 {
-    executor.max_tasks.max(executor.total_cores)
 }
 
 fn reported(evidence: &Evidence, limits: &Thresholds, stage: &Stage) -> ReportedStage {
@@ -136,7 +132,7 @@ fn executor(executor: &Executor) -> ReportedExecutor {
             .rsplit_once(':')
             .map_or(executor.host_port.as_str(), |(host, _)| host)
             .to_owned(),
-        cores: cores(executor),
+        cores: executor.slots(),
         added_at_ms: executor.add_time.as_deref().and_then(time_ms),
         removed_at_ms: executor.remove_time.as_deref().and_then(time_ms),
         removed_why: executor.remove_reason.as_deref().map(|why| cut(why, TEXT_MAX)).unwrap_or_default(),
@@ -162,7 +158,7 @@ fn load(evidence: &Evidence) -> Vec<LoadPoint> {
         .map(|executor| {
             let from = executor.add_time.as_deref().and_then(time_ms).unwrap_or(begin);
             let until = executor.remove_time.as_deref().and_then(time_ms).unwrap_or(end);
-            (from, until, cores(executor) as f64)
+            (from, until, executor.slots() as f64)
         })
         .collect();
     let busy: Vec<(i64, i64, f64)> = evidence

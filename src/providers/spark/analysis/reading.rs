@@ -18,6 +18,7 @@ use crate::{
     providers::spark::{
         client::{Place, checked_id},
         shapes::{Application, Environment, Executor, Job, Sql, Stage, Task},
+        words::{counted, counted_plural},
     },
 };
 
@@ -406,14 +407,6 @@ fn details_of(manner: Manner, evidence: &Evidence, has_attempts: bool) -> Vec<Qu
             .collect(),
     };
     failed.chain(slow).collect()
-}
-
-fn counted(count: usize, thing: &str) -> String {
-    counted_plural(count, thing, &format!("{thing}s"))
-}
-
-fn counted_plural(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Evidence;
 use crate::{
     model::{Finding, Severity},
-    providers::spark::words::{duration, size},
+    providers::spark::words::{counted, duration, size},
 };
 
 /// Writes the report as Markdown.
@@ -65,10 +65,6 @@ fn summary(evidence: &Evidence, findings: &[Finding]) -> String {
         }
     };
     words
-}
-
-fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 fn section(out: &mut String, number: usize, finding: &Finding) {

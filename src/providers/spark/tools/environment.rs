@@ -8,7 +8,7 @@ use super::{Arguments, Client, Place, Result, about, place};
 use crate::providers::spark::{
     arguments::wrong,
     shapes::Environment,
-    words::{Row, cut},
+    words::{Row, cut, is_of_the_run},
 };
 
 /// How much of a value is told, in characters.
@@ -108,18 +108,4 @@ pub(super) async fn compare(client: &Client, given: &Arguments) -> Result<Row> {
         .set("same", same)
         .maybe("more", (left_out > 0).then(|| format!("{left_out} more")))
         .set("note", "null = not set; what differs in every run, such as ids and ports, is left out"))
-}
-
-/// Says whether a setting differs in every run.
-fn is_of_the_run(name: &str) -> bool {
-    matches!(
-        name,
-        "spark.app.id"
-            | "spark.app.startTime"
-            | "spark.app.submitTime"
-            | "spark.driver.host"
-            | "spark.driver.port"
-            | "spark.executor.id"
-            | "spark.yarn.app.id"
-    )
 }
