@@ -217,6 +217,7 @@ fn serve(folder: &Path) {
             era: EraSetting::Auto,
             verdict: None,
             tunnel: None,
+            ca_certificates: None,
         };
         let call = Call {
             method: "tools/call",

@@ -6,18 +6,22 @@ import { BOB, FILES, USERS, signIn } from '../lib/account.mjs'
 import { flow } from '../lib/flow.mjs'
 import { startGateway } from '../lib/gateway.mjs'
 import { freePort, stop } from '../lib/process.mjs'
+import { startSecured } from '../lib/secured.mjs'
 import { STDIO, notesOverHttp } from '../lib/programs.mjs'
 
 async function prepare() {
   const notes = await notesOverHttp()
   const gateway = await startGateway({ declared: `version: 1\n${USERS}`, files: FILES })
+  const secured = await startSecured(notes.url)
   const nowhere = `http://127.0.0.1:${await freePort()}/mcp`
   return {
     ...gateway,
     notes,
     nowhere,
+    secured,
     async stop() {
       assert.equal(await gateway.stop(), 0, gateway.server.output)
+      secured.stop()
       await stop(notes.server)
     },
   }
@@ -62,6 +66,36 @@ flow('Sources', prepare, {
     assert.match(await page.getByLabel('Environment').inputValue(), /^SHS_MCP__TRANSPORT=stdio$/m)
     await page.goto('/sources')
     await page.getByText('No data sources yet').waitFor()
+  },
+
+  'a certificate of its own is asked for, and trusted for this source alone': async ({ page, look, world }) => {
+    await look_there(page, world.secured.url)
+    await page.getByText('Not reached').waitFor()
+    await page.getByText(/its certificate signs itself/).first().waitFor()
+    const certificate = page.getByLabel(/^Certificates of its authority/)
+    if (!(await certificate.isVisible())) await page.getByText('Its certificate is of your own authority').click()
+    await certificate.fill(world.secured.key)
+    await page.getByRole('button', { name: /^Look/ }).click()
+    await page.locator('[aria-invalid=true]').waitFor()
+    await page.getByText('holds a private key').waitFor()
+    assert.equal(await certificate.inputValue(), '', 'a key that was pasted is shown again')
+    await certificate.fill(world.secured.certificate)
+    await page.getByRole('button', { name: /^Look/ }).click()
+    await page.getByText('Ready').waitFor()
+    await look('certificate')
+    await page.getByLabel('Name', { exact: true }).fill('secured')
+    await page.getByRole('button', { name: 'Add and test' }).click()
+    await page.waitForURL(/\/sources\/[\w-]{20,}/)
+    await page.getByText('Trusts beside the usual').waitFor()
+    await page.getByText(/CN=notes.example.org, ends in/).waitFor()
+    await look('certificate-kept')
+    await page.getByRole('link', { name: 'Edit' }).click()
+    assert.match(await page.getByLabel(/^Certificates of its authority/).inputValue(), /^-----BEGIN CERTIFICATE-----/)
+    await page.goBack()
+    await page.getByRole('link', { name: 'Delete' }).click()
+    await page.getByLabel(/^Type .secured. to confirm/).fill('secured')
+    await page.getByRole('button', { name: 'Delete this data source' }).click()
+    await page.waitForURL(/\/sources$/)
   },
 
   'what is there is shown before anything is kept': async ({ page, look, world }) => {

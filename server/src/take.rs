@@ -1,11 +1,18 @@
 //! What documents and the REST API write alike: what is taken of a source's resources or prompts (`all`, `none`, or a
-//! list), and until when something answers.
+//! list), until when something answers, and what is `null`.
 
 use std::collections::BTreeSet;
 
 use doorward::{clock::Ms, model::Take};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+/// Tells `null`, which is a value, from what is absent.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
 
 /// `all`, `none`, or a list of URIs or names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

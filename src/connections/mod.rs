@@ -30,7 +30,10 @@ use crate::{
     changes::{Change, Changes},
     clock::{Clock, Ms},
     egress::Egress,
-    model::{Connection, ConnectionId, ConnectionState, Member, OrgRole, SourceId, TenantId, UserId},
+    model::{
+        CaCertificates, Connection, ConnectionId, ConnectionState, Member, OrgRole, SourceId, TenantId,
+        UserId,
+    },
     oauth::{self, OwnNames},
     policy,
     store::{Store, StoreError, Tx},
@@ -206,11 +209,25 @@ impl Connections {
         if row.sealed.is_some() {
             let kept = kept::open(&self.0.vault, &row)?;
             let token = kept.refresh.as_ref().unwrap_or(&kept.access);
-            if let Err(error) = oauth::revoke(&self.0.egress, &kept.issuer, &kept.client, token).await {
+            let egress = self.door_of(connection.source).await?;
+            if let Err(error) = oauth::revoke(&egress, &kept.issuer, &kept.client, token).await {
                 tracing::info!(connection.id = %id, %error, "an issuer did not take a token back");
             }
         }
         Ok(connection)
+    }
+
+    /// Returns the door to a source and its issuer, which trusts whom the source's owner does.
+    async fn door_of(&self, source: SourceId) -> Result<Egress> {
+        let found = self.0.store.system_read().await?.find_source(source).await?;
+        Ok(self.door(found.and_then(|(source, _)| source.ca_certificates).as_ref()))
+    }
+
+    fn door(&self, trusted: Option<&CaCertificates>) -> Egress {
+        match trusted {
+            None => self.0.egress.clone(),
+            Some(certificates) => self.0.egress.trusting(certificates.der()),
+        }
     }
 
     /// Returns a connection that this person may change.

@@ -189,7 +189,8 @@ impl Connections {
             self.give_turn_back(&row, "").await?;
             return Ok(());
         };
-        match oauth::renew(&self.0.egress, &kept.issuer, &kept.client, refresh).await {
+        let egress = self.door_of(row.connection.source).await?;
+        match oauth::renew(&egress, &kept.issuer, &kept.client, refresh).await {
             Ok(tokens) => {
                 self.keep(&row, kept, tokens).await?;
                 Ok(())

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     clock::Ms,
     model::{
-        BrowserSessionId, Connection, ConnectionId, ConnectionState, Member, OauthClient, SignInId, Via,
+        BrowserSessionId, CaCertificates, Connection, ConnectionId, ConnectionState, Member, OauthClient,
+        SignInId, Via,
     },
     oauth::{self, Arrival, Challenge, Client, Issuer, Known},
     secret::Secret,
@@ -46,8 +47,13 @@ pub struct Going {
 
 impl Connections {
     /// Says whether a source that has answered with this challenge names an issuer to sign in at.
-    pub async fn is_offered(&self, url: &Url, challenge: &Challenge) -> bool {
-        oauth::names_issuer(&self.0.egress, url, challenge).await
+    pub async fn is_offered(
+        &self,
+        url: &Url,
+        trusted: Option<&CaCertificates>,
+        challenge: &Challenge,
+    ) -> bool {
+        oauth::names_issuer(&self.door(trusted), url, challenge).await
     }
 
     /// Begins to sign in: finds the issuer, has us known there, and keeps what is needed when the
@@ -55,7 +61,7 @@ impl Connections {
     pub async fn begin(&self, member: &Member, id: ConnectionId, begin: Begin<'_>) -> Result<SignInId> {
         let session = session_of(member)?;
         let connection = self.managed(member, id).await?;
-        let egress = &self.0.egress;
+        let egress = &self.door_of(connection.source).await?;
         let row = self.0.store.read(connection.tenant).await?.find_connection(id).await?;
         let row = row.ok_or(ConnectionError::NotFound)?;
         let mut challenge = begin.challenge;
@@ -128,8 +134,8 @@ impl Connections {
         let begun = kept::open_begun(&self.0.vault, &row)?;
         let code = arrival.code(&begun.issuer)?;
         let Begun { url, issuer, client, registered, verifier, scope, departure: _ } = begun;
-        let tokens =
-            oauth::exchange(&self.0.egress, &issuer, &client, &self.0.names, &code, &verifier).await?;
+        let egress = self.door_of(connection.source).await?;
+        let tokens = oauth::exchange(&egress, &issuer, &client, &self.0.names, &code, &verifier).await?;
         let (lasts, scope) = (tokens.lasts, tokens.scope.unwrap_or(scope));
         let kept = Kept { url, issuer, client, registered, access: tokens.access, refresh: tokens.refresh };
         let sealed = kept::seal(&self.0.vault, connection.tenant, connection.id, &kept)?;

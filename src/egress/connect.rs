@@ -16,7 +16,7 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -31,6 +31,7 @@ use super::{
 pub(super) struct Connector(pub(super) Arc<ConnectorParts>);
 
 /// What a connector needs.
+#[derive(Clone)]
 pub(super) struct ConnectorParts {
     pub(super) policy: EgressPolicy,
     pub(super) limits: EgressLimits,
@@ -91,13 +92,13 @@ impl Connector {
 
     /// Returns a connector whose connections are opened by this route.
     pub(super) fn through(&self, route: Arc<dyn Route>) -> Self {
-        let ConnectorParts { policy, limits, tls, .. } = self.0.as_ref();
-        Self(Arc::new(ConnectorParts {
-            policy: policy.clone(),
-            limits: limits.clone(),
-            tls: Arc::clone(tls),
-            route: Some(route),
-        }))
+        Self(Arc::new(ConnectorParts { route: Some(route), ..self.0.as_ref().clone() }))
+    }
+
+    /// Returns a connector that trusts these certificates beside those of the machine.
+    pub(super) fn trusting(&self, given: Vec<CertificateDer<'static>>) -> Self {
+        let tls = Arc::new(tls::Client::trusting(given));
+        Self(Arc::new(ConnectorParts { tls, ..self.0.as_ref().clone() }))
     }
 
     /// Returns the addresses of the host that policy allows, at least one.

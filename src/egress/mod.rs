@@ -27,6 +27,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
 use url::{Host, Url};
 
 use connect::{Connector, ConnectorParts, bad};
@@ -109,6 +110,12 @@ impl Egress {
     /// Returns a door with the same policy and connections of its own, which close with it.
     pub fn with_own_pool(&self) -> Self {
         Self::over(self.connector.clone())
+    }
+
+    /// Returns a door that trusts whoever these certificates are of, or have signed, beside those whom this
+    /// machine trusts, with connections of its own.
+    pub fn trusting(&self, certificates: Vec<CertificateDer<'static>>) -> Self {
+        Self::over(self.connector.trusting(certificates))
     }
 
     fn over(connector: Connector) -> Self {

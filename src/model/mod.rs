@@ -5,6 +5,7 @@
 
 mod access;
 mod analysis;
+mod certificates;
 mod connection;
 mod event;
 mod grant;
@@ -32,6 +33,7 @@ pub use analysis::{
     Analysis, AnalysisReport, AnalysisState, AnalysisStep, Fact, Finding, LoadPoint, Missing,
     ReportedApplication, ReportedExecutor, ReportedQuery, ReportedStage, Severity, StepState, Tally, Totals,
 };
+pub use certificates::{CaCertificates, CertificateFacts, CertificateMistake};
 pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
 pub use event::{Action, Outcome, RunEvent};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};

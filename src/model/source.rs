@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     clock::Ms,
-    model::{OauthClient, RunsAs, SourceId, SourceName, TenantId, TunnelId, words},
+    model::{CaCertificates, OauthClient, RunsAs, SourceId, SourceName, TenantId, TunnelId, words},
     secret::Secret,
 };
 
@@ -219,6 +219,8 @@ pub struct Source {
     pub reach: Reach,
     /// The tunnel through which it is reached; `None` = this machine's network.
     pub tunnel: Option<TunnelId>,
+    /// Whom its owner trusts to sign its certificate, beside those whom this machine trusts.
+    pub ca_certificates: Option<CaCertificates>,
     /// The kind of credential kept, in the words of [`Auth::word`].
     pub auth_kind: String,
     /// Whose connection calls run with, where people sign in to it.

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    model::{Auth, Credential, EraSetting, OauthClient, Reach, TunnelId},
+    model::{Auth, CaCertificates, Credential, EraSetting, OauthClient, Reach, TunnelId},
     providers,
     secret::Secret,
     sources::{Result, SourceError},
@@ -45,6 +45,18 @@ pub(super) fn way(tunnel: Option<TunnelId>, reach: &Reach, auth: &Auth) -> Resul
         )),
         _ => Ok(()),
     }
+}
+
+/// Checks whether whom an owner trusts has anything to do with a source.
+pub(super) fn authorities(reach: &Reach, certificates: Option<&CaCertificates>) -> Result<()> {
+    let is_secure = reach.url().is_some_and(|url| url.scheme() == "https");
+    if certificates.is_some() && !is_secure {
+        return Err(invalid(
+            "ca_certificates",
+            "only a source whose address begins with https:// has a certificate",
+        ));
+    }
+    Ok(())
 }
 
 /// Checks where a source is and how Doorward shows itself to it.

@@ -64,6 +64,7 @@ impl Sources {
             env_names: new.credential.env.keys().cloned().collect(),
             reach: new.reach,
             tunnel: new.tunnel,
+            ca_certificates: new.ca_certificates,
             era: new.era,
             verdict: None,
             enabled: new.enabled,
@@ -165,11 +166,13 @@ impl Sources {
             source.reach = reach;
         }
         source.tunnel = change.tunnel.unwrap_or(source.tunnel);
+        source.ca_certificates = change.ca_certificates.unwrap_or(source.ca_certificates);
         source.name = change.name.unwrap_or(source.name);
         source.era = change.era.unwrap_or(source.era);
         source.runs_as = change.runs_as.unwrap_or(source.runs_as);
         source.enabled = change.enabled.unwrap_or(source.enabled);
         check::era(&source.reach, source.era)?;
+        check::authorities(&source.reach, source.ca_certificates.as_ref())?;
         source.updated_at = self.0.clock.now();
 
         let edits_credential = change.auth.is_some() || change.env.is_some();
@@ -205,7 +208,11 @@ impl Sources {
         if source.is_signed_in_to() {
             tx.want_connection(id, None, self.0.clock.now()).await?;
         }
-        if edits_credential || before.reach != source.reach || !same_way || before.era != source.era {
+        let is_reached_otherwise = edits_credential
+            || before.reach != source.reach
+            || !same_way
+            || before.ca_certificates != source.ca_certificates;
+        if is_reached_otherwise || before.era != source.era {
             // What was found out is not believed any more; that something was, is.
             source.verdict = source.verdict.map(|verdict| EraVerdict { at: Ms(0), ..verdict });
             source.health = Health { state: HealthState::Unknown, detail: String::new(), at: None };
@@ -326,6 +333,7 @@ impl NewSource {
     pub fn check(&self) -> Result<()> {
         check::source(&self.reach, &self.credential)?;
         check::way(self.tunnel, &self.reach, &self.credential.auth)?;
+        check::authorities(&self.reach, self.ca_certificates.as_ref())?;
         check::era(&self.reach, self.era)
     }
 }
@@ -333,10 +341,11 @@ impl NewSource {
 impl SourceChange {
     /// Says whether this takes power away and gives none: such a change needs no further right.
     fn only_switches_off(&self) -> bool {
-        let Self { name, reach, tunnel, auth, env, era, runs_as, enabled } = self;
+        let Self { name, reach, tunnel, ca_certificates, auth, env, era, runs_as, enabled } = self;
         name.is_none()
             && reach.is_none()
             && tunnel.is_none()
+            && ca_certificates.is_none()
             && auth.is_none()
             && env.is_none()
             && era.is_none()

@@ -16,8 +16,8 @@ use crate::{
     clock::Ms,
     connections::Live,
     model::{
-        ConnectionId, Credential, EraVerdict, Health, HealthState, Reach, RunsAs, Source, SourceId,
-        SourceName, TenantId, UserId,
+        CaCertificates, ConnectionId, Credential, EraVerdict, Health, HealthState, Reach, RunsAs, Source,
+        SourceId, SourceName, TenantId, UserId,
     },
     sources::{Result, SourceError, Sources, credential, look},
     tunnel::TunnelTarget,
@@ -289,12 +289,14 @@ pub(super) fn target(
     };
     let mut hasher = Sha256::new();
     let way = tunnel.as_ref().map(|tunnel| format!("{} {}", tunnel.id, tunnel.version)).unwrap_or_default();
+    let authorities = source.ca_certificates.as_ref().map(CaCertificates::as_str).unwrap_or_default();
     let reach = serde_json::to_vec(&source.reach).expect("an address or a command is JSON");
     for part in [
         reach.as_slice(),
         source.era.word().as_bytes(),
         era.as_bytes(),
         way.as_bytes(),
+        authorities.as_bytes(),
         &credential::to_json(&credential),
     ] {
         hasher.update((part.len() as u64).to_be_bytes());
@@ -311,6 +313,7 @@ pub(super) fn target(
         era: source.era,
         verdict,
         tunnel,
+        ca_certificates: source.ca_certificates.clone(),
     }
 }
 

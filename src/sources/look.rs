@@ -13,8 +13,8 @@ use crate::{
     connections::Live,
     mcp::ListKind,
     model::{
-        Credential, EraSetting, EraVerdict, Health, HealthState, Member, OrgRole, Reach, Source, SourceId,
-        SourceKind, SourceName, TenantId, TunnelId,
+        CaCertificates, Credential, EraSetting, EraVerdict, Health, HealthState, Member, OrgRole, Reach,
+        Source, SourceId, SourceKind, SourceName, TenantId, TunnelId,
     },
     oauth::Challenge,
     sources::{
@@ -29,24 +29,33 @@ use crate::{
 };
 
 impl Sources {
-    /// Looks what is at an address, perhaps through a tunnel, and keeps nothing.
-    pub async fn detect(&self, member: &Member, url: &Url, tunnel: Option<TunnelId>) -> Result<Detected> {
+    /// Looks what is at an address, perhaps through a tunnel, trusting these certificates too, and keeps nothing.
+    pub async fn detect(
+        &self,
+        member: &Member,
+        url: &Url,
+        tunnel: Option<TunnelId>,
+        ca_certificates: Option<CaCertificates>,
+    ) -> Result<Detected> {
         let permit = may_manage(member, OrgRole::Operator)?;
         check::address(url)?;
+        let reach = Reach::McpHttp { url: url.clone() };
+        check::authorities(&reach, ca_certificates.as_ref())?;
         let target = Target {
             source: SourceId::new(),
             version: 0,
-            reach: Reach::McpHttp { url: url.clone() },
+            reach,
             credential: Credential::default(),
             era: EraSetting::Auto,
             verdict: None,
             tunnel: self.tunnel_target(permit.tenant(), tunnel).await?,
+            ca_certificates,
         };
         let mut report = self.probe(&target, None).await?;
         let mut kind = SourceKind::McpHttp;
         // What speaks no MCP may be a thing that is shown as tools.
         if report.verdict.is_none() && url.query().is_none() && report.reached {
-            let other = Target { reach: Reach::SparkHistory { url: url.clone() }, ..target };
+            let other = Target { reach: Reach::SparkHistory { url: url.clone() }, ..target.clone() };
             let spark = self.probe(&other, None).await?;
             if spark.passed() {
                 (report, kind) = (spark, SourceKind::SparkHistory);
@@ -55,7 +64,8 @@ impl Sources {
         let signs_in = match &report.needs_credential {
             // Whoever signs in does so at an issuer that this machine reaches itself.
             Some(said) if tunnel.is_none() => {
-                self.0.connections.is_offered(url, &Challenge::read(said)).await
+                let trusted = target.ca_certificates.as_ref();
+                self.0.connections.is_offered(url, trusted, &Challenge::read(said)).await
             }
             _ => false,
         };

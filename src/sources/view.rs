@@ -7,8 +7,8 @@ use url::Url;
 use crate::{
     clock::Ms,
     model::{
-        Auth, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceKind, SourceName,
-        ToolHash, ToolState, Tunnel, TunnelId,
+        Auth, CaCertificates, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceKind,
+        SourceName, ToolHash, ToolState, Tunnel, TunnelId,
     },
     secret::Secret,
     sources::ToolDiff,
@@ -156,6 +156,8 @@ pub struct NewSource {
     pub reach: Reach,
     /// The tunnel through which it is reached; `None` = this machine's network.
     pub tunnel: Option<TunnelId>,
+    /// Whom its owner trusts to sign its certificate, beside those whom this machine trusts.
+    pub ca_certificates: Option<CaCertificates>,
     /// How Doorward shows itself to it.
     pub credential: Credential,
     /// What its owner says of its era.
@@ -186,6 +188,8 @@ pub struct SourceChange {
     pub reach: Option<Reach>,
     /// The tunnel through which it is reached, or none.
     pub tunnel: Option<Option<TunnelId>>,
+    /// Whom its owner trusts to sign its certificate beside those whom this machine trusts, or nobody.
+    pub ca_certificates: Option<Option<CaCertificates>>,
     /// What an HTTP request to it carries.
     pub auth: Option<Auth>,
     /// The environment of a process, as a whole. A variable without a value keeps the one it had.

@@ -5,7 +5,8 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use crate::{
     clock::Ms,
     model::{
-        EraSetting, EraVerdict, Health, HealthState, RunsAs, Source, SourceId, SourceName, TenantId, TunnelId,
+        CaCertificates, EraSetting, EraVerdict, Health, HealthState, RunsAs, Source, SourceId, SourceName,
+        TenantId, TunnelId,
     },
     store::{LIST_MAX, Result, SystemTx, Tx, clean, on, read_json, read_word, vault::kid_of, write_json},
 };
@@ -19,6 +20,7 @@ struct SourceRow {
     auth_kind: String,
     runs_as: String,
     tunnel_id: Option<TunnelId>,
+    ca_certificates: Option<CaCertificates>,
     env_names: String,
     credential: Option<String>,
     era: String,
@@ -40,6 +42,7 @@ impl SourceRow {
             name: self.name,
             reach: read_json("sources.reach", &self.reach)?,
             tunnel: self.tunnel_id,
+            ca_certificates: self.ca_certificates,
             auth_kind: self.auth_kind,
             runs_as: read_word("sources.runs_as", &self.runs_as, RunsAs::from_word)?,
             env_names: read_json("sources.env_names", &self.env_names)?,
@@ -116,8 +119,9 @@ impl Tx {
             query(
                 "insert into sources (tenant_id, id, name, kind, reach, auth_kind, env_names, credential,
                     credential_kid, era, verdict, enabled, health_state, health_detail, health_at,
-                    version, created_at, updated_at, runs_as, tunnel_id)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                    version, created_at, updated_at, runs_as, tunnel_id, ca_certificates)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+                    $21)",
             )
             .bind(tenant)
             .bind(source.id)
@@ -139,6 +143,7 @@ impl Tx {
             .bind(source.updated_at)
             .bind(source.runs_as.word())
             .bind(source.tunnel)
+            .bind(&source.ca_certificates)
             .execute(c)
             .await
             .map(drop)
@@ -156,7 +161,8 @@ impl Tx {
             query(
                 "update sources set name = $4, kind = $5, reach = $6, auth_kind = $7, env_names = $8, era = $9,
                     verdict = $10, enabled = $11, health_state = $12, health_detail = $13, health_at = $14,
-                    updated_at = $15, runs_as = $16, tunnel_id = $17, version = version + 1
+                    updated_at = $15, runs_as = $16, tunnel_id = $17, ca_certificates = $18,
+                    version = version + 1
                  where tenant_id = $1 and id = $2 and version = $3",
             )
             .bind(tenant)
@@ -176,6 +182,7 @@ impl Tx {
             .bind(source.updated_at)
             .bind(source.runs_as.word())
             .bind(source.tunnel)
+            .bind(&source.ca_certificates)
             .execute(c)
             .await
             .map(|done| done.rows_affected())

@@ -44,7 +44,7 @@ use uuid::Uuid;
 use crate::{
     clock::{Clock, Ms},
     egress::Egress,
-    model::{Credential, EraSetting, EraVerdict, Reach, SourceId},
+    model::{CaCertificates, Credential, EraSetting, EraVerdict, Reach, SourceId},
     tunnel::{TunnelLimits, TunnelTarget, Tunnels},
 };
 
@@ -191,6 +191,8 @@ pub struct Target {
     pub verdict: Option<EraVerdict>,
     /// The tunnel it is reached through; `None` = this machine's network. Not for processes.
     pub tunnel: Option<Arc<TunnelTarget>>,
+    /// Whom to trust to sign its certificate, beside those whom this machine trusts.
+    pub ca_certificates: Option<CaCertificates>,
 }
 
 /// What a link is doing.
@@ -329,12 +331,21 @@ impl Upstreams {
     }
 
     fn open(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {
+        let egress = self.door(target);
         match &target.tunnel {
-            None => self.open_by(&self.0.egress, target, tokens),
+            None => self.open_by(&egress, target, tokens),
             Some(tunnel) => {
                 let tunnel = self.0.tunnels.for_source(target.source, tunnel);
-                self.open_by(&self.0.egress.through(tunnel), target, tokens)
+                self.open_by(&egress.through(tunnel), target, tokens)
             }
+        }
+    }
+
+    /// Returns the door that trusts whom the source's owner does.
+    fn door(&self, target: &Target) -> Egress {
+        match &target.ca_certificates {
+            None => self.0.egress.clone(),
+            Some(certificates) => self.0.egress.trusting(certificates.der()),
         }
     }
 
@@ -361,9 +372,10 @@ impl Upstreams {
     /// found out anew whatever the target says of it.
     pub async fn probe(&self, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> ProbeReport {
         let tunnel = target.tunnel.as_ref().map(|tunnel| Arc::new(self.0.tunnels.fresh(tunnel)));
+        let door = self.door(target);
         let egress = match &tunnel {
-            None => self.0.egress.clone(),
-            Some(tunnel) => self.0.egress.through(Arc::clone(tunnel) as _),
+            None => door,
+            Some(tunnel) => door.through(Arc::clone(tunnel) as _),
         };
         let link = self.open_by(&egress, &Target { verdict: None, ..target.clone() }, tokens);
         let report = probe::run(&egress, tunnel.as_deref(), &target.reach, &link).await;

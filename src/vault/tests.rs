@@ -322,6 +322,7 @@ impl Scene {
             name: SourceName::parse("echo").unwrap(),
             reach: Reach::McpHttp { url: "http://127.0.0.1:1/".parse().unwrap() },
             tunnel: None,
+            ca_certificates: None,
             auth_kind: "bearer".into(),
             env_names: Vec::new(),
             era: EraSetting::Auto,

@@ -30,6 +30,7 @@ pub(crate) const TESTS: &[Need] = &[
         met: || Path::new("/usr/sbin/sshd").exists() && exists("ssh-keygen"),
         packages: &["openssh-server", "openssh-client"],
     },
+    Need { what: "OpenSSL", met: || exists("openssl"), packages: &["openssl"] },
     Need { what: "Java 17 or later", met: || java().is_some(), packages: &["openjdk-17-jre-headless"] },
     Need { what: "npm", met: || exists("npm"), packages: &["npm"] },
 ];

@@ -18,7 +18,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use url::Url;
 
 use super::{
-    command,
+    authorities, command,
     credential::AuthFields,
     draft::{self, Begun, Draft},
     view::report,
@@ -50,20 +50,27 @@ pub(super) const REMOVE_FORM: &str = "remove-source";
 
 /// Takes an address to look at. The page that follows looks; nothing is kept.
 #[server(prefix = "/do", endpoint = "sources/look")]
-pub async fn look_at_source(url: String, #[server(default)] tunnel: String) -> Result<(), ServerFnError> {
+pub async fn look_at_source(
+    url: String,
+    #[server(default)] tunnel: String,
+    #[server(default)] ca_certificates: String,
+) -> Result<(), ServerFnError> {
     let outcome = async {
         let member = session::member().await?;
         let now = console().now();
-        let typed = Draft::of(Begun::Address, [("url", url.as_str()), ("tunnel", tunnel.as_str())]);
+        let typed = [("url", url.as_str()), ("tunnel", &tunnel), ("ca_certificates", ca_certificates.trim())];
+        let typed = Draft::of(Begun::Address, typed);
         // The same address once more is no reason to let go of a name that was typed.
         let same = draft::find(member.user, Begun::Address, now).is_some_and(|(_, earlier)| {
-            earlier.value("url") == typed.value("url") && earlier.value("tunnel") == typed.value("tunnel")
+            let is_same = |field| earlier.value(field) == typed.value(field);
+            ["url", "tunnel", "ca_certificates"].into_iter().all(is_same)
         });
         if !same {
             draft::keep(member.user, Begun::Address, typed, now);
         }
         address(&url)?;
         tunnel_choice(&tunnel)?;
+        authorities::read(&ca_certificates)?;
         Ok(Onward::to(Begun::Address.path()).keeping())
     };
     Form::new(LOOK_FORM).answer(Begun::Address.path(), outcome.await)
@@ -75,6 +82,7 @@ pub async fn keep_source_draft(
     kind: String,
     #[server(default)] url: String,
     #[server(default)] tunnel: String,
+    #[server(default)] ca_certificates: String,
     #[server(default)] name: String,
     #[server(default)] auth: String,
     #[server(default)] user: String,
@@ -96,6 +104,7 @@ pub async fn keep_source_draft(
         let typed = [
             ("url", url.as_str()),
             ("tunnel", &tunnel),
+            ("ca_certificates", ca_certificates.trim()),
             ("name", &name),
             ("auth", &auth),
             ("user", &user),
@@ -114,6 +123,7 @@ pub async fn add_http_source(
     url: String,
     name: String,
     #[server(default)] tunnel: String,
+    #[server(default)] ca_certificates: String,
     #[server(default)] speaks: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
@@ -123,6 +133,7 @@ pub async fn add_http_source(
             ("url", url.as_str()),
             ("name", name.trim()),
             ("tunnel", tunnel.as_str()),
+            ("ca_certificates", ca_certificates.trim()),
             ("speaks", speaks.as_str()),
         ];
         let typed = typed.into_iter().chain(auth.plain());
@@ -132,8 +143,9 @@ pub async fn add_http_source(
         let runs_as = auth.runs_as()?.unwrap_or_default();
         let credential = Credential { auth: auth.read()?.unwrap_or_default(), ..Credential::default() };
         let tunnel = tunnel_choice(&tunnel)?;
+        let ca_certificates = authorities::read(&ca_certificates)?;
         let era = EraSetting::Auto;
-        let new = NewSource { name, reach, tunnel, credential, era, runs_as, enabled: true };
+        let new = NewSource { name, reach, tunnel, ca_certificates, credential, era, runs_as, enabled: true };
         add(new, Begun::Address).await
     };
     Form::new(ADD_FORM).answer(Begun::Address.path(), outcome.await)
@@ -161,7 +173,8 @@ pub async fn add_process_source(
             credential.env.insert(variable, value);
         }
         let (era, runs_as) = (EraSetting::Auto, RunsAs::default());
-        let new = NewSource { name, reach, tunnel: None, credential, era, runs_as, enabled: true };
+        let (tunnel, ca_certificates) = (None, None);
+        let new = NewSource { name, reach, tunnel, ca_certificates, credential, era, runs_as, enabled: true };
         add(new, Begun::Process).await
     };
     Form::new(PROCESS_FORM).answer(Begun::Process.path(), outcome.await)
@@ -195,6 +208,7 @@ pub async fn edit_http_source(
     url: String,
     era: String,
     #[server(default)] tunnel: String,
+    #[server(default)] ca_certificates: String,
     #[server(flatten)] auth: AuthFields,
 ) -> Result<(), ServerFnError> {
     let form = auth.keep(
@@ -202,7 +216,8 @@ pub async fn edit_http_source(
             .keep("name", name.trim())
             .keep("url", url.trim())
             .keep("era", &era)
-            .keep("tunnel", &tunnel),
+            .keep("tunnel", &tunnel)
+            .keep("ca_certificates", authorities::shown_again(&ca_certificates)),
     );
     let outcome = async {
         let member = session::member().await?;
@@ -212,6 +227,7 @@ pub async fn edit_http_source(
             name: Some(source_name(&name)?),
             reach: Some(reach_by(kind.word(), address(&url)?)?),
             tunnel: Some(tunnel_choice(&tunnel)?),
+            ca_certificates: Some(authorities::read(&ca_certificates)?),
             runs_as: auth.runs_as()?,
             auth: auth.read()?,
             env: None,

@@ -12,7 +12,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     api::{EDIT_FORM, ENABLE, REMOVE, REMOVE_FORM, TEST, source_id},
-    command, edit,
+    authorities, command, edit,
     report::TestReport,
     resources, tools,
     tunnel::TunnelPicks,
@@ -163,6 +163,7 @@ fn is_analysable(detail: &SourceDetail) -> bool {
 fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
     let SourceDetail { source, counts, presets, instructions, tunnels, .. } = detail;
     let tunnel = tunnels.into_iter().find(|tunnel| source.tunnel == Some(tunnel.id));
+    let trusted = source.ca_certificates.as_ref().map(authorities::fact);
     let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
     let failing = source.health.detail.clone();
     let place = match &source.reach {
@@ -218,6 +219,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                             <a class="link" href=format!("/tunnels/{}", tunnel.id)>{tunnel.name.to_string()}</a>
                         </Fact>
                     })}
+                    {trusted}
                     {folder.map(|folder| view! { <Fact term="Working folder">{folder}</Fact> })}
                     {env.map(|env| view! { <Fact term="Environment">{env}</Fact> })}
                     {(!server.is_empty()).then(|| view! { <Fact term="It calls itself">{server}</Fact> })}

@@ -8,12 +8,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use doorward::{
     clock::Ms,
-    model::{Member, UserId},
+    model::{CaCertificates, Member, UserId},
 };
 use leptos::prelude::*;
 use url::Url;
 
-use super::{api::KEEP_DRAFT, command};
+use super::{api::KEEP_DRAFT, authorities, command};
 use crate::{
     form::Form,
     island::KeepDraft,
@@ -24,8 +24,8 @@ use crate::{
 /// How long a draft is kept.
 const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The longest value of a draft, in bytes; what is longer is no address, name or command line.
-const VALUE_BYTES_MAX: usize = 8 * 1024;
+/// The longest value of a draft, in bytes; what is longer is no address, name, command line or certificate.
+const VALUE_BYTES_MAX: usize = CaCertificates::BYTES_MAX;
 
 /// Everybody's drafts: 4 MiB.
 static DRAFTS: Kept<Draft> = Kept::new(4 * 1024 * 1024, KEPT_FOR);
@@ -68,6 +68,7 @@ impl Begun {
                 "url",
                 "speaks",
                 "tunnel",
+                "ca_certificates",
                 "name",
                 "auth",
                 "user",
@@ -90,7 +91,11 @@ impl Draft {
     pub(super) fn of<'a>(begun: Begun, typed: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let kept = typed.into_iter().filter_map(|(name, value)| {
             let name = *begun.fields().iter().find(|field| **field == name)?;
-            let value = if name == "url" { without_user(value) } else { value.to_owned() };
+            let value = match name {
+                "url" => without_user(value),
+                "ca_certificates" => authorities::shown_again(value).to_owned(),
+                _ => value.to_owned(),
+            };
             (!value.is_empty() && value.len() <= VALUE_BYTES_MAX).then_some((name, value))
         });
         Self(kept.collect())
@@ -205,6 +210,7 @@ mod tests {
             ("url", "https://ada:secret@mcp.example.org/mcp"),
             ("name", "docs"),
             ("auth", "bearer"),
+            ("ca_certificates", "-----BEGIN PRIVATE KEY-----\nsecret"),
             ("token", "secret"),
             ("password", "secret"),
             ("value", "secret"),

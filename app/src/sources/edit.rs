@@ -1,11 +1,11 @@
 //! The form to edit a source.
 
-use doorward::model::{Reach, RunsAs, Source};
+use doorward::model::{CaCertificates, Reach, RunsAs, Source};
 use leptos::prelude::*;
 
 use super::{
     api::{EDIT_HTTP, EDIT_PROCESS},
-    command,
+    authorities, command,
     credential::CredentialChoice,
     new::{ProcessFields, ProcessFirst},
     tunnel::TunnelPicks,
@@ -29,6 +29,7 @@ pub(super) fn draw(form: Form, source: Source, tunnels: &TunnelPicks) -> AnyView
         </div>
     };
     let asks_whose = source.is_signed_in_to();
+    let trusted = source.ca_certificates.as_ref().map(CaCertificates::as_str).unwrap_or_default();
     match source.reach {
         Reach::McpHttp { url } => {
             let picks = vec![
@@ -45,6 +46,7 @@ pub(super) fn draw(form: Form, source: Source, tunnels: &TunnelPicks) -> AnyView
                     <Field form=form.clone() name="url" kind="url" label="Address" first=url.to_string() mono=true/>
                     <Select form=form.clone() name="era" label="Protocol" first=source.era.word() picks=picks/>
                     {tunnels.field(form.clone(), &source.tunnel.map(|id| id.to_string()).unwrap_or_default())}
+                    {authorities::field(form.clone(), trusted)}
                     {credential_choice(form.clone(), &source.auth_kind)}
                     {asks_whose.then(|| runs_as(form, source.runs_as))}
                     {save}
@@ -67,6 +69,7 @@ pub(super) fn draw(form: Form, source: Source, tunnels: &TunnelPicks) -> AnyView
                     mono=true
                 />
                 {tunnels.field(form.clone(), &source.tunnel.map(|id| id.to_string()).unwrap_or_default())}
+                {authorities::field(form.clone(), trusted)}
                 {credential_choice(form, &source.auth_kind)}
                 {save}
             </form>

@@ -1,6 +1,7 @@
 //! Data sources: the list, adding one by its address, and everything about one.
 
 mod api;
+mod authorities;
 mod command;
 mod credential;
 mod detail;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     api::{ADD_FORM, ADD_HTTP, ADD_PROCESS, LOOK, LOOK_FORM, PROCESS_FORM, tunnel_choice},
+    authorities,
     credential::CredentialChoice,
     draft::{self, Begun, Draft, begun_earlier, keeper},
     report::Steps,
@@ -76,6 +77,7 @@ async fn address(visit: &Visit, known: Option<&WellKnown>) -> Result<AnyView, Tr
         looking.clone().unwrap_or_else(|| Form::new(LOOK_FORM)),
         url.clone(),
         tunnels.field(Form::new(LOOK_FORM), &tunnel),
+        draft.value("ca_certificates"),
         asked,
     );
     let others = (!asked).then(|| well_known::choice(false));
@@ -86,14 +88,19 @@ async fn address(visit: &Visit, known: Option<&WellKnown>) -> Result<AnyView, Tr
         return Ok(ask.into_any());
     }
     let Ok(parsed) = Url::parse(&url) else { return Ok(ask.into_any()) };
-    let Ok(through) = tunnel_choice(&tunnel) else { return Ok(ask.into_any()) };
-    let found = console().sources.detect(&visit.member, &parsed, through).await;
+    let (Ok(through), Ok(trusted)) =
+        (tunnel_choice(&tunnel), authorities::read(draft.value("ca_certificates")))
+    else {
+        return Ok(ask.into_any());
+    };
+    let found = console().sources.detect(&visit.member, &parsed, through, trusted).await;
     let rest = match found {
         Ok(detected) => {
             let sources = console().sources.list(&visit.member).await?;
             let taken: Vec<_> = sources.iter().map(|summary| summary.source.name.as_str()).collect();
             let name = suggested_name(&detected, &taken);
-            found_there(draft.fill(adding.unwrap_or_else(|| Form::new(ADD_FORM))), detected, name, tunnel)
+            let way = [("tunnel", tunnel), ("ca_certificates", draft.value("ca_certificates").to_owned())];
+            found_there(draft.fill(adding.unwrap_or_else(|| Form::new(ADD_FORM))), detected, name, way)
                 .into_any()
         }
         Err(
@@ -109,7 +116,14 @@ async fn address(visit: &Visit, known: Option<&WellKnown>) -> Result<AnyView, Tr
 }
 
 /// The first step: an address.
-fn look(form: Form, url: String, tunnel: Option<AnyView>, looked: bool) -> impl IntoView {
+fn look(
+    form: Form,
+    url: String,
+    tunnel: Option<AnyView>,
+    authorities: &str,
+    looked: bool,
+) -> impl IntoView + use<> {
+    let authorities = authorities::folded(form.clone(), authorities);
     let looked = looked && !form.is_refused();
     view! {
         <form class="grid gap-4" method="post" action=LOOK>
@@ -130,12 +144,18 @@ fn look(form: Form, url: String, tunnel: Option<AnyView>, looked: bool) -> impl 
                 </button>
             </div>
             {tunnel}
+            {authorities}
         </form>
     }
 }
 
 /// The second step: what is there, and how to show oneself to it.
-fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> impl IntoView {
+fn found_there(
+    form: Form,
+    detected: Detected,
+    name: String,
+    way: [(&'static str, String); 2],
+) -> impl IntoView {
     let Detected { url, kind, verdict, needs_credential, signs_in, tools, report: probe, .. } = detected;
     let speaks = vec![
         Pick::new(SourceKind::McpHttp.word(), "An MCP server"),
@@ -191,7 +211,7 @@ fn found_there(form: Form, detected: Detected, name: String, tunnel: String) -> 
         </Panel>
         <form class="grid gap-6" method="post" action=ADD_HTTP>
             <input type="hidden" name="url" value=url.to_string()/>
-            <input type="hidden" name="tunnel" value=tunnel/>
+            {way.map(|(name, value)| view! { <input type="hidden" name=name value=value/> })}
             <Panel
                 title="Keep it"
                 lead=if answered {

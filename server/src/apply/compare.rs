@@ -33,6 +33,11 @@ pub(super) fn source_change(item: &SourceItem, source: &Source) -> (SourceChange
         });
         change.reach = Some(reach);
     }
+    if let Some(trusted) = item.ca_certificates.as_ref().filter(|trusted| **trusted != source.ca_certificates)
+    {
+        change.ca_certificates = Some(trusted.clone());
+        parts.push("ca_certificates");
+    }
     if let Some(era) = item.era.filter(|era| *era != source.era) {
         change.era = Some(era);
         parts.push("era");

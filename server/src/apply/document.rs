@@ -7,8 +7,8 @@ use std::{
 
 use doorward::{
     model::{
-        AccessLevel, Destination, Email, EraSetting, Fingerprint, Handle, InstanceRole, OrgRole, Plan,
-        PlanName, PresetStatus, RunsAs, Slug, SourceKind, SourceName, TunnelName, Visibility,
+        AccessLevel, CaCertificates, Destination, Email, EraSetting, Fingerprint, Handle, InstanceRole,
+        OrgRole, Plan, PlanName, PresetStatus, RunsAs, Slug, SourceKind, SourceName, TunnelName, Visibility,
     },
     presets::NewGrantee,
     secret::Secret,
@@ -18,7 +18,7 @@ use serde_saphyr::Spanned;
 use url::Url;
 
 use super::Mistake;
-use crate::take::{Taken, Until};
+use crate::take::{Taken, Until, present};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -106,8 +106,13 @@ pub(super) struct SourceItem {
     pub(super) era: Option<EraSetting>,
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
-    /// A tunnel that its owner has, or that the document declares.
-    pub(super) tunnel: Option<TunnelName>,
+    /// A tunnel that its owner has, or that the document declares; `null` = directly.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) tunnel: Option<Option<TunnelName>>,
+    /// Whom to trust to sign its certificate, as PEM; `null` = those whom the gateway's machine trusts.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) ca_certificates: Option<Option<CaCertificates>>,
+    pub(super) ca_certificates_file: Option<PathBuf>,
 }
 
 /// Exactly one of the four.
@@ -356,6 +361,8 @@ fn check_source(source: &Spanned<SourceItem>) -> Result<(), Mistake> {
             }
         }
     }
+    let (text, file) = (item.ca_certificates.is_some(), item.ca_certificates_file.is_some());
+    one_of(source, "ca_certificates", text, "ca_certificates_file", file)?;
     if let Some(auth) = &item.auth {
         let bearer = auth.bearer.is_some() || auth.bearer_file.is_some();
         let jws = auth.jws.is_some() || auth.jws_file.is_some();

@@ -109,6 +109,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         if let Some(tunnel) = source.tunnel.and_then(|tunnel| tunnels.get(&tunnel)) {
             item.insert("tunnel".to_owned(), value(tunnel));
         }
+        if let Some(certificates) = &source.ca_certificates {
+            item.insert("ca_certificates".to_owned(), value(certificates));
+        }
         item.insert("era".to_owned(), value(&source.era));
         if !source.enabled {
             item.insert("enabled".to_owned(), Value::Bool(false));

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use doorward::{identity::Identity, secret::Secret};
+use doorward::{identity::Identity, model::CaCertificates, secret::Secret};
 use serde_json::{Map, Value};
 
 use super::{
@@ -49,6 +49,14 @@ pub fn resolve(document: &mut Document, folder: &Path) -> Result<(), ApplyError>
             if let Some(oauth) = oauth {
                 take(&mut oauth.client_secret, &mut oauth.client_secret_file, folder, at)?;
             }
+        }
+        if let Some(path) = source.value.ca_certificates_file.take() {
+            let text = read(folder, &path, at)?;
+            let parsed = CaCertificates::parse(text.expose()).map_err(|error| {
+                let reason = format!("`ca_certificates_file`: {error}");
+                super::Mistake { line: at, reason }
+            })?;
+            source.value.ca_certificates = Some(Some(parsed));
         }
         for (name, path) in source.value.env_files.take().into_iter().flatten() {
             let value = read(folder, &path, at)?;
@@ -131,6 +139,9 @@ pub fn refuse_files(document: &Document) -> Result<(), ApplyError> {
         let at = line(source);
         if source.value.env_files.is_some() {
             return refuse(at, "env_files");
+        }
+        if source.value.ca_certificates_file.is_some() {
+            return refuse(at, "ca_certificates_file");
         }
         let Some(auth) = &source.value.auth else { continue };
         if auth.bearer_file.is_some() {
@@ -216,9 +227,18 @@ fn embed_members(members: &mut Map<String, Value>, folder: &Path) -> Result<(), 
             }
         }
     }
-    for name in
-        ["password", "bearer", "jws", "value", "client_secret", "key", "passphrase", "certificate", "secret"]
-    {
+    for name in [
+        "password",
+        "bearer",
+        "jws",
+        "value",
+        "client_secret",
+        "key",
+        "passphrase",
+        "certificate",
+        "secret",
+        "ca_certificates",
+    ] {
         let Some(Value::String(path)) = members.remove(&format!("{name}_file")) else { continue };
         if name == "secret" && !folder.join(&path).exists() {
             continue;

@@ -71,6 +71,7 @@ async fn keep_source(world: &World, owner: &Person, name: &str, url: &str) {
         name: SourceName::parse(name).unwrap(),
         reach: Reach::SparkHistory { url: url.parse().unwrap() },
         tunnel: None,
+        ca_certificates: None,
         auth_kind: "none".into(),
         env_names: Vec::new(),
         era: EraSetting::Auto,

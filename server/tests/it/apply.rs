@@ -128,6 +128,34 @@ async fn the_old_transport_is_declared_by_its_word() {
 }
 
 #[tokio::test]
+async fn whom_to_trust_is_declared_taken_away_and_exported() {
+    let shop = Shop::open().await;
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+    fs::write(shop.world.folder.path().join("corner.pem"), certificate.pem()).unwrap();
+    let named = DOCUMENT
+        .replace("http://127.0.0.1:9/mcp", "https://127.0.0.1:9/mcp")
+        .replace("enabled: false", "enabled: false\n    ca_certificates_file: corner.pem");
+
+    shop.apply(&named, false).await;
+    let second = shop.apply(&named, false).await;
+    let text = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let again = shop.apply(&text, false).await;
+    let nobody = named.replace("ca_certificates_file: corner.pem", "ca_certificates: null");
+    let taken_away = shop.apply(&nobody, false).await;
+    let later = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+
+    assert!(second.is_done() && again.is_done(), "{second}\n{text}\n{again}");
+    assert!(text.contains("BEGIN CERTIFICATE"), "{text}");
+    assert_eq!(
+        actions(&taken_away).iter().filter(|done| **done == Action::Change).count(),
+        1,
+        "{taken_away}"
+    );
+    assert!(!later.contains("BEGIN CERTIFICATE"), "{later}");
+}
+
+#[tokio::test]
 async fn a_mistake_in_what_things_refer_to_names_its_line() {
     let shop = Shop::open().await;
     shop.apply(DOCUMENT, false).await;
@@ -337,6 +365,10 @@ async fn a_tunnel_is_declared_with_its_keys_and_a_second_run_does_nothing() {
     let ada = shop.member("ada").await;
     let tunnels = shop.world.engine.sources.tunnels(&ada).await.unwrap();
     assert_eq!(tunnels[0].hops[0].public_key, Some(pair.public_line()));
+
+    let direct = shop.apply(&BEHIND.replace("tunnel: bastion }", "tunnel: null }"), false).await;
+    assert_eq!(direct.steps.last().unwrap().detail, "tunnel", "{direct}");
+    assert_eq!(shop.world.engine.sources.list(&ada).await.unwrap()[0].source.tunnel, None);
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn no_address_inside_is_asked_for_a_stranger() {
         assert_eq!(tested.json()["passed"], false, "{url}: {}", tested.body);
         let why = made.json()["source"]["health"]["detail"].as_str().unwrap().to_owned();
         assert!(why.contains("not allowed") || why.contains("has no address"), "{url}: {why}");
-        let detected = world.engine.sources.detect(&ada.member, &url.parse().unwrap(), None).await;
+        let detected = world.engine.sources.detect(&ada.member, &url.parse().unwrap(), None, None).await;
         assert!(!format!("{detected:?}").contains("passed: true"), "{url}: {detected:?}");
     }
     for address in [

@@ -85,7 +85,7 @@ async fn a_real_history_server_is_tools_and_prompts() {
     let stage = Stage::open().await;
 
     let (sources, url) = (&stage.world.engine.sources, spark.url().parse().unwrap());
-    let found = Box::pin(sources.detect(&stage.ada.member, &url, None)).await.unwrap();
+    let found = Box::pin(sources.detect(&stage.ada.member, &url, None, None)).await.unwrap();
     assert_eq!((found.kind, found.tools.len()), (SourceKind::SparkHistory, 20), "{found:?}");
     let added = stage.add("spark", &spark.url(), json!("none")).await;
     let report = &added["report"];
@@ -101,7 +101,9 @@ async fn a_real_history_server_is_tools_and_prompts() {
     Box::pin(runs_and_ends_are_told_apart(&stage)).await;
     Box::pin(what_cannot_be_is_said_in_words(&stage)).await;
     Box::pin(findings_are_those_of_the_logs(&stage)).await;
-    Box::pin(a_proxy_lets_in_who_has_the_credential(&stage, &spark)).await;
+    let proxy = Proxy::start(&spark);
+    Box::pin(a_proxy_lets_in_who_has_the_credential(&stage, &proxy)).await;
+    Box::pin(an_authority_of_the_owners_own_is_trusted_where_it_is_given(&stage, &proxy)).await;
 }
 
 async fn the_lists_are_small(stage: &Stage) {
@@ -294,8 +296,7 @@ async fn findings_are_those_of_the_logs(stage: &Stage) {
     assert!(words.contains("low, moderate, severe or critical"), "{words}");
 }
 
-async fn a_proxy_lets_in_who_has_the_credential(stage: &Stage, spark: &HistoryServer) {
-    let proxy = Proxy::start(spark);
+async fn a_proxy_lets_in_who_has_the_credential(stage: &Stage, proxy: &Proxy) {
     let basic = json!({"basic": {"user": USER, "password": PASSWORD}});
     for (name, place, auth) in [
         ("basic", "basic", basic.clone()),
@@ -321,6 +322,40 @@ async fn a_proxy_lets_in_who_has_the_credential(stage: &Stage, spark: &HistorySe
         assert!(version["detail"].as_str().unwrap().contains(says), "{name}: {version}");
         assert_eq!(added["source"]["health"]["state"], "failing", "{added}");
     }
+}
+
+async fn an_authority_of_the_owners_own_is_trusted_where_it_is_given(stage: &Stage, proxy: &Proxy) {
+    let url = proxy.secure_url();
+    let untrusted = Box::pin(stage.add("untrusted", &url, json!("none"))).await;
+    let failed = step(&untrusted["report"], "TLS");
+    assert_eq!(failed["outcome"], "failed", "{untrusted}");
+    assert!(failed["detail"].as_str().unwrap().contains("certificate of its authority"), "{failed}");
+
+    let world = &stage.world;
+    let new = |certificates: &str, url: &str| json!({"name": "trusted", "kind": "spark_history", "url": url, "ca_certificates": certificates});
+    let post = |new: Value| world.api(&stage.ada, Method::POST, "/api/v1/datasources", Some(new));
+    for (certificates, address, status, says) in [
+        ("a certificate", url.as_str(), StatusCode::BAD_REQUEST, "BEGIN CERTIFICATE"),
+        (proxy.authority(), "http://127.0.0.1:9/", StatusCode::UNPROCESSABLE_ENTITY, "https://"),
+    ] {
+        let refused = Box::pin(post(new(certificates, address))).await;
+        assert_eq!(refused.status, status, "{}", refused.body);
+        assert!(refused.body.contains(says), "{}", refused.body);
+    }
+    let added = Box::pin(post(new(proxy.authority(), &url))).await.json();
+    assert_eq!(added["report"]["passed"], true, "{added}");
+    assert!(added["source"]["ca_certificates"].as_str().unwrap().contains("BEGIN CERTIFICATE"), "{added}");
+
+    let path = format!("/api/v1/datasources/{}", added["source"]["id"].as_str().unwrap());
+    let test_path = format!("{path}/test");
+    let test = || world.api(&stage.ada, Method::POST, &test_path, None);
+    let patch = |body: Value| world.api(&stage.ada, Method::PATCH, &path, Some(body));
+    assert_eq!(Box::pin(test()).await.json()["passed"], true);
+    let taken_away = Box::pin(patch(json!({"version": 1, "ca_certificates": null}))).await;
+    assert_eq!(taken_away.status, StatusCode::OK, "{}", taken_away.body);
+    assert_eq!(Box::pin(test()).await.json()["passed"], false, "the test has links of its own");
+    Box::pin(patch(json!({"version": 2, "ca_certificates": proxy.authority()}))).await;
+    assert_eq!(Box::pin(test()).await.json()["passed"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
@@ -159,22 +160,46 @@ fn home() -> PathBuf {
     home.canonicalize().unwrap()
 }
 
-/// nginx before a history server: `/basic/` wants user and password, `/bearer/` a token.
+/// nginx before a history server: `/basic/` wants user and password, `/bearer/` a token. It has a second address
+/// with a certificate by an authority of its own, where nothing is wanted.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    _port: TcpSocket,
+    secure: SocketAddr,
+    authority: String,
+    _ports: [TcpSocket; 2],
     _process: Running,
+}
+
+/// Returns a port that others may listen on and nobody is given: a bound socket that does not listen keeps it, and
+/// nginx may listen on the same one.
+fn reserved() -> (TcpSocket, SocketAddr) {
+    let port = TcpSocket::new_v4().unwrap();
+    port.set_reuseport(true).unwrap();
+    port.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = port.local_addr().unwrap();
+    (port, address)
+}
+
+/// Returns the certificates of a new authority and of `127.0.0.1` by it, and the latter's key.
+fn certificates() -> (String, String, String) {
+    let mut of_authority = CertificateParams::new([]).unwrap();
+    of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    of_authority.distinguished_name.push(DnType::CommonName, "Corner authority");
+    let authority = CertifiedIssuer::self_signed(of_authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let server = server.signed_by(&key, &authority).unwrap();
+    (authority.pem(), server.pem(), key.serialize_pem())
 }
 
 impl Proxy {
     pub(crate) fn start(behind: &HistoryServer) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().display();
-        // A bound socket that does not listen keeps the port, and nginx may listen on the same one.
-        let port = TcpSocket::new_v4().unwrap();
-        port.set_reuseport(true).unwrap();
-        port.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let address = port.local_addr().unwrap();
+        let ((port, address), (secure_port, secure)) = (reserved(), reserved());
+        let (authority, certificate, key) = certificates();
+        fs::write(folder.path().join("certificate"), certificate).unwrap();
+        fs::write(folder.path().join("key"), key).unwrap();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .iter()
             .map(|kind| format!("{kind}_temp_path {at}/{kind}; "))
@@ -189,6 +214,10 @@ impl Proxy {
              location /basic/ {{ auth_basic spark; auth_basic_user_file {at}/users; proxy_pass {there}/; }}\n\
              location /bearer/ {{ if ($known = 0) {{ return 401; }} proxy_pass {there}/; }}\n\
              location /gone/ {{ proxy_pass http://127.0.0.1:1/; }}\n\
+             }}\n\
+             server {{ listen {secure} ssl reuseport; ssl_certificate {at}/certificate;\n\
+             ssl_certificate_key {at}/key;\n\
+             location / {{ proxy_pass {there}/; }}\n\
              }} }}\n"
         );
         fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
@@ -208,7 +237,18 @@ impl Proxy {
             assert!(asked.elapsed() < PATIENCE, "nginx does not listen");
             std::thread::yield_now();
         }
-        Self { address, _port: port, _process: Running { child, _folder: folder } }
+        let process = Running { child, _folder: folder };
+        Self { address, secure, authority, _ports: [port, secure_port], _process: process }
+    }
+
+    /// The address with a certificate by [`Proxy::authority`].
+    pub(crate) fn secure_url(&self) -> String {
+        format!("https://{}/", self.secure)
+    }
+
+    /// The certificate of its authority, as PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
     }
 
     pub(crate) fn url(&self, place: &str) -> String {

@@ -101,6 +101,7 @@ impl World {
     pub(crate) async fn source(&self, owner: &Member, name: &str) -> SourceId {
         let new = NewSource {
             tunnel: None,
+            ca_certificates: None,
             name: doorward::model::SourceName::parse(name).unwrap(),
             reach: Reach::McpHttp { url: "http://127.0.0.1:9/mcp".parse().unwrap() },
             credential: Credential::default(),

@@ -38,6 +38,7 @@ impl Scene {
         let ada = world.person("ada").await;
         let new = NewSource {
             tunnel: None,
+            ca_certificates: None,
             name: SourceName::parse("guarded").unwrap(),
             reach: Reach::McpHttp { url: authority.url() },
             credential: Credential { auth: Auth::Oauth(client), ..Credential::default() },

@@ -193,6 +193,7 @@ pub(in crate::presets) fn stock(name: &str, tools: &[(&str, ToolState)]) -> Stoc
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpHttp { url: Url::parse("http://localhost/mcp").unwrap() },
         tunnel: None,
+        ca_certificates: None,
         auth_kind: "none".to_owned(),
         env_names: Vec::new(),
         era: EraSetting::Auto,

@@ -261,6 +261,7 @@ impl Door {
         let url = Url::parse(&format!("http://{}/mcp", scripted.address)).expect("a URL");
         let new = NewSource {
             tunnel: None,
+            ca_certificates: None,
             name: SourceName::parse(name).expect("a name"),
             reach: Reach::McpHttp { url },
             credential: Credential::default(),

@@ -119,7 +119,7 @@ async fn a_role_that_only_looks_changes_nothing_and_a_limited_key_sees_nothing()
         world.sources.add(&viewer, new_source("post", &script)).await.err(),
         world.sources.test(&viewer, id).await.err(),
         world.sources.remove(&viewer, id).await.err(),
-        world.sources.detect(&viewer, &script.url, None).await.err(),
+        world.sources.detect(&viewer, &script.url, None, None).await.err(),
         world.sources.list(&limited).await.err(),
         world.sources.add(&limited, new_source("post", &script)).await.err(),
     ] {

@@ -151,7 +151,7 @@ async fn an_address_is_looked_at_without_keeping_anything() {
     let ada = world.person("ada").await;
     let script = Script::new(&[("b", ""), ("a", "")]).await;
 
-    let detected = world.sources.detect(&ada, &script.url, None).await.unwrap();
+    let detected = world.sources.detect(&ada, &script.url, None, None).await.unwrap();
 
     assert_eq!(detected.tools, ["a", "b"]);
     assert_eq!(detected.verdict.unwrap().revision, "2025-06-18");

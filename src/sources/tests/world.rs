@@ -162,6 +162,7 @@ fn connections(
 pub(crate) fn new_source(name: &str, script: &Script) -> NewSource {
     NewSource {
         tunnel: None,
+        ca_certificates: None,
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpHttp { url: script.url.clone() },
         credential: Credential::default(),
@@ -175,6 +176,7 @@ pub(crate) fn new_source(name: &str, script: &Script) -> NewSource {
 pub(crate) fn new_process(name: &str, enabled: bool) -> NewSource {
     NewSource {
         tunnel: None,
+        ca_certificates: None,
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpStdio { command: vec!["/bin/true".to_owned()], working_dir: None },
         credential: Credential::default(),

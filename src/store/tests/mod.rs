@@ -41,6 +41,7 @@ fn source(tenant: TenantId, name: &str) -> Source {
         name: SourceName::parse(name).unwrap(),
         reach: Reach::McpHttp { url: "https://example.org/mcp".parse().unwrap() },
         tunnel: None,
+        ca_certificates: None,
         auth_kind: "bearer".into(),
         env_names: Vec::new(),
         era: EraSetting::Auto,

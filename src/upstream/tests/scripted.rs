@@ -327,6 +327,7 @@ pub(super) fn target(url: Url) -> Target {
         era: EraSetting::Auto,
         verdict: None,
         tunnel: None,
+        ca_certificates: None,
     }
 }
 

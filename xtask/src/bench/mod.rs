@@ -7,6 +7,7 @@
 
 mod held;
 mod programs;
+mod tunnel;
 
 use std::fs;
 use std::time::Duration;
@@ -113,6 +114,9 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
     drop(contenders);
     if only.is_none_or(|only| "memory".contains(only)) {
         held::measure(&gateway, &mut load, &mut kept)?;
+    }
+    if only.is_none_or(|only| "tunnel".contains(only)) {
+        tunnel::measure(&mut load, pins, &mut kept)?;
     }
     compare(&kept, keep && only.is_none())
 }

@@ -91,7 +91,7 @@ impl Drop for Load {
 }
 
 /// A program under measurement, ended with this value.
-pub(super) struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Running {
     /// The process and its children: nginx works in one.
@@ -131,7 +131,7 @@ impl Drop for Running {
     }
 }
 
-fn pinned(pins: bool, core: &str, program: &Path) -> Command {
+pub(super) fn pinned(pins: bool, core: &str, program: &Path) -> Command {
     if !pins {
         return command(program);
     }
@@ -187,16 +187,8 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn prepare(folder: &Path, source: &str, pins: bool) -> Result<Self> {
-        let mut gateway = Self { folder: folder.to_owned(), port: free_port()?, key: String::new(), pins };
-        fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
-        let declared = folder.join("declared.yaml");
-        fs::write(
-            &declared,
-            format!(
-                "version: 1
-users:
-  - {{ handle: ada, email: ada@example.org, password_file: ada.password, role: admin, plan: enterprise }}
-sources:
+        let rest = format!(
+            "sources:
   - {{ owner: ada, name: few, kind: mcp_http, url: '{source}/mcp' }}
   - {{ owner: ada, name: many, kind: mcp_http, url: '{source}/many' }}
   - {{ owner: ada, name: asks, kind: mcp_http, url: '{source}/asks' }}
@@ -207,9 +199,25 @@ presets:
     tools: [{{ source: few, allow: [say, blob], rename: {{ say: echo, blob: bytes }} }}]
   - {{ owner: ada, slug: many, visibility: private, tools: [{{ source: many, allow: all }}] }}
   - {{ owner: ada, slug: asks, visibility: private, tools: [{{ source: asks, allow: all }}] }}
+"
+        );
+        Self::declared(folder, &rest, pins)
+    }
+
+    /// Makes an installation of one person, ada, who has what this part of a document declares.
+    pub(super) fn declared(folder: &Path, rest: &str, pins: bool) -> Result<Self> {
+        let mut gateway = Self { folder: folder.to_owned(), port: free_port()?, key: String::new(), pins };
+        fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
+        let declared = folder.join("declared.yaml");
+        fs::write(
+            &declared,
+            format!(
+                "version: 1
+users:
+  - {{ handle: ada, email: ada@example.org, password_file: ada.password, role: admin, plan: enterprise }}
 keys:
   - {{ owner: ada, name: bench, secret_file: bench.key }}
-"
+{rest}"
             ),
         )?;
         run(gateway.command(false).arg("apply").arg(&declared))?;
@@ -257,11 +265,11 @@ keys:
     }
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn wait_for(port: u16) -> Result<()> {
+pub(super) fn wait_for(port: u16) -> Result<()> {
     let end = Instant::now() + START;
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         ensure!(Instant::now() < end, "nobody listens on port {port}");

@@ -39,7 +39,7 @@ impl Run<'_> {
         if let (Some(owner), Some(present)) = (owner, present) {
             let (mut change, mut parts) = compare::source_change(declared, &present);
             let tunnel = self.tunnel_of(Some(owner), item).await?;
-            if tunnel.is_some() && tunnel != present.tunnel {
+            if declared.tunnel.is_some() && tunnel != present.tunnel {
                 change.tunnel = Some(tunnel);
                 parts.push("tunnel");
             }
@@ -68,6 +68,7 @@ impl Run<'_> {
             name: declared.name.clone(),
             reach,
             tunnel: self.tunnel_of(owner, item).await?,
+            ca_certificates: declared.ca_certificates.clone().flatten(),
             credential: credential(declared),
             era: declared.era.unwrap_or_default(),
             runs_as: declared.runs_as.unwrap_or_default(),

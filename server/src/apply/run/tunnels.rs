@@ -127,7 +127,7 @@ impl Run<'_> {
         owner: Option<&Member>,
         item: &Spanned<SourceItem>,
     ) -> Result<Option<TunnelId>, ApplyError> {
-        let Some(name) = &item.value.tunnel else { return Ok(None) };
+        let Some(Some(name)) = &item.value.tunnel else { return Ok(None) };
         let found = match owner {
             Some(owner) => self.rooms.sources.find_tunnel_by_name(owner, name).await,
             None => Ok(None),

@@ -168,6 +168,7 @@ fn source(user: &User, name: &str, address: SocketAddr) -> Source {
         name: SourceName::parse(name).unwrap(),
         reach: Reach::SparkHistory { url: format!("http://{address}").parse().unwrap() },
         tunnel: None,
+        ca_certificates: None,
         auth_kind: "none".into(),
         env_names: Vec::new(),
         era: EraSetting::Auto,

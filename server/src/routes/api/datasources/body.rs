@@ -4,18 +4,18 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use doorward::{
     model::{
-        Auth, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source, SourceId, SourceKind,
-        SourceName, ToolState, TunnelId,
+        Auth, CaCertificates, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source, SourceId,
+        SourceKind, SourceName, ToolState, TunnelId,
     },
     secret::Secret,
     sources::ResourceView,
     upstream::{ProbeReport, Step, StepOutcome},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
 
-use crate::routes::api::time;
+use crate::{routes::api::time, take::present};
 
 /// A data source. What is secret of it is never sent.
 #[derive(Serialize, ToSchema)]
@@ -42,6 +42,11 @@ pub(in crate::routes) struct DataSource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     tunnel: Option<TunnelId>,
+    /// Whom its owner trusts to sign its certificate, beside those whom the gateway's machine trusts: X.509
+    /// certificates as PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    ca_certificates: Option<CaCertificates>,
     /// The kind of credential kept: `none`, `bearer`, `basic`, `header`, `oauth` or `jws`.
     auth: String,
     /// Whose sign-in calls run with, where `auth` is `oauth`: `owner`, `caller` or `caller_or_owner`.
@@ -100,6 +105,7 @@ impl From<Source> for DataSource {
             command,
             working_dir,
             tunnel: source.tunnel,
+            ca_certificates: source.ca_certificates,
             auth: source.auth_kind,
             runs_as: source.runs_as,
             env: source.env_names,
@@ -219,6 +225,10 @@ pub(in crate::routes) struct NewDataSource {
     /// The tunnel an `mcp_http` source is reached through; directly if absent.
     #[schema(value_type = Option<String>, format = "uuid")]
     pub(super) tunnel: Option<TunnelId>,
+    /// Whom to trust to sign the certificate of an `https://` address, beside those whom the gateway's machine
+    /// trusts: X.509 certificates as PEM, of authorities or of the server itself.
+    #[schema(value_type = Option<String>)]
+    pub(super) ca_certificates: Option<CaCertificates>,
     pub(super) auth: Option<AuthBody>,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
@@ -250,6 +260,10 @@ pub(in crate::routes) struct DataSourceChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = "uuid")]
     pub(super) tunnel: Option<Option<TunnelId>>,
+    /// Whom to trust to sign its certificate; `null` = those whom the gateway's machine trusts, and nobody else.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub(super) ca_certificates: Option<Option<CaCertificates>>,
     pub(super) auth: Option<AuthBody>,
     /// All variables; one whose value is `null` keeps the value it had.
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
@@ -259,11 +273,6 @@ pub(in crate::routes) struct DataSourceChange {
     #[schema(value_type = Option<String>)]
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
-}
-
-/// Tells `null`, which is a value, from what is absent.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// What a test of a source found.

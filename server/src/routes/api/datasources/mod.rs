@@ -53,6 +53,7 @@ pub(in crate::routes) async fn create(
     let new = NewSource {
         reach: reach(body.kind, body.url, body.command, body.working_dir)?,
         tunnel: body.tunnel,
+        ca_certificates: body.ca_certificates,
         name: body.name,
         credential: Credential { auth: body.auth.map(Auth::from).unwrap_or_default(), env: body.env },
         era: body.era,
@@ -136,6 +137,7 @@ pub(in crate::routes) async fn update(
         name: body.name,
         reach: new_reach,
         tunnel: body.tunnel,
+        ca_certificates: body.ca_certificates,
         auth: body.auth.map(Auth::from),
         env: body.env,
         era: body.era,
