@@ -143,6 +143,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
 
     let ada = owner(&store).await?;
     let new = NewSource {
+        ca_certificates: None,
         tunnel: None,
         name: SourceName::parse("many")?,
         reach: Reach::McpHttp { url: source().await? },
@@ -153,6 +154,7 @@ async fn build() -> Result<Finished, Box<dyn std::error::Error>> {
     };
     let source = sources.add(&ada, new).await?.source.id;
     let new = NewPreset {
+        rules: doorward::model::CallRules::default(),
         slug: Slug::parse("ops")?,
         title: String::new(),
         description: String::new(),

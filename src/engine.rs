@@ -25,7 +25,7 @@ use crate::{
     oauth::OwnNames,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
-    quota::Quota,
+    quota::{Quota, RateSettings},
     secret::Secret,
     sources::{Providers, SourceSettings, Sources},
     store::{Store, StoreError},
@@ -70,6 +70,8 @@ pub struct EngineSettings {
     pub identity: IdentitySettings,
     /// The bounds of sources.
     pub sources: SourceSettings,
+    /// How fast calls may come.
+    pub rates: RateSettings,
     /// The mail server; `None` = no letter is ever sent.
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
@@ -185,7 +187,7 @@ impl Engine {
             vault.clone(),
             settings.identity,
         );
-        let quota = Quota::new(store.clone(), &changes, clock.clone());
+        let quota = Quota::new(store.clone(), &changes, clock.clone(), settings.rates);
         let upstreams = Upstreams::with_insides(
             egress.clone(),
             clock.clone(),
@@ -351,6 +353,11 @@ impl Engine {
                 name: "audit_lost",
                 help: "Run events that found no room since the start.",
                 value: self.audit.dropped() as f64,
+            },
+            Gauge {
+                name: "too_fast",
+                help: "Calls and requests refused by a rate limit since the start.",
+                value: self.quota.too_fast() as f64,
             },
             self.analyses.gauge(),
         ]

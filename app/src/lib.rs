@@ -55,6 +55,8 @@ mod kept;
 #[cfg(feature = "ssr")]
 mod keys;
 #[cfg(feature = "ssr")]
+mod limits;
+#[cfg(feature = "ssr")]
 mod metrics;
 #[cfg(feature = "ssr")]
 mod page;

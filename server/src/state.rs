@@ -187,6 +187,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
             ..IdentitySettings::default()
         },
         sources: SourceSettings::default(),
+        rates: settings.rates(),
         // What does not fit was refused when the settings were read.
         mail: settings.mail().unwrap_or_default(),
         warnings: settings.warnings().unwrap_or_default(),

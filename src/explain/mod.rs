@@ -20,7 +20,7 @@ use crate::{
     model::{Access, AccessLevel, Handle, Member, Preset, Principal, Slug, UserId, Via, words},
     policy::{self, Denied},
     presets::{PresetError, Presets, ToolStory},
-    quota::{Quota, QuotaError},
+    quota::{Asked, Quota, QuotaError, Standing},
     sources::{SignedIn, SourceError, Sources},
     store::{Store, StoreError},
 };
@@ -259,6 +259,7 @@ impl Explain {
         steps.sources(&told);
         steps.tools(&told);
         self.usage(&mut steps, &whom, &found).await?;
+        self.rate(&mut steps, &whom, &found, &told).await?;
         steps.rest(&told);
         Ok(steps.end())
     }
@@ -354,6 +355,31 @@ impl Explain {
             }
         };
         steps.quota(whom, &usage);
+        Ok(())
+    }
+
+    /// Asks how full the buckets are that a call would take from. Without a tool the answer is of every
+    /// source that the preset has.
+    async fn rate(
+        &self,
+        steps: &mut steps::Steps<'_>,
+        whom: &Principal,
+        found: &Found,
+        told: &[Told],
+    ) -> Result<(), ExplainError> {
+        let mut all: Vec<Standing> = Vec::new();
+        for Told { story, .. } in told {
+            let asked = Asked {
+                caller: whom,
+                preset: &found.preset,
+                source: story.source.id,
+                source_rules: Some(&story.source.rules),
+                tool: steps.tool().map(|tool| (tool, story.source_tool.as_str())),
+            };
+            let more = self.quota.standing(&asked).await?;
+            all.extend(more.into_iter().filter(|one| !all.contains(one)).collect::<Vec<_>>());
+        }
+        steps.rate(&all);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     },
     policy,
     presets::{ToolEnd, ToolStory},
-    quota::Usage,
+    quota::{Limited, Standing, Usage},
     sources::SignedIn,
 };
 
@@ -28,6 +28,11 @@ pub(super) struct Steps<'a> {
 impl<'a> Steps<'a> {
     pub(super) fn new(question: &'a Question, owns: bool, knows: bool) -> Self {
         Self { question, owns, knows, steps: Vec::new(), cures: Vec::new() }
+    }
+
+    /// Returns the tool that is asked for, by the name callers know.
+    pub(super) fn tool(&self) -> Option<&'a str> {
+        self.question.tool.as_deref()
     }
 
     pub(super) fn passes(&mut self, layer: Layer, says: String) {
@@ -315,8 +320,29 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// How fast calls may come. What is left of a person's or a source's own limits is theirs to know.
+    pub(super) fn rate(&mut self, standing: &[Standing]) {
+        let (owns, knows) = (self.owns, self.knows);
+        let may_know = |one: &&Standing| match one.limited {
+            Limited::Tool | Limited::Preset => true,
+            Limited::SourceTool | Limited::Source => owns,
+            Limited::Key | Limited::Person | Limited::Organisation | Limited::Rest => knows,
+        };
+        if standing.is_empty() {
+            self.passes(Layer::Rate, "nothing limits how fast calls may come".to_owned());
+        } else if !standing.iter().any(|one| may_know(&one)) {
+            self.passes(Layer::Rate, "how fast calls may come is limited".to_owned());
+        }
+        for Standing { limited, rate, free, .. } in standing.iter().filter(may_know) {
+            let says = format!("{} takes {rate}, of which {free} are free", limited.words());
+            match free {
+                0 => self.refuses(Layer::Rate, says, "call less often, or wait a moment", None),
+                _ => self.passes(Layer::Rate, says),
+            }
+        }
+    }
+
     pub(super) fn rest(&mut self, told: &[Told]) {
-        self.passes(Layer::Rate, "nothing limits how fast calls may come".to_owned());
         for Told { story, .. } in told {
             let says = match &story.source.verdict {
                 Some(verdict) => format!(

@@ -2,10 +2,11 @@ use super::*;
 use crate::{
     changes::Changes,
     model::{
-        Auth, Grant, GrantId, GrantedTool, KeyScope, OauthClient, PlanName, PresetStatus, RunsAs, Scopes,
-        Selection, Visibility,
+        Auth, CallRules, Grant, GrantId, GrantedTool, KeyScope, OauthClient, PlanName, PresetStatus, RunsAs,
+        Scopes, Selection, Visibility,
     },
     presets::{NewGrantee, NewPreset, PresetChange},
+    quota::{Quota, RateSettings},
     sources::{
         SourceChange,
         tests::world::{Script, World},
@@ -286,7 +287,8 @@ async fn calls_without_a_key_are_explained_too() {
 }
 
 fn explain(world: &World) -> Explain {
-    let quota = Quota::new(world.db.store.clone(), &Changes::new(), world.clock.clone());
+    let quota =
+        Quota::new(world.db.store.clone(), &Changes::new(), world.clock.clone(), RateSettings::default());
     Explain::new(
         world.db.store.clone(),
         world.sources.clone(),
@@ -298,6 +300,7 @@ fn explain(world: &World) -> Explain {
 
 async fn preset(world: &World, owner: &Member, source: crate::model::SourceId) -> crate::model::PresetId {
     let new = NewPreset {
+        rules: CallRules::default(),
         slug: Slug::parse("ops").unwrap(),
         title: String::new(),
         description: String::new(),
@@ -316,6 +319,7 @@ async fn give_key(world: &World, member: &Member) {
         user: member.user,
         name: "laptop".to_owned(),
         scope: KeyScope::Everything,
+        rate: None,
         created_at: world.clock.now(),
         expires_at: None,
         last_used_at: None,

@@ -150,6 +150,7 @@ pub fn check_plan(plan: &Plan) -> Result<(), IdentityError> {
         concurrent_analyses,
         sources_max,
         retention_days,
+        rate: _,
     } = plan;
     let numbers = [calls_per_month, analyses_per_month, concurrent_analyses, sources_max, retention_days];
     if numbers.into_iter().flatten().any(|number| *number < 0) {

@@ -11,7 +11,7 @@ use super::{Identity, IdentityError, KeyError, NewKey, record::Deed, remembered:
 use crate::{
     changes::Change,
     clock::Ms,
-    model::{Action, ApiKey, ApiKeyId, KeyScope, Member, OrgRole, UserId},
+    model::{Action, ApiKey, ApiKeyId, KeyScope, Member, OrgRole, Rate, UserId},
     policy::{self, AccountPermit},
     secret::Secret,
     store::ApiKeyRow,
@@ -122,6 +122,27 @@ impl Identity {
         }
     }
 
+    /// Says how fast calls with an API key of the person may come; `false` if there is none of that id
+    /// in use. Holds on the next call.
+    pub async fn set_key_rate(
+        &self,
+        member: &Member,
+        id: ApiKeyId,
+        rate: Option<Rate>,
+    ) -> Result<bool, IdentityError> {
+        let permit = policy::may_use_account(member)?;
+        let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        let is_used = |key: &ApiKey| manages(member, key) && key.revoked_at.is_none();
+        let Some(key) = tx.find_api_key(id).await?.filter(is_used) else { return Ok(false) };
+        tx.set_api_key_rate(id, rate).await?;
+        tx.commit().await?;
+        self.0.changes.announce(Change::Key(id));
+        let rate = rate.map_or_else(|| "no rate of its own".to_owned(), |rate| rate.to_string());
+        let what = format!("{}: {rate}", key.name);
+        self.record(permit.tenant(), permit.actor(), Deed::done(Action::KeyEdit, &what));
+        Ok(true)
+    }
+
     /// Revokes an API key of the person; `false` if there is none of that id left to revoke. Holds
     /// on the next call.
     pub async fn revoke_key(&self, member: &Member, id: ApiKeyId) -> Result<bool, IdentityError> {
@@ -191,6 +212,7 @@ impl Identity {
             user: permit.user(),
             name,
             scope: new.scope,
+            rate: new.rate,
             created_at: now,
             expires_at: new.expires_at,
             last_used_at: None,

@@ -39,7 +39,7 @@ use crate::{
     egress::Egress,
     model::{
         ApiKeyId, BrowserSession, BrowserSessionId, Email, GrantId, Handle, InstanceRole, KeyScope, Member,
-        PlanName, RunEvent, Whence,
+        PlanName, Rate, RunEvent, Whence,
     },
     secret::Secret,
     store::Store,
@@ -105,6 +105,8 @@ pub struct NewKey {
     pub scope: KeyScope,
     /// When it stops working; `None` = never.
     pub expires_at: Option<Ms>,
+    /// How fast calls with it may come; `None` = as fast as others let them.
+    pub rate: Option<Rate>,
 }
 
 /// An account to be made.

@@ -142,7 +142,7 @@ fn cheap_settings() -> IdentitySettings {
 }
 
 fn new_key() -> NewKey {
-    NewKey { name: "agent".into(), scope: KeyScope::Everything, expires_at: None }
+    NewKey { name: "agent".into(), scope: KeyScope::Everything, expires_at: None, rate: None }
 }
 
 fn admin(session: &NewSession) -> AdminPermit {

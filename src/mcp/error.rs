@@ -28,6 +28,8 @@ pub mod codes {
     pub const UNSUPPORTED_VERSION: i64 = -32022;
     /// Pages must be visited before the call is worth another try (2025-11-25).
     pub const URL_ELICITATION_REQUIRED: i64 = -32042;
+    /// Requests come faster than they may. One of our own, outside of what JSON-RPC reserves.
+    pub const TOO_FAST: i64 = -31429;
     /// The codes that only the specification may give out.
     pub const RESERVED: std::ops::RangeInclusive<i64> = -32099..=-32020;
 }

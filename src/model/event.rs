@@ -40,6 +40,8 @@ pub enum Action {
     PresetChange,
     /// An API key was made.
     KeyCreate,
+    /// How fast calls with an API key may come was changed.
+    KeyEdit,
     /// An API key was revoked.
     KeyRevoke,
     /// A person let an MCP client use a preset.
@@ -64,6 +66,7 @@ words!(Action {
     AnalysisChange = "analysis_change",
     PresetChange = "preset_change",
     KeyCreate = "key_create",
+    KeyEdit = "key_edit",
     KeyRevoke = "key_revoke",
     GrantCreate = "grant_create",
     GrantRevoke = "grant_revoke",

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Ms,
-    model::{ApiKeyId, PresetId, TenantId, UserId},
+    model::{ApiKeyId, PresetId, Rate, TenantId, UserId},
 };
 
 /// What an API key may reach.
@@ -30,6 +30,8 @@ pub struct ApiKey {
     pub name: String,
     /// What it may reach.
     pub scope: KeyScope,
+    /// How fast calls with it may come; `None` = as fast as others let them.
+    pub rate: Option<Rate>,
     /// When it was made.
     pub created_at: Ms,
     /// When it stops working; `None` = never.

@@ -19,6 +19,8 @@ mod passkey;
 mod plan;
 mod preset;
 mod principal;
+mod rate;
+mod rules;
 mod source;
 mod tool;
 mod transfer;
@@ -50,6 +52,8 @@ pub use passkey::Passkey;
 pub use plan::Plan;
 pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
 pub use principal::{Member, Principal, Via};
+pub use rate::{Rate, RateError};
+pub use rules::{CallRules, RetryRules, RulesError};
 pub use source::{
     Auth, Credential, Era, EraSetting, EraVerdict, Health, HealthState, Reach, Source, SourceKind,
     SourceTransport,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::PlanName;
+use crate::model::{PlanName, Rate};
 
 /// What a principal may use. `None` means unlimited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,4 +25,7 @@ pub struct Plan {
     /// Days that run events, metrics and analyses are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i64>,
+    /// How fast the calls of a person may come; `None` = as the settings say for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }

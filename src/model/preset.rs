@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Ms,
-    model::{PresetId, Slug, SourceId, TenantId, words},
+    model::{CallRules, PresetId, Slug, SourceId, TenantId, words},
 };
 
 /// Who may see a preset.
@@ -52,6 +52,8 @@ pub struct Preset {
     pub status: PresetStatus,
     /// From when on it answers nobody; `None` = it does not end.
     pub expires_at: Option<Ms>,
+    /// How fast calls may come, and which are made once.
+    pub rules: CallRules,
     /// Counts the edits; an edit names the version it saw.
     pub version: i64,
     /// When it was made.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{
     ApiKeyId, BrowserSessionId, GrantId, GrantedTools, Handle, InstanceRole, KeyScope, OrgRole, PlanName,
-    PresetId, Scopes, TenantId, UserId, Whence,
+    PresetId, Rate, Scopes, TenantId, UserId, Whence,
 };
 
 /// Who a caller turned out to be.
@@ -77,6 +77,8 @@ pub enum Via {
         name: String,
         /// What it may reach.
         scope: KeyScope,
+        /// How fast calls with it may come.
+        rate: Option<Rate>,
     },
     /// An access token that the person let an MCP client have, for one preset.
     Grant {

@@ -7,7 +7,9 @@ use url::Url;
 
 use crate::{
     clock::Ms,
-    model::{CaCertificates, OauthClient, RunsAs, SourceId, SourceName, TenantId, TunnelId, words},
+    model::{
+        CaCertificates, CallRules, OauthClient, RunsAs, SourceId, SourceName, TenantId, TunnelId, words,
+    },
     secret::Secret,
 };
 
@@ -235,6 +237,8 @@ pub struct Source {
     pub enabled: bool,
     /// Whether it can be used.
     pub health: Health,
+    /// How fast calls may come.
+    pub rules: CallRules,
     /// Counts the edits; an edit names the version it saw.
     pub version: i64,
     /// When it was made.

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     clock::Ms,
     model::{
-        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, GrantId, Grantee, Handle, InstanceRole, PlanName,
-        PresetId, PresetStatus, Scopes, Slug, UserId, Whence,
+        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, CallRules, GrantId, Grantee, Handle, InstanceRole,
+        PlanName, PresetId, PresetStatus, Scopes, Slug, UserId, Whence,
     },
 };
 
@@ -154,8 +154,12 @@ fn a_key_for_one_preset_opens_no_other_and_manages_nothing() {
     let mut owner = person(InstanceRole::Admin);
     let one = preset_of(&owner, Visibility::Private, false);
     let other = preset_of(&owner, Visibility::Public, false);
-    owner.via =
-        Via::ApiKey { id: ApiKeyId::new(), name: "agent".into(), scope: KeyScope::Presets(vec![one.id]) };
+    owner.via = Via::ApiKey {
+        id: ApiKeyId::new(),
+        name: "agent".into(),
+        scope: KeyScope::Presets(vec![one.id]),
+        rate: None,
+    };
 
     assert!(may_call(&caller(&owner), &one, &Access::default(), NOW).is_some());
     assert!(may_call(&caller(&owner), &other, &Access::default(), NOW).is_none());
@@ -239,6 +243,7 @@ fn preset_of(owner: &Member, visibility: Visibility, anonymous: bool) -> Preset 
         anonymous,
         status: PresetStatus::Active,
         expires_at: None,
+        rules: CallRules::default(),
         version: 1,
         created_at: Ms(0),
         updated_at: Ms(0),

@@ -133,7 +133,9 @@ mod tests {
     use super::*;
     use crate::{
         clock::Ms,
-        model::{Access, Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
+        model::{
+            Access, CallRules, Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility,
+        },
     };
 
     #[tokio::test]
@@ -215,6 +217,7 @@ mod tests {
             anonymous: false,
             status: PresetStatus::Active,
             expires_at: None,
+            rules: CallRules::default(),
             version: 1,
             created_at: Ms(0),
             updated_at: Ms(0),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::{
     mcp::Raw,
-    model::{Selection, Take, Visibility},
+    model::{CallRules, Selection, Take, Visibility},
     presets::{
         ArgumentCheck, PresetError, Result,
         compose::{Composition, Stock, compose},
@@ -38,6 +38,11 @@ pub(super) fn title(text: &str) -> Result<()> {
 /// Checks what it is for.
 pub(super) fn description(text: &str) -> Result<()> {
     long_text("description", text, DESCRIPTION_MAX)
+}
+
+/// Checks how fast calls may come, and which are made once.
+pub(super) fn rules(rules: &CallRules) -> Result<()> {
+    rules.check().map_err(|error| PresetError::Invalid { part: "rules", reason: error.to_string() })
 }
 
 /// Checks who may use it.

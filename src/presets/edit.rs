@@ -53,11 +53,13 @@ impl Presets {
             anonymous: new.anonymous,
             status: PresetStatus::Active,
             expires_at: new.expires_at,
+            rules: new.rules,
             version: 1,
             created_at: now,
             updated_at: now,
         };
         check_texts(&preset)?;
+        check::rules(&preset.rules)?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
@@ -150,7 +152,8 @@ impl Presets {
         }
         let shares = change.visibility.is_some_and(|wanted| wanted != open.preset.visibility)
             || change.anonymous.is_some_and(|wanted| wanted != open.preset.anonymous);
-        if shares {
+        let limits = change.rules.as_ref().is_some_and(|wanted| *wanted != open.preset.rules);
+        if shares || limits {
             permit.at_least(AccessLevel::Admin)?;
         }
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
@@ -172,8 +175,10 @@ impl Presets {
         };
         preset.status = status.unwrap_or(preset.status);
         preset.expires_at = change.expires_at.unwrap_or(preset.expires_at);
+        preset.rules = change.rules.unwrap_or(preset.rules);
         preset.updated_at = self.0.clock.now();
         check_texts(&preset)?;
+        check::rules(&preset.rules)?;
         if let Some(selections) = &change.selections {
             let selected = tx.selections(id).await?;
             check_selections(&mut tx, member, permit.owns(), &selected, selections).await?;
@@ -276,6 +281,7 @@ impl NewPreset {
             check::title(self.title.trim())?;
         }
         check::description(&self.description)?;
+        check::rules(&self.rules)?;
         check::visibility(self.visibility, self.anonymous)
     }
 }

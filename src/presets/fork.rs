@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     model::{
-        AccessLevel, Handle, Member, Preset, PresetId, PresetTool, Selection, Slug, SourceId, SourceTool,
-        Take, ToolState, Visibility,
+        AccessLevel, CallRules, Handle, Member, Preset, PresetId, PresetTool, Selection, Slug, SourceId,
+        SourceTool, Take, ToolState, Visibility,
     },
     policy,
     presets::{
@@ -95,8 +95,13 @@ impl Presets {
         let subject = Subject::Preset(fork, new.slug.to_string());
         let doing = async {
             let (new, left_out) = self.fork_of(member, &original, new).await?;
-            let new =
-                NewPreset { visibility: Visibility::Private, anonymous: false, expires_at: None, ..new };
+            let new = NewPreset {
+                visibility: Visibility::Private,
+                anonymous: false,
+                expires_at: None,
+                rules: CallRules::default(),
+                ..new
+            };
             let preset = self.add_new(member, fork, new, &[], Run::Real).await?;
             Ok(Forked { preset, left_out })
         };
@@ -156,6 +161,7 @@ impl Presets {
             visibility: original.visibility,
             anonymous: original.anonymous,
             expires_at: original.expires_at,
+            rules: original.rules.clone(),
             selections,
         };
         Ok((new, left_out))

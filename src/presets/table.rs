@@ -11,7 +11,8 @@ use crate::{
         write,
     },
     model::{
-        Access, Era, Handle, Preset, ResourceKind, Selection, SourceId, SourceName, SourceResource, Take,
+        Access, CallRules, Era, Handle, Preset, ResourceKind, Selection, SourceId, SourceName,
+        SourceResource, Take,
     },
     presets::{
         ArgumentCheck, ListPage, ResourceRoute,
@@ -39,6 +40,8 @@ pub struct RouteTable {
     uris: Uris,
     lists: [List; 4],
     sources: Vec<SourceId>,
+    /// Of those sources whose owner says something of calls.
+    source_rules: Vec<(SourceId, CallRules)>,
     capabilities: ServerCapabilities,
 }
 
@@ -124,6 +127,11 @@ impl RouteTable {
         ];
         let mut sources: Vec<SourceId> = taken.iter().map(|(_, stock)| stock.source.id).collect();
         sources.sort_unstable();
+        let source_rules = taken
+            .iter()
+            .filter(|(_, stock)| !stock.source.rules.is_empty())
+            .map(|(_, stock)| (stock.source.id, stock.source.rules.clone()))
+            .collect();
         Self {
             capabilities: capabilities(&taken, !apps.is_empty()),
             tools_by_name: by_name(tools.iter().map(|tool| &tool.exposed_name)),
@@ -136,6 +144,7 @@ impl RouteTable {
             uris,
             lists,
             sources,
+            source_rules,
         }
     }
 
@@ -206,6 +215,11 @@ impl RouteTable {
     /// Returns every source the preset takes something from, each once.
     pub fn sources(&self) -> &[SourceId] {
         &self.sources
+    }
+
+    /// Returns what the owner of a source says of calls; `None` = nothing.
+    pub fn source_rules(&self, source: SourceId) -> Option<&CallRules> {
+        self.source_rules.iter().find(|(id, _)| *id == source).map(|(_, rules)| rules)
     }
 
     /// Returns what the preset can do: what its sources can together, as far as it takes that from

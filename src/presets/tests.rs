@@ -11,8 +11,8 @@ use crate::{
     changes::Change,
     mcp::ListKind,
     model::{
-        Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, Take, ToolState,
-        Visibility,
+        CallRules, Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, Take,
+        ToolState, Visibility,
     },
     policy::Denied,
     presets::{NameFlag, NewPreset, PresetChange, PresetError, RouteTable},
@@ -416,6 +416,7 @@ fn exposed(table: &RouteTable) -> Vec<&str> {
 
 fn new_preset(name: &str, selections: Vec<Selection>) -> NewPreset {
     NewPreset {
+        rules: CallRules::default(),
         slug: slug(name),
         title: String::new(),
         description: String::new(),

@@ -3,8 +3,8 @@
 use crate::{
     clock::Ms,
     model::{
-        Handle, Health, Preset, ResourceKind, Selection, Slug, SourceId, SourceKind, SourceName, Take,
-        ToolState, Visibility,
+        CallRules, Handle, Health, Preset, ResourceKind, Selection, Slug, SourceId, SourceKind, SourceName,
+        Take, ToolState, Visibility,
     },
     presets::NameFlag,
     sources::ResourceView,
@@ -68,6 +68,8 @@ pub struct NewPreset {
     pub anonymous: bool,
     /// From when on it answers nobody; `None` = it does not end.
     pub expires_at: Option<Ms>,
+    /// How fast calls may come, and which are made once.
+    pub rules: CallRules,
     /// What it takes from which source.
     pub selections: Vec<Selection>,
 }
@@ -87,6 +89,8 @@ pub struct PresetChange {
     pub anonymous: Option<bool>,
     /// From when on it answers nobody; `Some(None)` = it does not end.
     pub expires_at: Option<Option<Ms>>,
+    /// How fast calls may come, and which are made once.
+    pub rules: Option<CallRules>,
     /// What it takes from which source, as a whole.
     pub selections: Option<Vec<Selection>>,
 }

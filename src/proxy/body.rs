@@ -142,6 +142,12 @@ pub(super) fn with_challenge(mut answer: ProxyAnswer, challenge: HeaderValue) ->
     answer
 }
 
+/// Says with an answer when to try again.
+pub(super) fn with_retry_after(mut answer: ProxyAnswer, secs: u64) -> ProxyAnswer {
+    answer.headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    answer
+}
+
 /// Refuses a method that is none of the address's.
 pub(super) fn method_not_allowed() -> ProxyAnswer {
     let text = "send messages with POST; only sessions of earlier revisions have a stream to GET";

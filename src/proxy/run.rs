@@ -4,12 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::{
     fault::Fault,
     mcp::{Capabilities, Message, Method, Params, Raw, sealed, translate},
-    model::{Outcome, Principal, SourceId, SourceName},
+    model::{Era, Outcome, Principal, SourceId, SourceName},
     presets::Route,
     proxy::{
         Guest, Proxy, ProxyAnswer,
@@ -29,7 +29,7 @@ use crate::{
         words,
         work::Work,
     },
-    quota::{QuotaError, QuotaSubject, Reservation},
+    quota::{Asked, QuotaError, QuotaSubject, Reservation, TooFast},
     sources::{SourceError, Way},
     upstream::{self, Partition, UpstreamError},
 };
@@ -108,6 +108,14 @@ impl Proxy {
                 return invalid(id, format!("`requestState` cannot be used: {text}"));
             }
         };
+        if !matches!(round, Round::Parked(_))
+            && let Err(error) = self.0.quota.admit(&asked(guest, &errand)).await
+        {
+            return match &error {
+                QuotaError::TooFast(too_fast) => refused(ledger, client, id, too_fast),
+                error => told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(error)),
+            };
+        }
         let is_charged = errand.tool.is_some() && !matches!(round, Round::Parked(_));
         let reservation = match self.charge(guest, is_charged).await {
             Ok(reservation) => reservation,
@@ -266,6 +274,29 @@ impl Proxy {
         }
         .map(Some)
     }
+}
+
+/// Returns what the buckets are to know of a request.
+fn asked<'a>(guest: &'a Guest<'_>, errand: &Errand<'a>) -> Asked<'a> {
+    Asked {
+        caller: guest.permit.caller(),
+        preset: &guest.table.preset,
+        source: errand.source,
+        source_rules: guest.table.source_rules(errand.source),
+        tool: errand.tool.map(|route| (&*route.exposed_name, &*route.tool_name)),
+    }
+}
+
+/// Refuses a request that comes too fast. Earlier revisions know no answer but 200 that holds a message.
+fn refused(mut ledger: Ledger, client: &Client<'_>, id: Raw<'_>, too_fast: &TooFast) -> ProxyAnswer {
+    let message = words::too_fast(id, too_fast);
+    ledger.sent(message.len());
+    ledger.close(Outcome::Refused, too_fast.to_string());
+    let status = match client.revision.era() {
+        Era::Modern => StatusCode::TOO_MANY_REQUESTS,
+        Era::Legacy => StatusCode::OK,
+    };
+    body::with_retry_after(body::json(status, message), too_fast.retry_after_secs())
 }
 
 fn refund(reservation: Option<Reservation>) {

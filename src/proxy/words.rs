@@ -4,9 +4,9 @@
 use bytes::Bytes;
 
 use crate::{
-    mcp::{ErrorObject, Method, Raw, Revision, codes, response, translate},
+    mcp::{ErrorObject, Method, Raw, Revision, codes, response, translate, write},
     model::SourceName,
-    quota::QuotaError,
+    quota::{QuotaError, TooFast},
     sources::SourceError,
     upstream::UpstreamError,
 };
@@ -117,6 +117,7 @@ pub(super) fn quota(error: &QuotaError) -> String {
             "The quota of {limit} tool calls per month is used up. It is reset at {resets_at}; the plan can be \
              changed by the administrator of this gateway."
         ),
+        QuotaError::TooFast(too_fast) => slower(too_fast),
         QuotaError::NobodyToCharge { .. } => {
             "The account this call would be charged to is switched off.".to_owned()
         }
@@ -124,4 +125,26 @@ pub(super) fn quota(error: &QuotaError) -> String {
             "The quota cannot be read at this moment, so the call was not made. Try again later.".to_owned()
         }
     }
+}
+
+/// Returns the whole answer to a request that comes too fast, with what a program needs to try again.
+pub(super) fn too_fast(id: Raw<'_>, too_fast: &TooFast) -> Bytes {
+    let mut error = ErrorObject::new(codes::TOO_FAST, slower(too_fast));
+    error.data = Some(format!(
+        r#"{{"retryAfterMs":{},"limited":{},"rate":{}}}"#,
+        too_fast.retry_after.as_millis(),
+        write::quoted(too_fast.limited.word()),
+        write::quoted(&too_fast.rate.to_string()),
+    ));
+    error.render(Some(id))
+}
+
+fn slower(too_fast: &TooFast) -> String {
+    let secs = too_fast.retry_after_secs();
+    let unit = if secs == 1 { "second" } else { "seconds" };
+    format!(
+        "Too many calls: {} takes no more than {}. Try again in {secs} {unit}.",
+        too_fast.limited.words(),
+        too_fast.rate
+    )
 }

@@ -1,5 +1,6 @@
 use thiserror::Error;
 
+use super::TooFast;
 use crate::{
     clock::Ms,
     fault::Fault,
@@ -18,6 +19,9 @@ pub enum QuotaError {
         /// When the next month begins.
         resets_at: Ms,
     },
+    /// Calls come faster than they may.
+    #[error(transparent)]
+    TooFast(#[from] TooFast),
     /// The plan was taken away.
     #[error("there is no plan `{plan}`")]
     NoPlan {
@@ -39,7 +43,7 @@ impl QuotaError {
     /// Returns whose fault this is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Exhausted { .. } | Self::NobodyToCharge { .. } => Fault::Refused,
+            Self::Exhausted { .. } | Self::TooFast(_) | Self::NobodyToCharge { .. } => Fault::Refused,
             Self::NoPlan { .. } => Fault::Gateway,
             Self::Store(error) => error.fault(),
         }

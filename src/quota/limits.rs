@@ -16,7 +16,7 @@ use super::{QuotaError, QuotaSubject};
 use crate::{
     changes::{Change, Changes},
     clock::Ms,
-    model::{PlanName, TenantId},
+    model::{Plan, PlanName, Rate, TenantId},
     store::Store,
 };
 
@@ -37,7 +37,18 @@ pub(super) struct Limits {
 struct Plans {
     generation: u64,
     read_at: Ms,
-    calls: HashMap<PlanName, Option<i64>>,
+    of: HashMap<PlanName, PlanLimits>,
+    /// Whether any of them says how fast calls may come.
+    some_rate: bool,
+}
+
+/// What a plan says of calls.
+#[derive(Clone, Copy)]
+pub(super) struct PlanLimits {
+    /// In a month; `None` = unlimited.
+    pub(super) calls: Option<i64>,
+    /// How fast; `None` = as the settings say for all.
+    pub(super) rate: Option<Rate>,
 }
 
 #[derive(Clone)]
@@ -72,15 +83,22 @@ impl Limits {
         limits
     }
 
-    /// Returns the calls a plan allows in a month; the inner `None` = unlimited.
-    pub(super) async fn calls(
+    /// Says whether plans are known of which none says how fast calls may come.
+    pub(super) fn are_without_rates(&self) -> bool {
+        let plans = self.plans.load();
+        let generation = self.generation.load(Ordering::Acquire);
+        plans.as_ref().is_some_and(|plans| plans.generation == generation && !plans.some_rate)
+    }
+
+    /// Returns what a plan says of calls.
+    pub(super) async fn plan(
         &self,
         store: &Store,
         plan: &PlanName,
         now: Ms,
-    ) -> Result<Option<i64>, QuotaError> {
-        if let Some(calls) = self.remembered(plan) {
-            return Ok(calls);
+    ) -> Result<PlanLimits, QuotaError> {
+        if let Some(limits) = self.remembered(plan) {
+            return Ok(limits);
         }
         // Boxed, as what is rarely needed would otherwise take its room in every call.
         Box::pin(self.read_plans(store, now)).await?;
@@ -113,21 +131,23 @@ impl Limits {
         Ok(subject)
     }
 
-    fn remembered(&self, plan: &PlanName) -> Option<Option<i64>> {
+    fn remembered(&self, plan: &PlanName) -> Option<PlanLimits> {
         let plans = self.plans.load();
         let plans = plans.as_ref()?;
         if plans.generation != self.generation.load(Ordering::Acquire) {
             return None;
         }
-        plans.calls.get(plan).copied()
+        plans.of.get(plan).copied()
     }
 
     async fn read_plans(&self, store: &Store, now: Ms) -> Result<(), QuotaError> {
         // Taken before the plans are read: a change in between makes what is read here out of date.
         let generation = self.generation.load(Ordering::Acquire);
         let plans = store.system_read().await?.list_plans().await?;
-        let calls = plans.into_iter().map(|plan| (plan.name, plan.calls_per_month)).collect();
-        self.plans.store(Some(Arc::new(Plans { generation, read_at: now, calls })));
+        let some_rate = plans.iter().any(|plan| plan.rate.is_some());
+        let limits = |plan: &Plan| PlanLimits { calls: plan.calls_per_month, rate: plan.rate };
+        let of = plans.into_iter().map(|plan| (plan.name.clone(), limits(&plan))).collect();
+        self.plans.store(Some(Arc::new(Plans { generation, read_at: now, of, some_rate })));
         Ok(())
     }
 }

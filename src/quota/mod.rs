@@ -1,4 +1,4 @@
-//! What a person may use in a month, charged exactly.
+//! What a person may use in a month, charged exactly, and how fast calls may come.
 //!
 //! Never admits more calls than the plan allows, whatever happens at the same time. Calls are
 //! charged in *leases*: a few units are taken from the database row ahead of time and served from an
@@ -11,6 +11,7 @@ mod error;
 mod lease;
 mod limits;
 mod meter;
+mod rate;
 
 use std::{
     collections::HashMap,
@@ -21,14 +22,16 @@ use crate::{
     apart,
     changes::Changes,
     clock::{Clock, Ms},
-    model::{Member, PlanName, TenantId, UserId},
+    model::{Member, PlanName, Principal, Rate, TenantId, UserId},
     store::Store,
 };
 use lease::Lease;
 use limits::Limits;
 use meter::{GiveBack, Meter};
+use rate::Rates;
 
 pub use error::QuotaError;
+pub use rate::{Asked, Limited, RateSettings, SetBy, Shown, Standing, TooFast};
 
 /// Whose month is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,7 @@ struct Inner {
     clock: Clock,
     limits: Arc<Limits>,
     meters: RwLock<HashMap<UserId, Arc<Meter>>>,
+    rates: Rates,
 }
 
 /// One call, charged. Dropping it leaves the call charged, however it ends.
@@ -83,15 +87,57 @@ impl Reservation {
 
 impl Quota {
     /// Begins with nothing taken.
-    pub fn new(store: Store, changes: &Changes, clock: Clock) -> Self {
-        Self(Arc::new(Inner { store, clock, limits: Limits::new(changes), meters: RwLock::default() }))
+    pub fn new(store: Store, changes: &Changes, clock: Clock, rates: RateSettings) -> Self {
+        let (limits, meters, rates) = (Limits::new(changes), RwLock::default(), Rates::new(rates));
+        Self(Arc::new(Inner { store, clock, limits, meters, rates }))
+    }
+
+    /// Takes one from each bucket that limits how fast a call may come, or from none of them.
+    pub async fn admit(&self, asked: &Asked<'_>) -> Result<(), QuotaError> {
+        let Inner { limits, rates, clock, .. } = &*self.0;
+        if rates.are_free(asked) && limits.are_without_rates() {
+            return Ok(());
+        }
+        let plan = self.plan_rate(asked.caller).await?;
+        Ok(rates.take(asked, plan, clock.now())?)
+    }
+
+    /// Takes one from the bucket of a person's requests to the REST API.
+    pub fn admit_rest(&self, user: UserId) -> Result<(), QuotaError> {
+        Ok(self.0.rates.take_rest(user, self.0.clock.now())?)
+    }
+
+    /// Returns how full the buckets are that a call would take from.
+    pub async fn standing(&self, asked: &Asked<'_>) -> Result<Vec<Standing>, QuotaError> {
+        let plan = self.plan_rate(asked.caller).await?;
+        Ok(self.0.rates.standing(asked, plan, self.0.clock.now()))
+    }
+
+    /// Returns how full the buckets of a key, preset or source are.
+    pub fn shown(&self, shown: Shown<'_>) -> Vec<Standing> {
+        self.0.rates.shown(shown, self.0.clock.now())
+    }
+
+    /// Returns how many calls and requests came too fast since the start.
+    pub fn too_fast(&self) -> u64 {
+        self.0.rates.refused()
+    }
+
+    async fn plan_rate(&self, caller: &Principal) -> Result<Option<Rate>, QuotaError> {
+        match caller {
+            Principal::Anonymous => Ok(None),
+            Principal::Member(member) => {
+                let Inner { store, limits, clock, .. } = &*self.0;
+                Ok(limits.plan(store, &member.plan, clock.now()).await?.rate)
+            }
+        }
     }
 
     /// Charges one call.
     pub async fn reserve(&self, subject: &QuotaSubject) -> Result<Reservation, QuotaError> {
         let Inner { store, clock, limits, .. } = &*self.0;
         let now = clock.now();
-        let limit = limits.calls(store, &subject.plan, now).await?;
+        let limit = limits.plan(store, &subject.plan, now).await?.calls;
         let meter = self.meter(subject.user);
         if let Some(lease) = meter.spend(limit, now) {
             return Ok(Reservation(lease));
@@ -129,6 +175,7 @@ impl Quota {
     /// the plans again. To be called every second or so: this is how long calls without a limit may
     /// be missing from the usage shown, and are lost in a crash.
     pub async fn flush(&self) -> Result<(), QuotaError> {
+        self.0.rates.forget_full(self.0.clock.now());
         self.0.limits.refresh(&self.0.store, self.0.clock.now()).await?;
         self.write(GiveBack::Idle).await
     }

@@ -42,7 +42,8 @@ store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows,
 
 store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| async move {
     let scene = Scene::on(&test.store, Some(300)).await;
-    let other = Quota::new(scene.store.clone(), &Changes::new(), scene.clock.clone());
+    let other =
+        Quota::new(scene.store.clone(), &Changes::new(), scene.clock.clone(), RateSettings::default());
 
     let mut admitted = 0;
     for n in 0..2000 {
@@ -278,7 +279,7 @@ impl Scene {
         tx.save_plan(&plan(limit)).await.unwrap();
         tx.add_user(&user, "hash").await.unwrap();
         tx.commit().await.unwrap();
-        let quota = Quota::new(store.clone(), &changes, clock.clone());
+        let quota = Quota::new(store.clone(), &changes, clock.clone(), RateSettings::default());
         let subject = QuotaSubject { user: user.id, plan: user.plan.clone() };
         Self { _test: None, store: store.clone(), clock, changes, quota, user, subject }
     }
@@ -307,5 +308,6 @@ fn plan(limit: Option<i64>) -> Plan {
         concurrent_analyses: None,
         sources_max: None,
         retention_days: None,
+        rate: None,
     }
 }

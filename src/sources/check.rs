@@ -8,7 +8,9 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    model::{Auth, CaCertificates, Credential, EraSetting, OauthClient, Reach, TunnelId},
+    model::{
+        Auth, CaCertificates, CallRules, Credential, EraSetting, OauthClient, Reach, RulesError, TunnelId,
+    },
     providers,
     secret::Secret,
     sources::{Result, SourceError},
@@ -31,6 +33,14 @@ pub(super) fn era(reach: &Reach, era: EraSetting) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Checks how fast calls may come.
+pub(super) fn rules(rules: &CallRules) -> Result<()> {
+    if !rules.retries.is_empty() {
+        return Err(invalid("rules", RulesError::NotOfSources.to_string()));
+    }
+    rules.check().map_err(|error| invalid("rules", error.to_string()))
 }
 
 /// Checks whether a source can be reached through a tunnel.

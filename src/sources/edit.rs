@@ -8,8 +8,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName, Source,
-        SourceId, SourceName, TunnelId,
+        Auth, CallRules, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName,
+        Source, SourceId, SourceName, TunnelId,
     },
     secret::Secret,
     sources::{
@@ -69,6 +69,7 @@ impl Sources {
             verdict: None,
             enabled: new.enabled,
             health: Health::default(),
+            rules: CallRules::default(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -171,6 +172,8 @@ impl Sources {
         source.era = change.era.unwrap_or(source.era);
         source.runs_as = change.runs_as.unwrap_or(source.runs_as);
         source.enabled = change.enabled.unwrap_or(source.enabled);
+        source.rules = change.rules.unwrap_or(source.rules);
+        check::rules(&source.rules)?;
         check::era(&source.reach, source.era)?;
         check::authorities(&source.reach, source.ca_certificates.as_ref())?;
         source.updated_at = self.0.clock.now();
@@ -341,7 +344,7 @@ impl NewSource {
 impl SourceChange {
     /// Says whether this takes power away and gives none: such a change needs no further right.
     fn only_switches_off(&self) -> bool {
-        let Self { name, reach, tunnel, ca_certificates, auth, env, era, runs_as, enabled } = self;
+        let Self { name, reach, tunnel, ca_certificates, auth, env, era, runs_as, enabled, rules } = self;
         name.is_none()
             && reach.is_none()
             && tunnel.is_none()
@@ -350,6 +353,7 @@ impl SourceChange {
             && env.is_none()
             && era.is_none()
             && runs_as.is_none()
+            && rules.is_none()
             && *enabled == Some(false)
     }
 }

@@ -7,8 +7,8 @@ use url::Url;
 use crate::{
     clock::Ms,
     model::{
-        Auth, CaCertificates, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source, SourceKind,
-        SourceName, ToolHash, ToolState, Tunnel, TunnelId,
+        Auth, CaCertificates, CallRules, Credential, EraSetting, EraVerdict, Preset, Reach, RunsAs, Source,
+        SourceKind, SourceName, ToolHash, ToolState, Tunnel, TunnelId,
     },
     secret::Secret,
     sources::ToolDiff,
@@ -200,6 +200,8 @@ pub struct SourceChange {
     pub runs_as: Option<RunsAs>,
     /// Whether it may be used.
     pub enabled: Option<bool>,
+    /// How fast calls may come.
+    pub rules: Option<CallRules>,
 }
 
 /// What a look at a source's list of tools found. All lists are by name.

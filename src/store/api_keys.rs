@@ -4,10 +4,10 @@ use sqlx::{FromRow, query, query_as};
 
 use crate::{
     clock::Ms,
-    model::{ApiKey, ApiKeyId, Member, TenantId, UserId, Via},
+    model::{ApiKey, ApiKeyId, Member, Rate, TenantId, UserId, Via},
     store::{
         LIST_MAX, Pools, Result, Store, SystemTx, Tx, changed, clean, on, orgs::MemberRow, read_hash,
-        read_json, write_json,
+        read_json, read_rate, write_json,
     },
 };
 
@@ -32,6 +32,7 @@ struct KeyRow {
     name: String,
     secret_hash: Vec<u8>,
     scope: String,
+    rate: Option<String>,
     created_at: Ms,
     expires_at: Option<Ms>,
     last_used_at: Option<Ms>,
@@ -46,6 +47,7 @@ impl KeyRow {
             user: self.user_id,
             name: self.name,
             scope: read_json("api_keys.scope", &self.scope)?,
+            rate: read_rate("api_keys.rate", self.rate.as_deref())?,
             created_at: self.created_at,
             expires_at: self.expires_at,
             last_used_at: self.last_used_at,
@@ -68,7 +70,7 @@ impl Store {
         let row: Option<FoundRow> = match &self.pools {
             Pools::Sqlite { readers, .. } => {
                 query_as(
-                    "select k.tenant_id, k.id, k.user_id, k.name, k.secret_hash, k.scope,
+                    "select k.tenant_id, k.id, k.user_id, k.name, k.secret_hash, k.scope, k.rate,
                         k.created_at, k.expires_at, k.last_used_at, k.revoked_at,
                         u.handle as user_handle, o.handle as tenant_handle, m.role as org_role,
                         u.role as instance_role, u.plan, u.enabled
@@ -92,7 +94,8 @@ impl Store {
         let secret_hash = read_hash("api_keys.secret_hash", &key.secret_hash)?;
         let key = key.key()?;
         let user_enabled = member.enabled;
-        let via = Via::ApiKey { id: key.id, name: key.name.clone(), scope: key.scope.clone() };
+        let via =
+            Via::ApiKey { id: key.id, name: key.name.clone(), scope: key.scope.clone(), rate: key.rate };
         Ok(Some(ApiKeyRow { secret_hash, member: member.member(via)?, user_enabled, key }))
     }
 }
@@ -132,8 +135,8 @@ impl Tx {
         on!(self, |c| {
             query(
                 "insert into api_keys (tenant_id, id, user_id, name, secret_hash, scope,
-                    created_at, expires_at, last_used_at, revoked_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                    created_at, expires_at, last_used_at, revoked_at, rate)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
             .bind(tenant)
             .bind(key.id)
@@ -145,6 +148,7 @@ impl Tx {
             .bind(key.expires_at)
             .bind(key.last_used_at)
             .bind(key.revoked_at)
+            .bind(key.rate.map(|rate| rate.to_string()))
             .execute(c)
             .await
             .map(drop)
@@ -161,6 +165,19 @@ impl Tx {
                 .bind(tenant)
                 .bind(id)
                 .bind(clean(name))
+        );
+        Ok(changed > 0)
+    }
+
+    /// Says how fast calls with a key may come; `false` if there is no such key.
+    pub async fn set_api_key_rate(&mut self, id: ApiKeyId, rate: Option<Rate>) -> Result<bool> {
+        let tenant = self.tenant;
+        let changed = changed!(
+            self,
+            query("update api_keys set rate = $3 where tenant_id = $1 and id = $2")
+                .bind(tenant)
+                .bind(id)
+                .bind(rate.map(|rate| rate.to_string()))
         );
         Ok(changed > 0)
     }

@@ -71,7 +71,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction, query, query_scalar};
 use uuid::Uuid;
 
-use crate::{clock::Ms, model::TenantId, secret::Secret};
+use crate::{
+    clock::Ms,
+    model::{CallRules, Rate, TenantId},
+    secret::Secret,
+};
 
 pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
@@ -316,6 +320,22 @@ fn read_word<T>(what: &'static str, text: &str, from_word: fn(&str) -> Option<T>
         what,
         detail: format!("unknown word `{}`", text.escape_debug()),
     })
+}
+
+/// Reads a rate as stored.
+fn read_rate(what: &'static str, text: Option<&str>) -> Result<Option<Rate>> {
+    let rate = text.map(Rate::parse).transpose();
+    rate.map_err(|error| StoreError::Corrupt { what, detail: error.to_string() })
+}
+
+/// Reads the rules of calls as stored; nothing stored says nothing.
+fn read_rules(what: &'static str, text: Option<&str>) -> Result<CallRules> {
+    text.map_or_else(|| Ok(CallRules::default()), |text| read_json(what, text))
+}
+
+/// Writes the rules of calls to store; `None` if they say nothing.
+fn write_rules(what: &'static str, rules: &CallRules) -> Result<Option<String>> {
+    if rules.is_empty() { Ok(None) } else { write_json(what, rules).map(Some) }
 }
 
 /// Reads JSON as stored.

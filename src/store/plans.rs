@@ -4,7 +4,7 @@ use sqlx::{FromRow, query, query_as};
 
 use crate::{
     model::{Plan, PlanName},
-    store::{LIST_MAX, Result, SystemTx, on},
+    store::{LIST_MAX, Result, SystemTx, on, read_rate},
 };
 
 #[derive(FromRow)]
@@ -15,18 +15,20 @@ struct PlanRow {
     concurrent_analyses: Option<i64>,
     sources_max: Option<i64>,
     retention_days: Option<i64>,
+    rate: Option<String>,
 }
 
-impl From<PlanRow> for Plan {
-    fn from(row: PlanRow) -> Self {
-        Self {
-            name: row.name,
-            calls_per_month: row.calls_per_month,
-            analyses_per_month: row.analyses_per_month,
-            concurrent_analyses: row.concurrent_analyses,
-            sources_max: row.sources_max,
-            retention_days: row.retention_days,
-        }
+impl PlanRow {
+    fn plan(self) -> Result<Plan> {
+        Ok(Plan {
+            name: self.name,
+            calls_per_month: self.calls_per_month,
+            analyses_per_month: self.analyses_per_month,
+            concurrent_analyses: self.concurrent_analyses,
+            sources_max: self.sources_max,
+            retention_days: self.retention_days,
+            rate: read_rate("plans.rate", self.rate.as_deref())?,
+        })
     }
 }
 
@@ -36,7 +38,7 @@ impl SystemTx {
         let rows: Vec<PlanRow> = on!(self, |c| {
             query_as("select * from plans order by name limit $1").bind(LIST_MAX).fetch_all(c).await
         })?;
-        Ok(rows.into_iter().map(Plan::from).collect())
+        rows.into_iter().map(PlanRow::plan).collect()
     }
 
     /// Finds a plan.
@@ -44,7 +46,7 @@ impl SystemTx {
         let row: Option<PlanRow> = on!(self, |c| {
             query_as("select * from plans where name = $1").bind(name).fetch_optional(c).await
         })?;
-        Ok(row.map(Plan::from))
+        row.map(PlanRow::plan).transpose()
     }
 
     /// Adds a plan, or replaces the one of that name.
@@ -52,14 +54,15 @@ impl SystemTx {
         on!(self, |c| {
             query(
                 "insert into plans (name, calls_per_month, analyses_per_month, concurrent_analyses,
-                    sources_max, retention_days)
-                 values ($1, $2, $3, $4, $5, $6)
+                    sources_max, retention_days, rate)
+                 values ($1, $2, $3, $4, $5, $6, $7)
                  on conflict (name) do update set
                     calls_per_month = excluded.calls_per_month,
                     analyses_per_month = excluded.analyses_per_month,
                     concurrent_analyses = excluded.concurrent_analyses,
                     sources_max = excluded.sources_max,
-                    retention_days = excluded.retention_days",
+                    retention_days = excluded.retention_days,
+                    rate = excluded.rate",
             )
             .bind(&plan.name)
             .bind(plan.calls_per_month)
@@ -67,6 +70,7 @@ impl SystemTx {
             .bind(plan.concurrent_analyses)
             .bind(plan.sources_max)
             .bind(plan.retention_days)
+            .bind(plan.rate.map(|rate| rate.to_string()))
             .execute(c)
             .await
             .map(drop)

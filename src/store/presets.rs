@@ -5,7 +5,7 @@ use sqlx::{FromRow, query, query_as};
 use crate::{
     clock::Ms,
     model::{Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility},
-    store::{LIST_MAX, Pools, Result, Store, Tx, clean, on, read_word},
+    store::{LIST_MAX, Pools, Result, Store, Tx, clean, on, read_rules, read_word, write_rules},
 };
 
 #[derive(FromRow)]
@@ -19,6 +19,7 @@ pub(super) struct PresetRow {
     anonymous: bool,
     status: String,
     expires_at: Option<Ms>,
+    call_rules: Option<String>,
     version: i64,
     created_at: Ms,
     updated_at: Ms,
@@ -36,6 +37,7 @@ impl PresetRow {
             anonymous: self.anonymous,
             status: read_word("presets.status", &self.status, PresetStatus::from_word)?,
             expires_at: self.expires_at,
+            rules: read_rules("presets.call_rules", self.call_rules.as_deref())?,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -114,11 +116,12 @@ impl Tx {
     /// taken slug is `Conflict { what: "presets.slug" }`.
     pub async fn add_preset(&mut self, preset: &Preset) -> Result<()> {
         let tenant = self.tenant;
+        let rules = write_rules("presets.call_rules", &preset.rules)?;
         on!(self, |c| {
             query(
                 "insert into presets (tenant_id, id, slug, title, description, visibility, anonymous,
-                    status, version, created_at, updated_at, expires_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                    status, version, created_at, updated_at, expires_at, call_rules)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(tenant)
             .bind(preset.id)
@@ -132,6 +135,7 @@ impl Tx {
             .bind(preset.created_at)
             .bind(preset.updated_at)
             .bind(preset.expires_at)
+            .bind(&rules)
             .execute(c)
             .await
             .map(drop)
@@ -143,10 +147,11 @@ impl Tx {
     /// if the preset is gone or has another version.
     pub async fn update_preset(&mut self, preset: &Preset, expected_version: i64) -> Result<bool> {
         let tenant = self.tenant;
+        let rules = write_rules("presets.call_rules", &preset.rules)?;
         let changed = on!(self, |c| {
             query(
                 "update presets set slug = $4, title = $5, description = $6, visibility = $7, anonymous = $8,
-                    status = $9, updated_at = $10, expires_at = $11, version = version + 1
+                    status = $9, updated_at = $10, expires_at = $11, call_rules = $12, version = version + 1
                  where tenant_id = $1 and id = $2 and version = $3",
             )
             .bind(tenant)
@@ -160,6 +165,7 @@ impl Tx {
             .bind(preset.status.word())
             .bind(preset.updated_at)
             .bind(preset.expires_at)
+            .bind(&rules)
             .execute(c)
             .await
             .map(|done| done.rows_affected())

@@ -8,7 +8,10 @@ use crate::{
         CaCertificates, EraSetting, EraVerdict, Health, HealthState, RunsAs, Source, SourceId, SourceName,
         TenantId, TunnelId,
     },
-    store::{LIST_MAX, Result, SystemTx, Tx, clean, on, read_json, read_word, vault::kid_of, write_json},
+    store::{
+        LIST_MAX, Result, SystemTx, Tx, clean, on, read_json, read_rules, read_word, vault::kid_of,
+        write_json, write_rules,
+    },
 };
 
 #[derive(FromRow)]
@@ -29,6 +32,7 @@ struct SourceRow {
     health_state: String,
     health_detail: String,
     health_at: Option<Ms>,
+    call_rules: Option<String>,
     version: i64,
     created_at: Ms,
     updated_at: Ms,
@@ -54,6 +58,7 @@ impl SourceRow {
                 detail: self.health_detail,
                 at: self.health_at,
             },
+            rules: read_rules("sources.call_rules", self.call_rules.as_deref())?,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -119,9 +124,9 @@ impl Tx {
             query(
                 "insert into sources (tenant_id, id, name, kind, reach, auth_kind, env_names, credential,
                     credential_kid, era, verdict, enabled, health_state, health_detail, health_at,
-                    version, created_at, updated_at, runs_as, tunnel_id, ca_certificates)
+                    version, created_at, updated_at, runs_as, tunnel_id, ca_certificates, call_rules)
                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                    $21)",
+                    $21, $22)",
             )
             .bind(tenant)
             .bind(source.id)
@@ -144,6 +149,7 @@ impl Tx {
             .bind(source.runs_as.word())
             .bind(source.tunnel)
             .bind(&source.ca_certificates)
+            .bind(&edit.rules)
             .execute(c)
             .await
             .map(drop)
@@ -161,7 +167,7 @@ impl Tx {
             query(
                 "update sources set name = $4, kind = $5, reach = $6, auth_kind = $7, env_names = $8, era = $9,
                     verdict = $10, enabled = $11, health_state = $12, health_detail = $13, health_at = $14,
-                    updated_at = $15, runs_as = $16, tunnel_id = $17, ca_certificates = $18,
+                    updated_at = $15, runs_as = $16, tunnel_id = $17, ca_certificates = $18, call_rules = $19,
                     version = version + 1
                  where tenant_id = $1 and id = $2 and version = $3",
             )
@@ -183,6 +189,7 @@ impl Tx {
             .bind(source.runs_as.word())
             .bind(source.tunnel)
             .bind(&source.ca_certificates)
+            .bind(&edit.rules)
             .execute(c)
             .await
             .map(|done| done.rows_affected())
@@ -304,6 +311,7 @@ struct Edit {
     reach: String,
     env_names: String,
     verdict: Option<String>,
+    rules: Option<String>,
 }
 
 impl Edit {
@@ -316,6 +324,7 @@ impl Edit {
                 .as_ref()
                 .map(|verdict| write_json("sources.verdict", verdict))
                 .transpose()?,
+            rules: write_rules("sources.call_rules", &source.rules)?,
         })
     }
 }

@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     clock::Ms,
     model::{
-        Email, EraSetting, Handle, Health, HealthState, InstanceRole, PlanName, Reach, Source, SourceId,
-        SourceName, User, UserId,
+        CallRules, Email, EraSetting, Handle, Health, HealthState, InstanceRole, PlanName, Reach, Source,
+        SourceId, SourceName, User, UserId,
     },
     store::testing::{TestStore, store_test},
 };
@@ -330,6 +330,7 @@ impl Scene {
             verdict: None,
             enabled: true,
             health: Health { state: HealthState::Unknown, detail: String::new(), at: None },
+            rules: CallRules::default(),
             version: 1,
             created_at: Ms(0),
             updated_at: Ms(0),

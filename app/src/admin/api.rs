@@ -11,7 +11,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
-    session,
+    limits, session,
     trouble::Trouble,
 };
 
@@ -128,6 +128,7 @@ pub async fn save_plan(
     #[server(default)] calls_per_month: String,
     #[server(default)] sources_max: String,
     #[server(default)] retention_days: String,
+    #[server(default)] rate: String,
 ) -> Result<(), ServerFnError> {
     let back = if is_new {
         "/admin/plans/new".to_owned()
@@ -138,7 +139,8 @@ pub async fn save_plan(
         .keep("name", name.trim())
         .keep("calls_per_month", &calls_per_month)
         .keep("sources_max", &sources_max)
-        .keep("retention_days", &retention_days);
+        .keep("retention_days", &retention_days)
+        .keep("rate", rate.trim());
     let outcome = async {
         let permit = policy::may_administer(&*session::member().await?)?;
         let name = PlanName::parse(name.trim()).map_err(|error| Mistake::field("name", error))?;
@@ -157,6 +159,7 @@ pub async fn save_plan(
             concurrent_analyses,
             sources_max: read_limit("sources_max", &sources_max)?,
             retention_days: read_limit("retention_days", &retention_days)?,
+            rate: limits::read_rate(&rate)?,
         };
         identity.save_plan(&permit, &plan).await.map_err(mistake)?;
         Ok(Onward::to("/admin/plans").saying(format!("The plan {} is saved.", plan.name)))

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     context::console,
     form::{Form, encode},
+    limits,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{Column, Field, FormMistake, Icon, Table, count},
@@ -93,6 +94,7 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
     let calls = number(|plan| plan.calls_per_month);
     let sources = number(|plan| plan.sources_max);
     let days = number(|plan| plan.retention_days);
+    let rate = plan.as_ref().and_then(|plan| plan.rate);
     let name = match plan {
         Some(plan) => view! { <input type="hidden" name="name" value=plan.name.to_string()/> }.into_any(),
         None => view! {
@@ -107,7 +109,8 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
             {name}
             <Field form=form.clone() name="calls_per_month" label="Calls a month" first=calls hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="sources_max" label="Data sources" first=sources hint="Empty is no limit." optional=true plain=true/>
-            <Field form=form name="retention_days" label="Days that events and metrics are kept" first=days hint="Empty is for ever." optional=true plain=true/>
+            <Field form=form.clone() name="retention_days" label="Days that events and metrics are kept" first=days hint="Empty is for ever." optional=true plain=true/>
+            {limits::rate_field(form, "Calls of a person", rate)}
             <div class="flex gap-2">
                 <button class="button button-primary" type="submit">"Save"</button>
                 <a class="button button-quiet" href="/admin/plans">"Cancel"</a>

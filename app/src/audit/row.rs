@@ -38,6 +38,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::AnalysisChange => format!("analysis on {source_name}: {subject}"),
         Action::PresetChange => format!("preset {preset_slug}: {subject}"),
         Action::KeyCreate => format!("made the API key {subject}"),
+        Action::KeyEdit => format!("changed the limit of the API key {subject}"),
         Action::KeyRevoke => format!("revoked the API key {subject}"),
         Action::GrantCreate => format!("let {subject} use {preset_slug}"),
         Action::GrantRevoke => format!("took back the access of {subject}"),

@@ -11,7 +11,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
-    session,
+    limits, session,
     trouble::Trouble,
 };
 
@@ -32,14 +32,25 @@ pub async fn create_key(
     name: String,
     reach: String,
     expires: String,
+    #[server(default)] rate: String,
     #[server(default)] presets: Vec<String>,
 ) -> Result<(), ServerFnError> {
     let name = name.trim().to_owned();
-    let form = Form::new(FORM).keep("name", &name).keep("reach", &reach).keep("expires", &expires);
-    form.answer(PAGE, create(name, &reach, &expires, &presets).await)
+    let form = Form::new(FORM)
+        .keep("name", &name)
+        .keep("reach", &reach)
+        .keep("expires", &expires)
+        .keep("rate", rate.trim());
+    form.answer(PAGE, create(name, &reach, &expires, &rate, &presets).await)
 }
 
-async fn create(name: String, reach: &str, expires: &str, presets: &[String]) -> Result<Onward, Mistake> {
+async fn create(
+    name: String,
+    reach: &str,
+    expires: &str,
+    rate: &str,
+    presets: &[String],
+) -> Result<Onward, Mistake> {
     let member = session::member().await?;
     let console = console();
     let scope = match reach {
@@ -71,8 +82,8 @@ async fn create(name: String, reach: &str, expires: &str, presets: &[String]) ->
             Some(console.now().plus(Duration::from_secs(days * 86_400)))
         }
     };
-    let (key, secret) =
-        console.identity.create_key(&member, NewKey { name, scope, expires_at }).await.map_err(mistake)?;
+    let new = NewKey { name, scope, expires_at, rate: limits::read_rate(rate)? };
+    let (key, secret) = console.identity.create_key(&member, new).await.map_err(mistake)?;
     Ok(Onward::to(PAGE).saying(format!("The key {} is made.", key.name)).showing_once(&secret))
 }
 

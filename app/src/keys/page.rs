@@ -12,6 +12,7 @@ use super::api::{CREATE, FORM, REVOKE};
 use crate::{
     context::console,
     form::Form,
+    limits,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
@@ -36,8 +37,8 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
         .extend(shared.iter().map(|open| (open.preset.id, format!("{}/{}", open.owner, open.preset.slug))));
     // Those that work come first, the newest first.
     keys.sort_by_key(|key| (key.revoked_at.is_some(), std::cmp::Reverse(key.created_at)));
-    let form = visit.form(FORM);
-    Ok(Page::new("API keys", draw(keys, presets, form, visit.once))
+    let (form, limit) = (visit.form(FORM), visit.form(limits::FORM));
+    Ok(Page::new("API keys", draw(keys, presets, form, limit, visit.once))
         .lead("What agents and programs sign in with. Each acts in your name, within what you let it reach."))
 }
 
@@ -45,6 +46,7 @@ fn draw(
     keys: Vec<ApiKey>,
     presets: Vec<(PresetId, String)>,
     form: Form,
+    limit: Form,
     once: Option<String>,
 ) -> impl IntoView {
     view! {
@@ -57,13 +59,13 @@ fn draw(
                     </div>
                 </Notice>
             })}
-            {list(&keys, &presets)}
+            {list(&keys, &presets, &limit)}
             {create(presets, form)}
         </div>
     }
 }
 
-fn list(keys: &[ApiKey], presets: &[(PresetId, String)]) -> AnyView {
+fn list(keys: &[ApiKey], presets: &[(PresetId, String)], limit: &Form) -> AnyView {
     if keys.is_empty() {
         return view! {
             <Empty
@@ -76,7 +78,7 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)]) -> AnyView {
     }
     let names: HashMap<PresetId, &str> = presets.iter().map(|(id, slug)| (*id, slug.as_str())).collect();
     let now = now();
-    let rows = keys.iter().map(|key| row(key, &names, now)).collect_view();
+    let rows = keys.iter().map(|key| row(key, &names, now, limit)).collect_view();
     let columns = vec![
         Column::text("Name"),
         Column::text("Reaches").wide(),
@@ -87,7 +89,7 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)]) -> AnyView {
     view! { <Table caption="API keys" columns>{rows}</Table> }.into_any()
 }
 
-fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms) -> impl IntoView + use<> {
+fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms, limit: &Form) -> impl IntoView + use<> {
     let reach = match &key.scope {
         KeyScope::Everything => "everything, and the REST API".to_owned(),
         KeyScope::Presets(ids) => {
@@ -105,6 +107,7 @@ fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms) -> impl IntoView 
     let used = key.last_used_at;
     let created = key.created_at;
     let label = format!("Revoke {}", key.name);
+    let limit = works.then(|| limits::of_key(key, limit));
     let fields = vec![("id", key.id.to_string())];
     view! {
         <tr>
@@ -115,6 +118,7 @@ fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms) -> impl IntoView 
             <td class="hidden sm:table-cell">{reach}</td>
             <td>
                 <Badge tone word/>
+                {limit}
                 {ends.map(|at| view! { <p class="text-xs text-muted">"ends " <Ago at/></p> })}
             </td>
             <td class="hidden sm:table-cell">
@@ -176,7 +180,8 @@ fn create(presets: Vec<(PresetId, String)>, form: Form) -> impl IntoView {
                         {boxes}
                     </fieldset>
                 })}
-                <Select form=form name="expires" label="It works for" first="90" picks=lives/>
+                <Select form=form.clone() name="expires" label="It works for" first="90" picks=lives/>
+                {limits::rate_field(form, "Calls with it", None)}
                 <div>
                     <button class="button button-primary" type="submit">{Icon::Key.draw()} "Make the key"</button>
                 </div>

@@ -7,7 +7,7 @@
 
 use doorward::{
     clock::Ms,
-    model::{Member, PresetId, PresetStatus, Selection, Slug, SourceId, Visibility},
+    model::{CallRules, Member, PresetId, PresetStatus, Selection, Slug, SourceId, Visibility},
     presets::{NewPreset, PresetChange, PresetError},
 };
 use leptos::{prelude::*, server_fn::ServerFn};
@@ -90,6 +90,7 @@ async fn create(
     let (visibility, anonymous) = read_access(access)?;
     settle(&member, None, &mut selections).await?;
     let new = NewPreset {
+        rules: CallRules::default(),
         slug,
         title,
         description: description.trim().to_owned(),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     context::console,
     form::Form,
+    limits,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
@@ -33,6 +34,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let open = open(&visit, &id, AccessLevel::Editor).await?;
     let preset = open.preset.clone();
     let (form, confirm) = (visit.form(FORM_SETTINGS), visit.form(FORM_DELETE));
+    let limit = visit.form(limits::FORM);
     let (end, hand) = (visit.form(FORM_EXPIRY), visit.form(FORM_OFFER));
     let offer = match open.permit.owns() {
         true => console().presets.transfer(&visit.member, preset.id).await?,
@@ -43,6 +45,7 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/settings", preset.id)/>
             {edit(&open, form)}
+            {(open.permit.level() >= AccessLevel::Admin).then(|| limits::of_preset(&preset, limit))}
             {open.permit.owns().then(|| view! {
                 {switch(&preset)} {expiry(&preset, end)} {transfer(&preset, offer.as_ref(), hand)} {delete(&preset, confirm)}
             })}

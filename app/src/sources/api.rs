@@ -232,7 +232,7 @@ pub async fn edit_http_source(
             auth: auth.read()?,
             env: None,
             era: Some(era_setting(&era)?),
-            enabled: None,
+            ..SourceChange::default()
         };
         edit(&id, change, version).await
     };

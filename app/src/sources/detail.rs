@@ -22,6 +22,7 @@ use crate::{
     connections::OWN,
     context::console,
     form::{Form, Report},
+    limits,
     page::{Page, Place, Visit, page as framed},
     trouble::{Trouble, sentence},
     ui::{
@@ -55,7 +56,9 @@ pub(crate) fn resources_page() -> AnyView {
 /// Draws the form to edit it.
 pub(crate) fn edit_page() -> AnyView {
     tab("/edit", |visit, detail| {
-        edit::draw(visit.form(EDIT_FORM), detail.source, &TunnelPicks(detail.tunnels))
+        let limits = limits::of_source(&detail.source, visit.form(limits::FORM));
+        let form = edit::draw(visit.form(EDIT_FORM), detail.source, &TunnelPicks(detail.tunnels));
+        view! { <div class="grid gap-6">{form} {limits}</div> }.into_any()
     })
 }
 

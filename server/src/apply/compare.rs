@@ -50,6 +50,10 @@ pub(super) fn source_change(item: &SourceItem, source: &Source) -> (SourceChange
         change.enabled = Some(enabled);
         parts.push("enabled");
     }
+    if item.rules.as_ref().is_some_and(|rules| *rules != source.rules) {
+        change.rules = item.rules.clone();
+        parts.push("rules");
+    }
     (change, parts)
 }
 
@@ -81,6 +85,10 @@ pub(super) fn preset_change(
     if let Some(end) = item.expires_at.map(Until::end).filter(|end| *end != preset.expires_at) {
         change.expires_at = Some(end);
         parts.push("expires_at");
+    }
+    if item.rules.as_ref().is_some_and(|rules| *rules != preset.rules) {
+        change.rules = item.rules.clone();
+        parts.push("rules");
     }
     if let Some(declared) = declared
         && plain(&declared) != plain(present)

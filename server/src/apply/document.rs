@@ -7,8 +7,9 @@ use std::{
 
 use doorward::{
     model::{
-        AccessLevel, CaCertificates, Destination, Email, EraSetting, Fingerprint, Handle, InstanceRole,
-        OrgRole, Plan, PlanName, PresetStatus, RunsAs, Slug, SourceKind, SourceName, TunnelName, Visibility,
+        AccessLevel, CaCertificates, CallRules, Destination, Email, EraSetting, Fingerprint, Handle,
+        InstanceRole, OrgRole, Plan, PlanName, PresetStatus, Rate, RunsAs, Slug, SourceKind, SourceName,
+        TunnelName, Visibility,
     },
     presets::NewGrantee,
     secret::Secret,
@@ -113,6 +114,8 @@ pub(super) struct SourceItem {
     #[serde(default, deserialize_with = "present")]
     pub(super) ca_certificates: Option<Option<CaCertificates>>,
     pub(super) ca_certificates_file: Option<PathBuf>,
+    /// How fast calls may come, as a whole; absent = as it is.
+    pub(super) rules: Option<CallRules>,
 }
 
 /// Exactly one of the four.
@@ -166,6 +169,8 @@ pub(super) struct PresetItem {
     pub(super) status: Option<PresetStatus>,
     /// A day (it answers until its end, in UTC), a time or `never`; absent = as it is.
     pub(super) expires_at: Option<Until>,
+    /// How fast calls may come, and which are made once, as a whole; absent = as it is.
+    pub(super) rules: Option<CallRules>,
     pub(super) tools: Option<Vec<Spanned<ToolsItem>>>,
     /// The whole access list; absent = it is left as it is.
     pub(super) access: Option<Vec<Spanned<AccessItem>>>,
@@ -239,6 +244,8 @@ pub(super) struct KeyItem {
     /// The presets it may call; absent = everything its owner may.
     pub(super) presets: Option<Vec<Slug>>,
     pub(super) expires_in_days: Option<u32>,
+    /// How fast calls with it may come; absent = as it is.
+    pub(super) rate: Option<Rate>,
 }
 
 /// Reads a document; a mistake names its line.

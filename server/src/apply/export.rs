@@ -113,6 +113,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
             item.insert("ca_certificates".to_owned(), value(certificates));
         }
         item.insert("era".to_owned(), value(&source.era));
+        if !source.rules.is_empty() {
+            item.insert("rules".to_owned(), value(&source.rules));
+        }
         if !source.enabled {
             item.insert("enabled".to_owned(), Value::Bool(false));
         }
@@ -133,6 +136,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         if let Some(end) = preset.expires_at {
             item.insert("expires_at".to_owned(), Value::String(end.to_string()));
         }
+        if !preset.rules.is_empty() {
+            item.insert("rules".to_owned(), value(&preset.rules));
+        }
         let tools: Vec<Value> = selections.iter().filter_map(|taken| tools(taken, &names)).collect();
         item.insert("tools".to_owned(), Value::Array(tools));
         let (_, entries) = rooms.presets.access(owner, preset.id).await.map_err(preset_failed)?;
@@ -149,6 +155,9 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         if let KeyScope::Presets(presets) = &key.scope {
             let named: Vec<&String> = presets.iter().filter_map(|preset| slugs.get(preset)).collect();
             item.insert("presets".to_owned(), value(&named));
+        }
+        if let Some(rate) = &key.rate {
+            item.insert("rate".to_owned(), value(rate));
         }
         written.keys.push(Value::Object(item));
     }

@@ -72,6 +72,7 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
                 presets.push(found.ok_or_else(|| format!("`{}` has no preset `{slug}`", arguments.user))?.id);
             }
             let new = NewKey {
+                rate: None,
                 name: arguments.name,
                 scope: if presets.is_empty() { KeyScope::Everything } else { KeyScope::Presets(presets) },
                 expires_at: arguments.expires_in_days.map(|days| engine.clock.now().plus(DAY * days)),

@@ -12,6 +12,7 @@ mod layer;
 mod logins;
 mod mail;
 mod model;
+mod rates;
 mod show;
 mod thresholds;
 mod value;
@@ -23,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use doorward::{identity::SignUp, secret::Secret};
+use doorward::{identity::SignUp, model::Rate, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -134,6 +135,20 @@ settings! {
     warning_webhook: Option<Secret> = "";
     /// What these posts are signed with, as Standard Webhooks says. Absent = they are not signed.
     warning_webhook_secret: Option<Secret> = "";
+    /// How fast calls with one API key, or of one client that somebody let in, may come: `600/minute`, per `second`, `minute`, `hour` or `day`; with `, 20 at once` behind it where fewer may come at the same moment. Owners of keys, presets and data sources set limits of their own beside these. Absent = as fast as others let them; so for all that follow.
+    rate_limit_key: Option<Rate> = "";
+    /// How fast the calls of one person may come, unless their plan has a `rate` of its own.
+    rate_limit_person: Option<Rate> = "";
+    /// How fast the calls of one organisation may come.
+    rate_limit_organisation: Option<Rate> = "";
+    /// How fast calls of one preset may come.
+    rate_limit_preset: Option<Rate> = "";
+    /// How fast calls that go to one data source may come.
+    rate_limit_source: Option<Rate> = "";
+    /// How fast calls of one tool of a preset may come.
+    rate_limit_tool: Option<Rate> = "";
+    /// How fast requests of one person to the REST API may come.
+    rate_limit_rest: Option<Rate> = "";
     /// Whether people who are not signed in see the gallery of presets, as far as these ask for no key: `true` or `false`.
     public_gallery: bool = "false";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.

@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use doorward::secret::Secret;
+use doorward::{model::Rate, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -83,6 +83,16 @@ impl Value for String {
 impl Value for Url {
     fn read(text: &str) -> Result<Self, String> {
         parse(text, "an address as https://doorward.example.org")
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Rate {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|error| format!("is no rate: {error}"))
     }
 
     fn write(&self) -> String {

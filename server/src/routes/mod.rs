@@ -101,6 +101,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/gallery", get(gallery::list)),
         row(Method::GET, "/api/v1/keys", get(keys::list)),
         row(Method::POST, "/api/v1/keys", post(keys::create)),
+        row(Method::PATCH, "/api/v1/keys/{id}", patch(keys::update)),
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),
         row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),

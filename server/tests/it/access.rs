@@ -16,9 +16,9 @@ use doorward::{
     identity::NewKey,
     issuer::Asked,
     model::{
-        AccessLevel, Analysis, AnalysisId, AnalysisReport, AnalysisState, Destination, Email, EventId,
-        InstanceRole, KeyScope, Member, Passkey, PasskeyId, Reach, Slug, Source, SourceId, SourceName, Tally,
-        TunnelName, Visibility,
+        AccessLevel, Analysis, AnalysisId, AnalysisReport, AnalysisState, CallRules, Destination, Email,
+        EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Reach, Slug, Source, SourceId,
+        SourceName, Tally, TunnelName, Visibility,
     },
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewInvite, NewPreset},
@@ -122,6 +122,7 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /api/v1/gallery", "", [401, 200, 200, 200]),
     ("GET /api/v1/keys", "", [401, 200, 200, 200]),
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
+    ("PATCH /api/v1/keys/{id}", r#"{"rate":"5/minute"}"#, [401, 404, 204, 404]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
     ("GET /api/v1/usage", "", [401, 200, 200, 200]),
     ("GET /api/v1/audit", "", [401, 200, 200, 200]),
@@ -258,6 +259,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     // The owner had one, and gets ten.
     ("/do/account/renew-recovery-codes", "password={password}", [false, false, true, false]),
     ("/do/key-create", "name=another&reach=everything&expires=never", [false, true, true, true]),
+    ("/do/limits-key", "id={key}&rate=5%2Fminute", [false, false, true, false]),
     ("/do/key-revoke", "id={key}", [false, false, true, false]),
     // The preset is the owner's alone.
     ("/do/consent", "request={asked}&decision=allow", [false, false, true, false]),
@@ -274,6 +276,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         "id={preset}&version=1&title=Renamed&slug=notes&access=private",
         [false, false, true, false],
     ),
+    ("/do/limits-preset", "id={preset}&version=1&rate=5%2Fminute", [false, false, true, false]),
     ("/do/preset-share", "id={preset}&who=grace%40example.org&level=viewer", [false, false, true, false]),
     ("/do/preset-invite", "id={preset}&email=&level=viewer&days=7", [false, false, true, false]),
     ("/do/preset-withdraw", "id={preset}&invitation={invitation}", [false, false, true, false]),
@@ -319,6 +322,7 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
         "id={source}&version=1&name=renamed&url=http%3A%2F%2F127.0.0.1%3A9%2Fmcp&era=auto",
         [false, false, true, false],
     ),
+    ("/do/limits-source", "id={source}&version=1&rate=5%2Fminute", [false, false, true, false]),
     ("/do/sources/edit-process", "id={source}&version=1&name=renamed&command=false", [false; 4]),
     (
         "/do/tunnels/add",
@@ -559,6 +563,7 @@ impl Stage {
         let tunnel = engine.sources.add_tunnel(&owner.member, tunnel("bastion")).await.unwrap();
         let (history, done, running) = self.analyses(&owner.member).await;
         let preset = NewPreset {
+            rules: CallRules::default(),
             slug: Slug::parse("notes").unwrap(),
             title: String::new(),
             description: String::new(),
@@ -577,7 +582,7 @@ impl Stage {
             lasts: Duration::from_secs(86_400),
         };
         let invited = engine.presets.invite(&owner.member, preset.id, invite, "http://d").await.unwrap();
-        let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None };
+        let key = NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: None, rate: None };
         let (key, _) = engine.identity.create_key(&owner.member, key).await.unwrap();
         let session = engine.identity.sessions(&owner.member).await.unwrap().remove(0);
         let passkey = Passkey {

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, extract::State, routing::post};
 use doorward::{
-    model::{EraSetting, Health, InstanceRole, Plan, PlanName, Reach, RunsAs, Source, SourceId, SourceName},
+    model::{
+        CallRules, EraSetting, Health, InstanceRole, Plan, PlanName, Reach, RunsAs, Source, SourceId,
+        SourceName,
+    },
     store::EventFilter,
 };
 use http::{Method, StatusCode, header};
@@ -79,6 +82,7 @@ async fn keep_source(world: &World, owner: &Person, name: &str, url: &str) {
         verdict: None,
         enabled: true,
         health: Health::default(),
+        rules: CallRules::default(),
         version: 1,
         created_at: now,
         updated_at: now,

@@ -230,6 +230,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
             "/api/v1/presets/{id}/transfer" | "/api/v1/presets/{id}/fork" => Some(json!({"slug": "other"})),
             "/api/v1/presets" => Some(json!({"slug": "other"})),
             "/api/v1/keys" => Some(json!({"name": "other"})),
+            "/api/v1/keys/{id}" if row.method == Method::PATCH => Some(json!({"rate": null})),
             "/api/v1/datasources" => {
                 Some(json!({"name": "a", "kind": "mcp_http", "url": "http://127.0.0.1:9/"}))
             }

@@ -31,12 +31,14 @@ sources:
     url: http://127.0.0.1:9/mcp
     enabled: false
     auth: { bearer_file: docs.token }
+    rules: { tools: { read: 5/second } }
 presets:
   - owner: ada
     slug: notes
     visibility: public
     anonymous: true
     tools: [{ source: docs, allow: all, deny: [drop], rename: { read: read_file }, resources: all, prompts: [review] }]
+    rules: { rate: 600/minute, tools: { read_file: "10/minute, 2 at once" } }
 keys:
   - owner: ada
     name: bench
@@ -44,6 +46,7 @@ keys:
   - owner: ada
     name: narrow
     presets: [notes]
+    rate: 60/minute
 "#;
 
 #[tokio::test]

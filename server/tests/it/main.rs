@@ -27,6 +27,7 @@ mod house;
 mod http;
 mod invitations;
 mod kubeflow;
+mod limits;
 mod logins;
 mod oauth;
 mod oauth_attacks;

@@ -334,7 +334,7 @@ async fn a_program_with_a_key_gets_tokens_for_what_the_key_reaches_until_it_is_r
     let engine = &stage.world.engine;
     let preset = stage.preset.parse().unwrap();
     let scope = KeyScope::Presets(vec![preset]);
-    let new = NewKey { name: "robot".into(), scope, expires_at: None };
+    let new = NewKey { name: "robot".into(), scope, expires_at: None, rate: None };
     let (key, text) = engine.identity.create_key(&stage.ada.member, new).await.unwrap();
     let client = text.expose()[..35].to_owned();
     let ask = async |client: &str, secret: &str, resource: &str| {

@@ -56,9 +56,17 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("logins_file", LOGINS, "somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on"),
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
+    ("rate_limit_key", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_person", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_organisation", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_preset", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_source", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_tool", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("rate_limit_rest", LIMITS, "rate_limit_rest_bounds_the_requests_of_a_person_to_the_rest_api"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
 const ANALYSES: &str = include_str!("analyses.rs");
+const LIMITS: &str = include_str!("limits.rs");
 const WARNINGS: &str = include_str!("warnings.rs");
 const MAIL: &str = include_str!("settings_mail.rs");
 const PROCESSES: &str = include_str!("settings_processes.rs");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use doorward::{
-    model::{AccessLevel, Email, InstanceRole, PresetId, Slug, Visibility},
+    model::{AccessLevel, CallRules, Email, InstanceRole, PresetId, Slug, Visibility},
     presets::{NewGrantee, NewInvite, NewPreset, PresetChange},
 };
 use http::{Method, StatusCode, header};
@@ -59,6 +59,7 @@ const CHANGES: &[(&str, [bool; 4])] = &[
     // The form takes nothing from the source any more.
     ("/do/preset-tools", [false, true, true, false]),
     ("/do/preset-settings", [false, true, true, false]),
+    ("/do/limits-preset", [false, false, true, false]),
     ("/do/preset-share", [false, false, true, false]),
     ("/do/preset-unshare", [false, false, true, false]),
     ("/do/preset-roll-back", [false, true, true, false]),
@@ -99,6 +100,7 @@ impl Stage {
     async fn preset(&self, slug: &str) -> Vec<(&'static str, String)> {
         let presets = &self.world.engine.presets;
         let new = NewPreset {
+            rules: CallRules::default(),
             slug: Slug::parse(slug).unwrap(),
             title: String::new(),
             description: String::new(),

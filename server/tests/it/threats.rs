@@ -320,7 +320,7 @@ async fn a_session_of_the_protocol_is_of_use_to_its_own_caller_only() {
 async fn scoped_key(world: &World, person: &Person, preset: &str) -> String {
     let preset: PresetId = preset.parse().unwrap();
     let scope = KeyScope::Presets(vec![preset]);
-    let new = NewKey { name: "narrow".into(), scope, expires_at: None };
+    let new = NewKey { name: "narrow".into(), scope, expires_at: None, rate: None };
     world.engine.identity.create_key(&person.member, new).await.unwrap().1.expose().to_owned()
 }
 

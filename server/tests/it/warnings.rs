@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use doorward::{
     clock::{Clock, Ms},
     identity::NewKey,
-    model::{ConnectionState, InstanceRole, KeyScope, Slug, Visibility},
+    model::{CallRules, ConnectionState, InstanceRole, KeyScope, Slug, Visibility},
     presets::{NewPreset, PresetChange},
     store::NewConnectionToken,
 };
@@ -38,8 +38,12 @@ async fn warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_s
     let end = NOW.plus(10 * DAY);
     let preset = NewPreset { expires_at: Some(end), ..preset("notes") };
     let preset = world.engine.presets.add(&ada.member, preset).await.unwrap();
-    let key =
-        NewKey { name: "laptop".into(), scope: KeyScope::Everything, expires_at: Some(NOW.plus(20 * DAY)) };
+    let key = NewKey {
+        name: "laptop".into(),
+        scope: KeyScope::Everything,
+        expires_at: Some(NOW.plus(20 * DAY)),
+        rate: None,
+    };
     world.engine.identity.create_key(&ada.member, key).await.unwrap();
     assert_eq!(world.engine.warnings.tell().await.unwrap(), 0, "nothing ends soon");
 
@@ -151,6 +155,7 @@ async fn a_webhook_that_does_not_take_a_warning_is_tried_again_later_and_not_for
 
 fn preset(slug: &str) -> NewPreset {
     NewPreset {
+        rules: CallRules::default(),
         slug: Slug::parse(slug).unwrap(),
         title: String::new(),
         description: String::new(),

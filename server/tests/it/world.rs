@@ -88,7 +88,7 @@ impl World {
         };
         identity.add_user(&operator_at_the_shell(), new).await.unwrap();
         let session = identity.sign_in(handle, Secret::new(PASSWORD), &origin()).await.unwrap();
-        let new = NewKey { name: "test".into(), scope: KeyScope::Everything, expires_at: None };
+        let new = NewKey { name: "test".into(), scope: KeyScope::Everything, expires_at: None, rate: None };
         let (_, key) = identity.create_key(&session.member, new).await.unwrap();
         Person {
             cookie: format!("doorward={}", session.cookie.expose()),

@@ -170,6 +170,7 @@ async fn plans_are_saved_and_told() {
         concurrent_analyses: None,
         sources_max: Some(3),
         retention_days: None,
+        rate: None,
     };
 
     scene.identity.save_plan(&admin(&owner), &plan).await.unwrap();
@@ -193,6 +194,7 @@ async fn what_the_operator_changes_of_the_instance_is_the_first_administrators_t
         concurrent_analyses: None,
         sources_max: None,
         retention_days: None,
+        rate: None,
     };
     let operator = policy::operator_at_the_shell();
 

@@ -9,7 +9,10 @@ async fn a_key_stands_for_its_person() {
 
     assert!(text.expose().starts_with("dw_"));
     assert_eq!((member.user, member.tenant), (owner.member.user, owner.member.tenant));
-    assert_eq!(member.via, Via::ApiKey { id: key.id, name: "agent".into(), scope: KeyScope::Everything });
+    assert_eq!(
+        member.via,
+        Via::ApiKey { id: key.id, name: "agent".into(), scope: KeyScope::Everything, rate: None }
+    );
     assert_eq!(scene.events(), [(Action::KeyCreate, Outcome::Ok, "ada".to_owned())]);
 }
 

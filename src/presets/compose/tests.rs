@@ -4,7 +4,7 @@ use url::Url;
 use super::*;
 use crate::{
     clock::Ms,
-    model::{EraSetting, Health, Reach, SourceId, SourceName, Take, TenantId, ToolHash},
+    model::{CallRules, EraSetting, Health, Reach, SourceId, SourceName, Take, TenantId, ToolHash},
 };
 
 #[test]
@@ -201,6 +201,7 @@ pub(in crate::presets) fn stock(name: &str, tools: &[(&str, ToolState)]) -> Stoc
         verdict: None,
         enabled: true,
         health: Health::default(),
+        rules: CallRules::default(),
         version: 1,
         created_at: Ms(0),
         updated_at: Ms(0),

@@ -3,7 +3,9 @@ use serde_json::{Value, value::RawValue};
 use super::*;
 use crate::{
     clock::Ms,
-    model::{PresetId, PresetStatus, PresetTool, Slug, SourceOffer, TenantId, ToolState, Visibility},
+    model::{
+        CallRules, PresetId, PresetStatus, PresetTool, Slug, SourceOffer, TenantId, ToolState, Visibility,
+    },
     presets::compose::tests::{stock, tool},
 };
 
@@ -293,6 +295,7 @@ fn build(selections: &[Selection], stocks: &[Stock]) -> RouteTable {
         anonymous: false,
         status: PresetStatus::Active,
         expires_at: None,
+        rules: CallRules::default(),
         version: 1,
         created_at: Ms(0),
         updated_at: Ms(0),

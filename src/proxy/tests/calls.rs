@@ -242,6 +242,7 @@ async fn an_exhausted_quota_names_its_limit_and_is_audited() {
         concurrent_analyses: None,
         sources_max: None,
         retention_days: None,
+        rate: None,
     };
     door.engine.identity.save_plan(&permit, &plan).await.expect("a plan");
     let change = crate::identity::UserChange { plan: Some(plan.name.clone()), ..Default::default() };

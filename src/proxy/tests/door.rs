@@ -17,8 +17,8 @@ use crate::{
     identity::{IdentitySettings, NewKey, NewUser, Origin, PasswordCost},
     mcp::sse::{Decoder, SseEvent},
     model::{
-        Credential, Email, Era, EraSetting, Handle, InstanceRole, KeyScope, Member, Preset, PresetTool,
-        Reach, RunEvent, Selection, Slug, SourceName, Visibility,
+        CallRules, Credential, Email, Era, EraSetting, Handle, InstanceRole, KeyScope, Member, Preset,
+        PresetTool, Reach, RunEvent, Selection, Slug, SourceName, Visibility,
     },
     policy,
     presets::NewPreset,
@@ -194,6 +194,7 @@ impl Door {
             own_names: crate::oauth::OwnNames::at("http://127.0.0.1:8080").unwrap(),
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
+            rates: crate::quota::RateSettings::default(),
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
             analyses: crate::insights::AnalysisSettings::default(),
@@ -282,6 +283,7 @@ impl Door {
         selections: Vec<Selection>,
     ) -> Preset {
         let new = NewPreset {
+            rules: CallRules::default(),
             slug: Slug::parse(slug).expect("a slug"),
             title: "Tools".into(),
             description: "For tests".into(),
@@ -299,7 +301,7 @@ impl Door {
     }
 
     pub async fn key_of(&self, member: &Member, scope: KeyScope) -> (crate::model::ApiKeyId, String) {
-        let new = NewKey { name: "test".into(), scope, expires_at: None };
+        let new = NewKey { name: "test".into(), scope, expires_at: None, rate: None };
         let (key, secret) = self.engine.identity.create_key(member, new).await.expect("a key");
         (key.id, secret.expose().to_owned())
     }

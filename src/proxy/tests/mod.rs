@@ -4,6 +4,7 @@ mod admission;
 mod asking;
 mod calls;
 mod door;
+mod limits;
 mod listening;
 mod questions;
 mod questions_legacy;

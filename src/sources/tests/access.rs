@@ -111,7 +111,12 @@ async fn a_role_that_only_looks_changes_nothing_and_a_limited_key_sees_nothing()
     let script = Script::new(&[]).await;
     let id = world.add(&ada, "mail", &script).await.source.id;
     let viewer = Member { org_role: OrgRole::Viewer, ..ada.clone() };
-    let via = Via::ApiKey { id: ApiKeyId::new(), name: "k".into(), scope: KeyScope::Presets(Vec::new()) };
+    let via = Via::ApiKey {
+        id: ApiKeyId::new(),
+        name: "k".into(),
+        scope: KeyScope::Presets(Vec::new()),
+        rate: None,
+    };
     let limited = Member { via, ..ada.clone() };
 
     assert!(world.sources.find(&viewer, id).await.unwrap().is_some());

@@ -108,6 +108,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "analyses_source",
             "browser_sessions_end",
             "browser_sessions_user",
+            "calls_once_end",
             "connections_end",
             "connections_user",
             "memberships_user",

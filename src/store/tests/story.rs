@@ -373,6 +373,7 @@ store_test!(plans_and_the_canary_are_kept, |test| async move {
         concurrent_analyses: Some(1),
         sources_max: Some(3),
         retention_days: None,
+        rate: None,
     };
     let mut tx = test.store.system().await.unwrap();
     tx.save_plan(&plan).await.unwrap();

@@ -43,18 +43,24 @@ impl Run<'_> {
             None => Vec::new(),
         };
         live.retain(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now));
-        let is_there = match &declared.secret {
-            Some(text) => live.iter().any(|key| text.expose().starts_with(&beginning(key.id))),
+        let present = match &declared.secret {
+            Some(text) => live.iter().find(|key| text.expose().starts_with(&beginning(key.id))),
             // A key whose file is gone is of no use, so another one is made.
-            None => declared.secret_file.is_none() && live.iter().any(|key| key.name == declared.name),
+            None if declared.secret_file.is_some() => None,
+            None => live.iter().find(|key| key.name == declared.name),
         };
-        if is_there {
-            return Ok((Action::Same, None));
+        if let Some(present) = present {
+            let same = declared.rate.is_none() || declared.rate == present.rate;
+            if let Some(owner) = owner.filter(|_| !same && !self.dry_run) {
+                identity.set_key_rate(owner, present.id, declared.rate).await.map_err(identity_error(at))?;
+            }
+            return Ok((if same { Action::Same } else { Action::Change }, None));
         }
         let new = NewKey {
             name: declared.name.clone(),
             scope: self.scope(owner, item).await?,
             expires_at: declared.expires_in_days.map(|days| now.plus(DAY * days)),
+            rate: declared.rate,
         };
         let Some(owner) = owner.filter(|_| !self.dry_run) else {
             if live.len() + self.expected.key(&declared.owner) > KEYS_MAX {

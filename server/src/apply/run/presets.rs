@@ -60,6 +60,7 @@ impl Run<'_> {
                 ),
                 anonymous: declared.anonymous.unwrap_or(false),
                 expires_at: declared.expires_at.and_then(Until::end),
+                rules: declared.rules.clone().unwrap_or_default(),
                 selections: selections.unwrap_or_default(),
             };
             let made = self.new_preset(owner, declared, new).await.map_err(failed)?;

@@ -79,6 +79,10 @@ impl Run<'_> {
             return Ok((Action::Add, String::new()));
         };
         let added = sources.add(owner, new).await.map_err(failed)?;
+        if let Some(rules) = declared.rules.clone().filter(|rules| !rules.is_empty()) {
+            let change = SourceChange { rules: Some(rules), ..SourceChange::default() };
+            sources.update(owner, added.source.id, change, added.source.version).await.map_err(failed)?;
+        }
         let detail = match added.report.failure() {
             Some(reason) => format!("kept, but it does not answer: {reason}"),
             None => format!("{} tools", added.catalogue.accepted.len()),

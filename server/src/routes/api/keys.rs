@@ -9,7 +9,7 @@ use axum::{
 };
 use doorward::{
     identity::NewKey,
-    model::{ApiKey, ApiKeyId, KeyScope, PresetId},
+    model::{ApiKey, ApiKeyId, KeyScope, PresetId, Rate},
 };
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,10 @@ pub(in crate::routes) struct KeyBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     presets: Option<Vec<PresetId>>,
+    /// How fast calls with it may come, as `600/minute`; absent = as fast as other limits let them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    rate: Option<Rate>,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
@@ -52,6 +56,7 @@ impl From<ApiKey> for KeyBody {
                 KeyScope::Everything => None,
                 KeyScope::Presets(presets) => Some(presets),
             },
+            rate: key.rate,
             created_at: time(key.created_at),
             expires_at: key.expires_at.map(time),
             last_used_at: key.last_used_at.map(time),
@@ -70,6 +75,18 @@ pub(in crate::routes) struct NewKeyBody {
     presets: Option<Vec<PresetId>>,
     /// When it stops working; absent = never.
     expires_in_days: Option<u32>,
+    /// How fast calls with it may come, as `600/minute` or `600/minute, 20 at once`.
+    #[schema(value_type = Option<String>)]
+    rate: Option<Rate>,
+}
+
+/// An edit of an API key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::routes) struct KeyChange {
+    /// How fast calls with it may come; `null` = as fast as other limits let them.
+    #[schema(value_type = Option<String>)]
+    rate: Option<Rate>,
 }
 
 /// An API key that was made.
@@ -117,10 +134,29 @@ pub(in crate::routes) async fn create(
         name: body.name,
         scope: body.presets.map_or(KeyScope::Everything, KeyScope::Presets),
         expires_at: body.expires_in_days.map(|days| engine.clock.now().plus(DAY * days)),
+        rate: body.rate,
     };
     let (key, secret) = engine.identity.create_key(&member, new).await?;
     let body = KeyAdded { key: key.into(), secret: secret.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Says how fast calls with an API key may come. Holds on the next call.
+#[utoipa::path(patch, path = "/api/v1/keys/{id}", tag = "keys",
+    params(("id" = String, Path, description = "the API key")), request_body = KeyChange,
+    responses((status = 204), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody)))]
+pub(in crate::routes) async fn update(
+    State(state): State<AppState>,
+    Caller(member): Caller,
+    Id(id): Id<ApiKeyId>,
+    Body(body): Body<KeyChange>,
+) -> Result<StatusCode, Problem> {
+    if state.engine().identity.set_key_rate(&member, id, body.rate).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(ProblemKind::NotFound, "there is no such API key in use"))
+    }
 }
 
 /// Revokes an API key; its next use is refused.

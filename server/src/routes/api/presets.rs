@@ -7,8 +7,8 @@ use axum::{
 };
 use doorward::{
     model::{
-        AccessLevel, Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug, SourceId,
-        Visibility,
+        AccessLevel, CallRules, Handle, Preset, PresetId, PresetStatus, PresetTool, Selection, Slug,
+        SourceId, Visibility,
     },
     presets::{NewPreset, PresetChange},
 };
@@ -47,6 +47,10 @@ pub(in crate::routes) struct PresetBody {
     /// From when on it answers nobody; absent if it does not end.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// How fast calls may come, and which are made once; absent if nothing is said.
+    #[serde(skip_serializing_if = "CallRules::is_empty")]
+    #[schema(value_type = Option<Object>)]
+    rules: CallRules,
     /// Counts the edits; send it with an edit.
     version: i64,
     created_at: String,
@@ -159,6 +163,10 @@ pub(in crate::routes) struct NewPresetBody {
     /// A day (it answers until its end, in UTC), a time (RFC 3339, in UTC) or `never`, as if absent.
     #[schema(value_type = Option<String>)]
     expires_at: Option<Until>,
+    /// As of an edit.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    rules: CallRules,
     #[serde(default)]
     sources: Vec<SelectionBody>,
 }
@@ -181,6 +189,10 @@ pub(in crate::routes) struct PresetChangeBody {
     /// A day (it answers until its end, in UTC), a time (RFC 3339, in UTC) or `never`.
     #[schema(value_type = Option<String>)]
     expires_at: Option<Until>,
+    /// How fast calls may come, all together (`rate`, as `600/minute`) and of single tools (`tools`), by the
+    /// name that callers see; as a whole.
+    #[schema(value_type = Option<Object>)]
+    rules: Option<CallRules>,
     sources: Option<Vec<SelectionBody>>,
 }
 
@@ -195,6 +207,7 @@ pub(super) fn body(state: &AppState, owner: &Handle, preset: Preset) -> PresetBo
         anonymous: preset.anonymous,
         status: preset.status,
         expires_at: preset.expires_at.map(time),
+        rules: preset.rules,
         version: preset.version,
         created_at: time(preset.created_at),
         updated_at: time(preset.updated_at),
@@ -230,6 +243,7 @@ pub(in crate::routes) async fn create(
         visibility: new.visibility.unwrap_or(Visibility::Private),
         anonymous: new.anonymous,
         expires_at: new.expires_at.and_then(Until::end),
+        rules: new.rules,
         selections: new.sources.into_iter().map(Selection::from).collect(),
     };
     let preset = state.engine().presets.add(&member, new).await?;
@@ -279,6 +293,7 @@ pub(in crate::routes) async fn update(
         visibility: edit.visibility,
         anonymous: edit.anonymous,
         expires_at: edit.expires_at.map(Until::end),
+        rules: edit.rules,
         selections: edit.sources.map(|sources| sources.into_iter().map(Selection::from).collect()),
     };
     let presets = &state.engine().presets;

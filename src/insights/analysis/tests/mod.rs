@@ -17,8 +17,8 @@ use crate::{
     connections::Connections,
     egress::{EgressLimits, EgressPolicy},
     model::{
-        BrowserSessionId, EraSetting, Health, InstanceRole, Plan, PlanName, Reach, RunsAs, SourceName, User,
-        Via, Whence,
+        BrowserSessionId, CallRules, EraSetting, Health, InstanceRole, Plan, PlanName, Reach, RunsAs,
+        SourceName, User, Via, Whence,
     },
     oauth::OwnNames,
     providers::spark::Thresholds,
@@ -88,6 +88,7 @@ impl Scene {
             concurrent_analyses: concurrent,
             sources_max: None,
             retention_days: None,
+            rate: None,
         })
         .await
         .unwrap();
@@ -176,6 +177,7 @@ fn source(user: &User, name: &str, address: SocketAddr) -> Source {
         verdict: None,
         enabled: true,
         health: Health::default(),
+        rules: CallRules::default(),
         version: 1,
         created_at: NOW,
         updated_at: NOW,

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use doorward::{
     model::{
-        Auth, CaCertificates, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source, SourceId,
-        SourceKind, SourceName, ToolState, TunnelId,
+        Auth, CaCertificates, CallRules, EraSetting, Health, HealthState, OauthClient, Reach, RunsAs, Source,
+        SourceId, SourceKind, SourceName, ToolState, TunnelId,
     },
     secret::Secret,
     sources::ResourceView,
@@ -64,6 +64,10 @@ pub(in crate::routes) struct DataSource {
     enabled: bool,
     /// Whether it can be used, as last seen.
     health: HealthBody,
+    /// How fast calls may come; absent if nothing is said.
+    #[serde(skip_serializing_if = "CallRules::is_empty")]
+    #[schema(value_type = Option<Object>)]
+    rules: CallRules,
     /// Counts the edits; send it with an edit.
     version: i64,
     created_at: String,
@@ -113,6 +117,7 @@ impl From<Source> for DataSource {
             revision: source.verdict.map(|verdict| verdict.revision),
             enabled: source.enabled,
             health: source.health.into(),
+            rules: source.rules,
             version: source.version,
             created_at: time(source.created_at),
             updated_at: time(source.updated_at),
@@ -273,6 +278,10 @@ pub(in crate::routes) struct DataSourceChange {
     #[schema(value_type = Option<String>)]
     pub(super) runs_as: Option<RunsAs>,
     pub(super) enabled: Option<bool>,
+    /// How fast calls may come, all together (`rate`, as `600/minute`) and of single tools (`tools`), by the
+    /// name that the source knows; as a whole.
+    #[schema(value_type = Option<Object>)]
+    pub(super) rules: Option<CallRules>,
 }
 
 /// What a test of a source found.

@@ -143,6 +143,7 @@ pub(in crate::routes) async fn update(
         era: body.era,
         runs_as: body.runs_as,
         enabled: body.enabled,
+        rules: body.rules,
     };
     let source = sources.update(&member, id, change, body.version).await?;
     Ok(Json(source.into()))
