@@ -31,6 +31,11 @@ pub(crate) const TESTS: &[Need] = &[
         packages: &["openssh-server", "openssh-client"],
     },
     Need { what: "OpenSSL", met: || exists("openssl"), packages: &["openssl"] },
+    Need {
+        what: "nftables and ip",
+        met: || ["nft", "ip"].iter().all(|name| exists(name) || Path::new("/usr/sbin").join(name).exists()),
+        packages: &["nftables", "iproute2"],
+    },
     Need { what: "Java 17 or later", met: || java().is_some(), packages: &["openjdk-17-jre-headless"] },
     Need { what: "npm", met: || exists("npm"), packages: &["npm"] },
 ];

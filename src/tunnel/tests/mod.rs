@@ -4,6 +4,7 @@ mod failures;
 mod keys;
 mod known;
 mod load;
+mod loss;
 mod passwords;
 pub(crate) mod sshd;
 
