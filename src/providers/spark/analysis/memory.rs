@@ -3,7 +3,7 @@
 use super::{Evidence, Found, Thresholds};
 use crate::model::Severity;
 use crate::providers::spark::{
-    shapes::Stage,
+    shapes::{Executor, Stage},
     words::{cut, duration, percent, size},
 };
 
@@ -176,6 +176,75 @@ fn heaps(evidence: &Evidence, limits: &Thresholds) -> Option<Found> {
             estimated: "one and a half times the highest use",
         }
     })
+}
+
+/// A driver whose memory is short, or little for so many executors.
+pub(super) fn driver(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
+    /// Spark's default.
+    const DEFAULT: &str = "1g";
+    let executors = evidence.executors.iter().filter(|executor| !executor.is_driver()).count();
+    let given = evidence.setting("spark.driver.memory").unwrap_or(DEFAULT);
+    let Some(configured) = setting_bytes(given).filter(|bytes| *bytes > 0 && executors > 0) else {
+        return Vec::new();
+    };
+    let fact = evidence.of_page("environment", "spark.driver.memory", given);
+    let peak = evidence.executors.iter().find(|executor| executor.is_driver());
+    let peak =
+        peak.and_then(|driver| Some(driver.peak_memory_metrics.as_ref()?.jvm_heap_memory)).unwrap_or(0);
+    let share = peak as f64 / configured as f64;
+    if share > limits.driver_heap_share_high {
+        let value = format!("{} of {}, {}", size(peak as f64), size(configured as f64), percent(share));
+        return vec![Found {
+            severity: Severity::Moderate,
+            title: format!("The driver uses {} of its heap", percent(share)),
+            evidence: vec![evidence.of_page("executors", "Highest use of the driver's heap", value), fact],
+            why: "A driver that runs out of memory ends the application, and one that collects garbage stops all tasks.",
+            change: vec![
+                format!("Set spark.driver.memory={}m", configured / (1 << 20) * 3 / 2),
+                "Leave rows where they are: no collect() or toPandas() of large results; smaller broadcasts"
+                    .into(),
+            ],
+            expected: "room for growth of what is collected and sent to all".into(),
+            estimated: "half more than is configured",
+        }];
+    }
+    if executors <= limits.driver_executors || configured >= limits.driver_bytes_min {
+        return Vec::new();
+    }
+    vec![Found {
+        severity: Severity::Low,
+        title: format!("The driver has {} for {executors} executors", size(configured as f64)),
+        evidence: vec![fact, evidence.of_page("executors", "Executors", executors.to_string())],
+        why: "The driver keeps what every task of every executor reports.",
+        change: vec![format!("Set spark.driver.memory={}g", (limits.driver_bytes_min >> 30).max(1))],
+        expected: "a driver that does not wait for its own garbage".into(),
+        estimated: "not estimated in time",
+    }]
+}
+
+/// Cached data that did not fit into memory.
+pub(super) fn cache(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
+    let sum = |of: fn(&Executor) -> i64| evidence.executors.iter().map(of).sum::<i64>();
+    let (disk, memory) = (sum(|executor| executor.disk_used), sum(|executor| executor.memory_used));
+    if disk <= limits.cache_disk_bytes {
+        return Vec::new();
+    }
+    vec![Found {
+        severity: Severity::Moderate,
+        title: format!("{} of cached data lie on disks", size(disk as f64)),
+        evidence: vec![
+            evidence.of_page("storage", "Cached on disk", size(disk as f64)),
+            evidence.of_page("storage", "Cached in memory", size(memory as f64)),
+        ],
+        why: "What is read again from a disk is seldom worth having cached.",
+        change: vec![
+            "Cache fewer columns and rows, and unpersist() what is done with".into(),
+            "Or keep it smaller: persist(StorageLevel.MEMORY_AND_DISK_SER), or raise spark.executor.memory"
+                .into(),
+        ],
+        expected: format!("{} read from memory in place of disks", size(disk as f64)),
+        estimated: "the bytes that executors keep on disk",
+    }]
 }
 
 #[cfg(test)]

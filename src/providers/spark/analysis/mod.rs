@@ -37,7 +37,7 @@ pub use thresholds::Thresholds;
 type Rule = fn(&Evidence, &Thresholds) -> Vec<Found>;
 
 /// Every rule with the kind of its findings.
-const RULES: [(&str, Rule); 16] = [
+const RULES: [(&str, Rule); 21] = [
     ("skew", tasks::skew),
     ("spill", memory::spill),
     ("gc_pressure", memory::gc),
@@ -51,9 +51,14 @@ const RULES: [(&str, Rule); 16] = [
     ("broadcast", plan::broadcast),
     ("shuffle", resources::shuffle),
     ("driver_bound", resources::driver),
+    ("driver_bound", memory::driver),
     ("configuration", plan::configuration),
+    ("configuration", tasks::stragglers),
     ("plan", resources::slow_stages),
+    ("plan", resources::far_reads),
+    ("plan", memory::cache),
     ("plan", plan::cross_joins),
+    ("plan", plan::long_filters),
 ];
 
 /// Returns what is wrong with an application, what matters most first.

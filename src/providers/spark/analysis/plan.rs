@@ -159,6 +159,33 @@ pub(super) fn cross_joins(evidence: &Evidence, limits: &Thresholds) -> Vec<Found
     .collect()
 }
 
+/// Filters whose condition is a list that somebody wrote out.
+pub(super) fn long_filters(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
+    let conditions = evidence.slowest.iter().flat_map(|sql| {
+        let lines = sql.plan_description.lines().filter_map(|line| line.trim().strip_prefix("Condition"));
+        lines.map(move |condition| (sql, condition.chars().count()))
+    });
+    let longest =
+        conditions.max_by_key(|(_, length)| *length).filter(|(_, length)| *length > limits.filter_chars);
+    let found = longest.map(|(sql, length)| Found {
+        severity: Severity::Low,
+        title: format!("Query {} filters by a condition of {length} characters", sql.id),
+        evidence: vec![evidence.of_query(
+            sql,
+            format!("Condition in query {}", sql.id),
+            format!("{length} characters"),
+        )],
+        why: "A condition is planned, compiled and tried on each row as it stands.",
+        change: vec![
+            "Put the values into a table and join with it, sent to all: rows.join(broadcast(values), key)"
+                .into(),
+        ],
+        expected: "less to plan and to compile, and one lookup in place of many comparisons".into(),
+        estimated: "not estimated in time",
+    });
+    found.into_iter().collect()
+}
+
 /// Settings that make applications slower than Spark's own defaults would.
 pub(super) fn configuration(evidence: &Evidence, _: &Thresholds) -> Vec<Found> {
     if evidence.environment.is_none() {

@@ -162,6 +162,41 @@ pub(super) fn shuffle(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     found
 }
 
+/// Stages whose slowest tasks read their input from other machines.
+pub(super) fn far_reads(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
+    let read = evidence.tasks.iter().filter_map(|(id, tasks)| {
+        // What is read of a shuffle comes from everywhere.
+        let reads_input =
+            |stage: &&Stage| stage.stage_id == *id && stage.input_bytes > 0 && stage.shuffle_read_bytes == 0;
+        let stage = evidence.ran().find(reads_input)?;
+        let far =
+            tasks.iter().filter(|task| matches!(task.task_locality.as_str(), "ANY" | "RACK_LOCAL")).count();
+        let share = far as f64 / tasks.len().max(1) as f64;
+        (tasks.len() >= limits.far_tasks_min && share > limits.far_share).then_some((stage, far, tasks.len()))
+    });
+    let Some((stage, far, all)) = read.max_by_key(|(stage, ..)| stage.executor_run_time) else {
+        return Vec::new();
+    };
+    vec![Found {
+        severity: Severity::Low,
+        title: format!("The slowest tasks of stage {} read from other machines", stage.stage_id),
+        evidence: vec![evidence.of_stage(
+            stage,
+            format!("Tasks of stage {} away from their data", stage.stage_id),
+            format!("{far} of the {all} slowest, {} read", size(stage.input_bytes as f64)),
+        )],
+        why: "What lies on another machine is read over the network.",
+        change: vec![
+            "Have executors on the machines that hold the data; more of them, or a longer spark.locality.wait (3s) where \
+             tasks are long"
+                .into(),
+            "Cached data: after executors were lost or added, cache anew".into(),
+        ],
+        expected: "reads from the machine's own disks or memory".into(),
+        estimated: "not estimated in time",
+    }]
+}
+
 /// Stages that take very long.
 pub(super) fn slow_stages(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
     let slow = |stage: &&Stage| stage.duration_ms().is_some_and(|ms| ms > limits.stage_ms);

@@ -4,7 +4,7 @@ use super::{Evidence, Found, Thresholds};
 use crate::model::Severity;
 use crate::providers::spark::{
     shapes::{Distributions, Stage},
-    words::{duration, percent, size},
+    words::{duration, percent, size, time_ms},
 };
 
 /// How many stages one finding names.
@@ -65,6 +65,61 @@ pub(super) fn uneven(limits: &Thresholds, stage: &Stage) -> Option<Uneven> {
         uneven.then_some((what, (median, most)))
     })?;
     Some(Uneven { what, median, upper, most, bytes })
+}
+
+/// A stage of which one task takes far longer than the others although it reads no more, on one of several executors.
+pub(super) fn stragglers(evidence: &Evidence, limits: &Thresholds) -> Vec<Found> {
+    let is_alone = evidence.workers().count() < 2;
+    if is_alone || evidence.environment.is_none() || evidence.is_on("spark.speculation", false) {
+        return Vec::new();
+    }
+    // The first stage has the tasks that each JVM starts with, which take long everywhere.
+    let first = evidence.ran().filter_map(|stage| time_ms(stage.submission_time.as_deref()?)).min();
+    let later = evidence.ran().filter(|stage| {
+        stage.submission_time.as_deref().and_then(time_ms).is_some_and(|begun| Some(begun) > first)
+    });
+    let late = later.filter_map(|stage| {
+        let spreads = stage.task_metrics_distributions.as_ref()?;
+        let (median, _, most) = spread(&spreads.executor_run_time)?;
+        let is_late = stage.num_tasks >= limits.skew_tasks_min
+            && ratio(most, median) > limits.skew_time_ratio
+            && most > limits.straggler_ms_min;
+        let is_even = reads(spreads)
+            .into_iter()
+            .filter_map(|(_, values)| spread(values))
+            .all(|(median, _, most)| ratio(most, median) <= limits.skew_bytes_ratio);
+        (is_late && is_even).then_some((stage, median, most))
+    });
+    let late: Vec<_> = late.collect();
+    let Some((worst, median, most)) =
+        late.iter().copied().max_by(|(_, _, one), (_, _, other)| one.total_cmp(other))
+    else {
+        return Vec::new();
+    };
+    let fact = |(stage, median, most): &(&Stage, f64, f64)| {
+        let what = format!("Longest task of stage {}", stage.stage_id);
+        evidence.of_stage(stage, what, format!("{} against {}", duration(*most), duration(*median)))
+    };
+    let mut facts: Vec<_> = late.iter().take(NAMED).map(fact).collect();
+    facts.push(evidence.of_page("environment", "spark.speculation", "not set: off"));
+    vec![Found {
+        severity: Severity::Low,
+        title: format!(
+            "Stage {}: one task takes {} as long as the median one, and reads no more",
+            worst.stage_id,
+            times(ratio(most, median))
+        ),
+        evidence: facts,
+        why: "A slow machine, or one that others use, holds up the whole stage.",
+        change: vec![
+            "Set spark.speculation=true: a task that takes far longer than the others runs a second time elsewhere; not \
+             where tasks write to other systems"
+                .into(),
+            "Look at the executor of that task: its disks, its neighbours, its garbage".into(),
+        ],
+        expected: format!("up to {} less in that stage", duration(most - median)),
+        estimated: "the longest task less the median one",
+    }]
 }
 
 fn skew_of(evidence: &Evidence, limits: &Thresholds, stage: &Stage) -> Option<Found> {

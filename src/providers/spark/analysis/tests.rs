@@ -260,6 +260,111 @@ fn settings_are_found_that_switch_off_what_helps() {
     assert_eq!(found(&evidence), []);
 }
 
+/// Two executors beside the driver.
+fn on_a_cluster() -> Evidence {
+    let mut evidence = quiet();
+    let executor = |id: &str| {
+        let cores = i64::from(id != "driver");
+        read(
+            json!({"id": id, "totalCores": cores, "maxTasks": cores, "addTime": "2026-11-21T04:00:00.000GMT"}),
+        )
+    };
+    evidence.executors = ["driver", "0", "1"].map(executor).to_vec();
+    evidence
+}
+
+#[test]
+fn a_driver_needs_memory_for_its_own_work_and_for_many_executors() {
+    let mut evidence = on_a_cluster();
+    let peak = |bytes: i64| Some(read(json!({"JVMHeapMemory": bytes})));
+    evidence.executors[0].peak_memory_metrics = peak(1 << 30);
+    let short = one(&evidence);
+    assert_eq!(named(&short), ("driver_bound", Severity::Moderate));
+    assert!(short.change[0].contains("spark.driver.memory=1536m"), "{short:?}");
+    set(&mut evidence, "spark.driver.memory", "1200m");
+    assert_eq!(found(&evidence), []);
+
+    let one_more = evidence.executors[1].clone();
+    evidence.executors.extend(std::iter::repeat_n(Executor { total_cores: 0, ..one_more }, 49));
+    assert_eq!(found(&evidence), [("driver_bound", Severity::Low)]);
+    evidence.executors.pop();
+    assert_eq!(found(&evidence), []);
+    let mut local = quiet();
+    local.executors[0].peak_memory_metrics = peak(1 << 40);
+    assert_eq!(found(&local), [], "in local mode it is no driver alone");
+}
+
+#[test]
+fn a_straggler_reads_no_more_than_others_and_is_not_of_the_first_stage() {
+    let with = |stage: &mut Stage, most: f64, bytes: f64| {
+        stage.submission_time = Some("2026-11-21T04:01:00.000GMT".into());
+        stage.task_metrics_distributions = Some(read(json!({
+            "quantiles": [0.0, 0.25, 0.5, 0.75, 1.0], "executorRunTime": [1e3, 2e3, 5e3, 6e3, most],
+            "inputMetrics": {"bytesRead": [1e6, 1e6, 1e6, 1e6, bytes]},
+        })));
+    };
+    let mut evidence = on_a_cluster();
+    let mut later = evidence.stages[0].clone();
+    later.stage_id = 2;
+    with(&mut later, 31e3, 1e6);
+    evidence.stages.push(later);
+    let straggler = one(&evidence);
+    assert_eq!(named(&straggler), ("configuration", Severity::Low));
+    assert!(straggler.title.starts_with("Stage 2: one task takes 6.2 times as long"), "{straggler:?}");
+    assert_eq!(straggler.expected, "up to 26.0 s less in that stage");
+
+    with(&mut evidence.stages[1], 29e3, 1e6);
+    assert_eq!(found(&evidence), [], "it is over soon");
+    with(&mut evidence.stages[1], 31e3, 6e6);
+    assert_eq!(found(&evidence), [], "it reads more");
+    with(&mut evidence.stages[1], 31e3, 1e6);
+    evidence.stages[1].submission_time = evidence.stages[0].submission_time.clone();
+    assert_eq!(found(&evidence), [], "JVMs start slowly");
+    with(&mut evidence.stages[1], 31e3, 1e6);
+    set(&mut evidence, "spark.speculation", "true");
+    assert_eq!(found(&evidence), []);
+    let mut local = evidence.clone();
+    local.environment = Some(Environment::default());
+    local.executors = quiet().executors;
+    assert_eq!(found(&local), [], "there is no other place to run it in");
+}
+
+#[test]
+fn cached_data_on_disks_and_input_from_other_machines_are_found() {
+    let mut evidence = on_a_cluster();
+    evidence.executors[1].disk_used = 100 << 20;
+    assert_eq!(found(&evidence), []);
+    evidence.executors[2].disk_used = 1;
+    assert_eq!(found(&evidence), [("plan", Severity::Moderate)]);
+
+    let mut evidence = on_a_cluster();
+    let task = |locality: &str| Task { task_locality: locality.into(), ..Task::default() };
+    let tasks =
+        |far: usize| (0..10).map(|at| task(if at < far { "ANY" } else { "NODE_LOCAL" })).collect::<Vec<_>>();
+    evidence.tasks = vec![(1, tasks(5))];
+    assert_eq!(found(&evidence), []);
+    evidence.tasks = vec![(1, tasks(6))];
+    assert_eq!(found(&evidence), [("plan", Severity::Low)]);
+    evidence.stages[0].shuffle_read_bytes = 1;
+    assert_eq!(found(&evidence), [], "a shuffle is read from everywhere");
+}
+
+#[test]
+fn a_condition_as_long_as_a_list_is_found() {
+    let mut evidence = quiet();
+    let query = |length: usize| Sql {
+        id: 7,
+        plan_description: format!("(2) Filter\nCondition{}\n", "x".repeat(length)),
+        ..Sql::default()
+    };
+    evidence.slowest = vec![query(1000)];
+    assert_eq!(found(&evidence), []);
+    evidence.slowest.push(query(1001));
+    let long = one(&evidence);
+    assert_eq!(named(&long), ("plan", Severity::Low));
+    assert!(long.title.contains("1001 characters"), "{long:?}");
+}
+
 #[test]
 fn a_report_says_what_is_not_known_and_cannot_be_written_by_an_application() {
     let mut evidence = quiet();

@@ -88,6 +88,23 @@ pub struct Thresholds {
     pub(super) cross_join_rows: f64,
     /// Rows from which on that is severe (DF).
     pub(super) cross_join_rows_severe: f64,
+    /// The longest task of a stage with even reads from which on it is a straggler, in milliseconds (own; SP, speculation:
+    /// 3 times the median).
+    pub(super) straggler_ms_min: f64,
+    /// Share of the driver's heap in use at its peak from which on it is short (DF 95 %).
+    pub(super) driver_heap_share_high: f64,
+    /// Executors from which on a driver needs more than a little memory (SA 50).
+    pub(super) driver_executors: usize,
+    /// What it then needs, in bytes (SA 2 GB).
+    pub(super) driver_bytes_min: i64,
+    /// Cached data on disks of executors, in bytes (own).
+    pub(super) cache_disk_bytes: i64,
+    /// Share of a stage's slowest tasks that read from other machines (own; SP locality.wait 3 s).
+    pub(super) far_share: f64,
+    /// Tasks from which on that counts (own).
+    pub(super) far_tasks_min: usize,
+    /// How long the condition of a filter is that is too long, in characters (DF 1000).
+    pub(super) filter_chars: usize,
     /// Share of memory that Spark has for itself below which it is named (own; SP 0.6).
     pub(super) memory_fraction_min: f64,
 }
@@ -132,6 +149,14 @@ impl Default for Thresholds {
             stage_ms: 15 * 60_000,
             cross_join_rows: 1e7,
             cross_join_rows_severe: 1e10,
+            straggler_ms_min: 30_000.0,
+            driver_heap_share_high: 0.95,
+            driver_executors: 50,
+            driver_bytes_min: 2 * GIB,
+            cache_disk_bytes: 100 * MIB,
+            far_share: 0.5,
+            far_tasks_min: 10,
+            filter_chars: 1_000,
             memory_fraction_min: 0.4,
         }
     }
