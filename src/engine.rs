@@ -242,6 +242,7 @@ impl Engine {
             sources: sources.clone(),
             quota: quota.clone(),
             audit: audit.clone(),
+            analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),
             clock: clock.clone(),
             keys: vault.derive(proxy::KEY_PURPOSE),

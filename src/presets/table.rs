@@ -60,6 +60,8 @@ pub struct Route {
     pub exposed: ExposedTool,
     /// Checks arguments, if the preset asks for it.
     pub check: Option<Arc<ArgumentCheck>>,
+    /// Whether a call is an analysis, charged and kept as that.
+    pub is_analysis: bool,
 }
 
 impl Route {
@@ -261,6 +263,7 @@ fn route(chosen: &Chosen<'_>, uris: &Uris) -> Option<Route> {
         tool_name: chosen.tool.name.as_str().into(),
         exposed,
         check: chosen.checks_arguments().then(|| Arc::new(ArgumentCheck::compile(definition))),
+        is_analysis: crate::sources::is_analysis(chosen.source.reach.kind(), &chosen.tool.name),
     })
 }
 

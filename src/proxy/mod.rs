@@ -8,6 +8,7 @@
 //!
 //! One more method: an arm in `Proxy::modern` or `Proxy::legacy`.
 
+mod analyst;
 mod answer;
 mod asker;
 mod body;
@@ -62,6 +63,7 @@ use crate::{
     sources::Sources,
 };
 
+pub use analyst::{Analyst, NotBegun, RunningAnalysis, WantedAnalysis};
 pub use body::{ProxyAnswer, ProxyBody};
 pub use dialogue::{ANSWER_MAX, CALL_QUESTIONS_MAX, ROUNDS_MAX};
 pub use events::{ALL_EVENT_BYTES_MAX, EVENT_BYTES_MAX, EVENTS_MAX, KEPT_MAX};
@@ -126,6 +128,7 @@ pub struct ProxyParts {
     pub sources: Sources,
     pub quota: Quota,
     pub audit: Audit,
+    pub analyst: Arc<dyn Analyst>,
     pub changes: Changes,
     pub clock: Clock,
     /// Keys for what callers carry between two requests; the first one seals. Not empty.
@@ -145,6 +148,7 @@ struct Inner {
     sources: Sources,
     quota: Quota,
     audit: Audit,
+    analyst: Arc<dyn Analyst>,
     changes: Changes,
     clock: Clock,
     settings: ProxySettings,
@@ -200,13 +204,14 @@ struct Guest<'r> {
 impl Proxy {
     /// Makes a proxy without sessions.
     pub fn new(parts: ProxyParts, settings: ProxySettings) -> Self {
-        let ProxyParts { identity, presets, sources, quota, audit, changes, clock, keys } = parts;
+        let ProxyParts { identity, presets, sources, quota, audit, analyst, changes, clock, keys } = parts;
         Self(Arc::new(Inner {
             identity,
             presets,
             sources,
             quota,
             audit,
+            analyst,
             changes,
             clock,
             settings,

@@ -116,7 +116,8 @@ impl Proxy {
                 error => told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(error)),
             };
         }
-        let is_charged = errand.tool.is_some() && !matches!(round, Round::Parked(_));
+        let is_analysis = errand.tool.is_some_and(|route| route.is_analysis);
+        let is_charged = errand.tool.is_some() && !is_analysis && !matches!(round, Round::Parked(_));
         let reservation = match self.charge(guest, is_charged).await {
             Ok(reservation) => reservation,
             Err(error) => {
@@ -168,6 +169,21 @@ impl Proxy {
                 return Box::pin(Exchange::of(work).answer()).await;
             }
         };
+        if is_analysis {
+            let sent = params.map_or_else(Bytes::new, |params| {
+                params::for_source(&guest.request.body, params, errand.edits)
+            });
+            return match Box::pin(self.analyse(guest, errand.source, &sent)).await {
+                Ok(calling) => {
+                    let work = Work::begin(call(ledger, asker, None, None), calling);
+                    Box::pin(Exchange::of(work).answer()).await
+                }
+                Err(error) => {
+                    let (fault, reason, text) = error.words(errand.source_name);
+                    told(ledger, outcome_of(fault), reason, &text)
+                }
+            };
+        }
         let caller = guest.permit.caller().member().map(|member| member.user);
         let Way { link, signed_in } =
             match self.0.sources.way(guest.table.preset.tenant, errand.source, caller).await {
@@ -260,19 +276,25 @@ impl Proxy {
     }
 
     /// Charges the caller, or, if nobody knows who that is, the preset's owner. Only calls of tools
-    /// are charged, and only once: going on with a call that waits is none.
+    /// are charged, and only once: going on with a call that waits is none, and one that is an analysis
+    /// is charged as that.
     async fn charge(&self, guest: &Guest<'_>, is_charged: bool) -> Result<Option<Reservation>, QuotaError> {
         if !is_charged {
             return Ok(None);
         }
+        let charged = self.charged(guest).await?;
+        self.0.quota.reserve(&charged).await.map(Some)
+    }
+
+    /// Returns who is charged for a call.
+    pub(super) async fn charged(&self, guest: &Guest<'_>) -> Result<QuotaSubject, QuotaError> {
         match guest.permit.caller() {
-            Principal::Member(member) => self.0.quota.reserve(&QuotaSubject::from(&**member)).await,
+            Principal::Member(member) => Ok(QuotaSubject::from(&**member)),
             Principal::Anonymous => {
                 let owner = self.0.quota.owner_of(guest.permit.tenant()).await?;
-                self.0.quota.reserve(&owner).await
+                Ok(QuotaSubject::clone(&owner))
             }
         }
-        .map(Some)
     }
 }
 

@@ -53,7 +53,7 @@ pub use diff::{PartDiff, ToolDiff, ToolPart, indented, visible};
 pub use error::SourceError;
 pub use link::{SignedIn, Way};
 pub use listen::Listening;
-pub use providers::Providers;
+pub use providers::{Providers, is_analysis};
 pub use tunnels::{
     HopSignIn, NewHop, NewHopAuth, NewTunnel, ShownHostKey, TUNNELS_MAX, TunnelChange, TunnelDetail,
     TunnelEditError, TunnelReport,

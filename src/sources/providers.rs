@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::{
     clock::Clock,
     egress::Egress,
-    model::Reach,
+    model::{Reach, SourceKind},
     providers::spark::{self, Kept, SparkError, SparkHistory, Thresholds},
     upstream::{Inside, Insides, ReplyBody, Target, UpstreamError},
 };
@@ -24,6 +24,11 @@ impl Providers {
     pub fn new(clock: Clock, thresholds: Thresholds) -> Self {
         Self { clock, spark: Kept::default(), thresholds }
     }
+}
+
+/// Says whether a call of this tool of a source is an analysis, which `insights` carries out.
+pub fn is_analysis(kind: SourceKind, tool: &str) -> bool {
+    kind == SourceKind::SparkHistory && tool == spark::ANALYZE
 }
 
 impl fmt::Debug for Providers {

@@ -66,7 +66,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     // What is built on calls to sources, and kept.
     (
         "insights",
-        &["egress", "mcp", "metrics", "model", "policy", "providers", "sources", "store", "upstream"],
+        &[
+            "egress",
+            "mcp",
+            "metrics",
+            "model",
+            "policy",
+            "providers",
+            "proxy",
+            "quota",
+            "sources",
+            "store",
+            "upstream",
+        ],
     ),
     ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
     // Tells people before something of theirs stops working.

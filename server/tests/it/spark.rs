@@ -1,7 +1,7 @@
 //! A real Spark History Server as a source: directly, behind a proxy with credentials and a path, and
 //! with Spark's own filter. What its tools say is what the event logs hold, see `tests/spark-events`.
 
-use doorward::model::{InstanceRole, SourceKind};
+use doorward::model::{InstanceRole, Plan, SourceKind};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -104,6 +104,10 @@ async fn a_real_history_server_is_tools_and_prompts() {
     let proxy = Proxy::start(&spark);
     Box::pin(a_proxy_lets_in_who_has_the_credential(&stage, &proxy)).await;
     Box::pin(an_authority_of_the_owners_own_is_trusted_where_it_is_given(&stage, &proxy)).await;
+    Box::pin(a_call_that_is_an_analysis_is_charged_and_kept_as_one(&stage)).await;
+    drop(spark);
+    let away = stage.refusal("analyze_application", json!({"app_id": "local-1"})).await;
+    assert!(away.contains("cannot be reached") && !away.contains("127.0.0.1"), "{away}");
 }
 
 async fn the_lists_are_small(stage: &Stage) {
@@ -322,6 +326,51 @@ async fn a_proxy_lets_in_who_has_the_credential(stage: &Stage, proxy: &Proxy) {
         assert!(version["detail"].as_str().unwrap().contains(says), "{name}: {version}");
         assert_eq!(added["source"]["health"]["state"], "failing", "{added}");
     }
+}
+
+async fn a_call_that_is_an_analysis_is_charged_and_kept_as_one(stage: &Stage) {
+    let world = &stage.world;
+    let bob = world.person("bob", InstanceRole::Member).await;
+    let opened = Box::pin(world.engine.presets.list(&stage.ada.member)).await.unwrap();
+    let path = format!("/api/v1/presets/{}", opened[0].preset.id);
+    let public = json!({"version": opened[0].preset.version, "visibility": "public"});
+    let published = Box::pin(world.api(&stage.ada, Method::PATCH, &path, Some(public))).await;
+    assert_eq!(published.status, StatusCode::OK, "{}", published.body);
+    let used = async |person: &Person| {
+        let usage = Box::pin(world.api(person, Method::GET, "/api/v1/usage", None)).await.json();
+        (usage["calls_used"].as_i64().unwrap(), usage["analyses_used"].as_i64().unwrap())
+    };
+    let call = async |app_id: &str| {
+        let params = json!({"name": "analyze_application", "arguments": {"app_id": app_id}});
+        let call = Call::modern("tools/call", params).key(&bob.key).request();
+        Box::pin(world.send(call)).await.json()["result"].clone()
+    };
+    let (ada_before, bob_before) = (used(&stage.ada).await, used(&bob).await);
+
+    let result = call(SKEW).await;
+
+    assert_eq!(result["isError"], false, "{result}");
+    assert_eq!(used(&bob).await, (bob_before.0, bob_before.1 + 1), "it is an analysis, and no call");
+    assert_eq!(used(&stage.ada).await, ada_before);
+    let kept = Box::pin(world.api(&stage.ada, Method::GET, "/api/v1/analyses?limit=1", None)).await.json();
+    let kept = &kept["items"][0];
+    assert_eq!(kept["id"], result["structuredContent"]["analysis"], "{result}");
+    assert_eq!((&kept["state"], &kept["begun_by"]), (&json!("done"), &json!("bob")), "{kept}");
+    let path = format!("/api/v1/analyses/{}", kept["id"].as_str().unwrap());
+    let stranger = Box::pin(world.api(&bob, Method::GET, &path, None)).await;
+    assert_eq!(stranger.status, StatusCode::NOT_FOUND, "it belongs to whose source it is of");
+
+    let unknown = call("local-1").await;
+    assert_eq!(unknown["isError"], true, "{unknown}");
+    assert!(unknown["content"][0]["text"].as_str().unwrap().contains("local-1"), "{unknown}");
+    assert_eq!(used(&bob).await.1, bob_before.1 + 1, "nothing was read for it");
+    let mut tx = world.engine.store.system().await.unwrap();
+    let plan = tx.find_plan(&bob.member.plan).await.unwrap().unwrap();
+    tx.save_plan(&Plan { analyses_per_month: Some(bob_before.1 + 1), ..plan }).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = call(SKEW).await;
+    assert_eq!(refused["isError"], true, "{refused}");
+    assert!(refused["content"][0]["text"].as_str().unwrap().contains("are used up"), "{refused}");
 }
 
 async fn an_authority_of_the_owners_own_is_trusted_where_it_is_given(stage: &Stage, proxy: &Proxy) {

@@ -11,7 +11,10 @@ use crate::{
             run::{ALIVE_FOR, Job},
         },
     },
-    model::{Analysis, AnalysisId, AnalysisState, Member, OrgRole, PlanName, Source, StepState, Tally},
+    model::{
+        Analysis, AnalysisId, AnalysisState, Member, OrgRole, PlanName, Source, StepState, Tally, TenantId,
+        UserId,
+    },
     policy,
     providers::spark::Reading,
     sources::{SourceError, Subject},
@@ -20,6 +23,16 @@ use crate::{
 
 /// How many analyses of one person that have lost their process are ended before another begins.
 const LOST_MAX: i64 = 100;
+
+/// Who begins an analysis, and is charged for it.
+pub(super) struct Beginner {
+    /// The organisation whose source is asked, and that keeps it.
+    pub(super) tenant: TenantId,
+    pub(super) user: UserId,
+    /// What the analysis says of who began it.
+    pub(super) handle: String,
+    pub(super) plan: PlanName,
+}
 
 impl Analyses {
     /// Begins an analysis, which runs on when the caller goes away.
@@ -46,26 +59,42 @@ impl Analyses {
 
     async fn begin_now(&self, member: &Member, id: AnalysisId, wanted: NewAnalysis) -> Result<Analysis> {
         let permit = policy::may_manage(member, member.tenant, OrgRole::Operator)?;
-        let (source, manner) = self.analysable(permit.tenant(), wanted.source).await?;
+        let by = Beginner {
+            tenant: permit.tenant(),
+            user: member.user,
+            handle: member.handle.to_string(),
+            plan: member.plan.clone(),
+        };
+        self.begin_by(by, id, wanted).await
+    }
+
+    /// Begins an analysis for whoever may have one.
+    pub(super) async fn begin_by(
+        &self,
+        by: Beginner,
+        id: AnalysisId,
+        wanted: NewAnalysis,
+    ) -> Result<Analysis> {
+        let (source, manner) = self.analysable(by.tenant, wanted.source).await?;
         let attempt = wanted.attempt.map(|attempt| attempt.trim().to_owned());
         let attempt = attempt.filter(|attempt| !attempt.is_empty());
         let app_id = wanted.app_id.trim().to_owned();
         let reading = Reading::new(manner, &app_id, attempt.as_deref())
             .map_err(|reason| AnalysisError::Invalid { part: "app_id", reason })?;
         // One that is switched off, or that nobody has signed in to, is not worth a charge.
-        let way = self.0.sources.way(permit.tenant(), source.id, Some(member.user)).await?;
+        let way = self.0.sources.way(by.tenant, source.id, Some(by.user)).await?;
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
             return Err(AnalysisError::Busy { limit: RUNNING_MAX });
         };
         if self.0.stop.is_cancelled() {
             return Err(AnalysisError::Stopping);
         }
-        let analysis = self.new_one(member, id, &source, app_id, attempt, &reading);
+        let analysis = self.new_one(&by, id, &source, app_id, attempt, &reading);
         let job = Job::new(analysis.clone(), source.id, way.link, reading, place);
-        let (this, plan) = (self.clone(), member.plan.clone());
+        let this = self.clone();
         // In a task: whoever goes away now must not leave one that is charged and never runs.
         apart::finish(async move {
-            this.charge(&job.analysis, &plan).await?;
+            this.charge(&job.analysis, &by.plan).await?;
             this.start(job);
             Ok::<_, AnalysisError>(())
         })
@@ -75,7 +104,7 @@ impl Analyses {
 
     fn new_one(
         &self,
-        member: &Member,
+        by: &Beginner,
         id: AnalysisId,
         source: &Source,
         app_id: String,
@@ -93,8 +122,8 @@ impl Analyses {
             attempt,
             app_name: String::new(),
             state: AnalysisState::Running,
-            begun_by: Some(member.user),
-            begun_by_handle: member.handle.to_string(),
+            begun_by: Some(by.user),
+            begun_by_handle: by.handle.clone(),
             begun_at: self.0.clock.now(),
             ended_at: None,
             steps,

@@ -5,10 +5,11 @@
 //! its process moves on; an analysis whose lease is over has lost its process and has failed. Whoever ends the row
 //! ends the analysis: the process that runs it notices.
 //!
-//! `read.rs` asks the source, `run.rs` carries one from its beginning to its end, `compare.rs` is pure, and
+//! `call.rs` carries out calls of presets that are an analysis, `read.rs` asks the source, `run.rs` carries one from its beginning to its end, `compare.rs` is pure, and
 //! `rewrite.rs` is the only one that knows of a model.
 
 mod begin;
+mod call;
 mod compare;
 mod end;
 mod error;
@@ -40,6 +41,7 @@ use crate::{
     providers::spark::{Manner, Thresholds},
     sources::{SourceError, Sources},
     store::{AnalysisRow, Store, Tx},
+    upstream::UpstreamError,
 };
 
 pub use crate::store::AnalysisFilter;
@@ -105,10 +107,14 @@ struct Inner {
 }
 
 /// One that runs in this process.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Running {
+    /// Why the source could not be asked, if it could not.
+    trouble: Arc<Mutex<Option<UpstreamError>>>,
     /// Cancelled once its row says that it has been.
     cancel: CancellationToken,
+    /// Cancelled once its row says how it ended.
+    ended: CancellationToken,
     /// Cancelled once it is over, its rewriting included.
     over: CancellationToken,
 }

@@ -12,14 +12,13 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     apart,
     clock::Ms,
     insights::{
         Analyses, AnalysisError,
-        analysis::{Result, Running, rewrite},
+        analysis::{Result, Running, read::Unanswered, rewrite},
     },
     model::{
         Analysis, AnalysisId, AnalysisReport, AnalysisState, AnalysisStep, SourceId, StepState, Tally,
@@ -88,6 +87,7 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.analyses.0.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.running.ended.cancel();
         self.running.over.cancel();
     }
 }
@@ -96,18 +96,17 @@ impl Analyses {
     /// Lets an analysis run whose row is there.
     pub(super) fn start(&self, job: Job) {
         let id = job.analysis.id;
-        let running = Running { cancel: CancellationToken::new(), over: CancellationToken::new() };
+        let running = Running::default();
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running.clone());
         let entry = Entry { analyses: self.clone(), id, running };
         let this = self.clone();
         self.0.tasks.spawn(async move {
-            let cancel = entry.running.cancel.clone();
-            this.run(job, &cancel).await;
+            this.run(job, &entry.running).await;
             drop(entry);
         });
     }
 
-    async fn run(&self, mut job: Job, cancel: &CancellationToken) {
+    async fn run(&self, mut job: Job, running: &Running) {
         let (tenant, id) = (job.analysis.tenant, job.analysis.id);
         let begun = Instant::now();
         let end = tokio::select! {
@@ -115,9 +114,9 @@ impl Analyses {
             () = self.0.stop.cancelled() => {
                 End::Failed("Doorward was stopped while it ran; run it again".to_owned())
             }
-            () = cancel.cancelled() => End::Elsewhere,
+            () = running.cancel.cancelled() => End::Elsewhere,
             () = self.keep_alive(tenant, id) => End::Elsewhere,
-            end = self.read(&mut job) => end,
+            end = self.read(&mut job, running) => end,
         };
         let elapsed_ms = begun.elapsed().as_millis();
         let written = match &end {
@@ -133,6 +132,7 @@ impl Analyses {
                     .await
             }
         };
+        running.ended.cancel();
         match (&end, written) {
             (_, Err(error)) => {
                 let error = &error as &dyn std::error::Error;
@@ -172,7 +172,7 @@ impl Analyses {
     }
 
     /// Reads everything within the deadline, and thinks about it.
-    async fn read(&self, job: &mut Job) -> End {
+    async fn read(&self, job: &mut Job, running: &Running) -> End {
         let end = Instant::now() + self.0.settings.deadline;
         let Some(mut reading) = job.reading.take() else { return End::Elsewhere };
         let mut asking = FuturesUnordered::new();
@@ -182,7 +182,7 @@ impl Analyses {
             while asking.len() < ASKED_MAX
                 && let Some(ask) = waiting.pop_front()
             {
-                asking.push(self.answer(job.analysis.tenant, job.source, &job.link, ask, end));
+                asking.push(self.answer(job.analysis.tenant, job.source, &job.link, ask, end, running));
             }
             let Ok(Some((ask, answer, elapsed_ms))) = timeout_at(end, asking.next()).await else { break };
             // Answers may have many megabytes, and reading those stops nobody else.
@@ -226,9 +226,13 @@ impl Analyses {
         link: &Arc<Link>,
         ask: Ask,
         end: Instant,
+        running: &Running,
     ) -> (Ask, Result<Bytes, String>, i64) {
         let begun = Instant::now();
         let answer = self.ask(tenant, source, link, ask.request.clone(), end).await;
+        if let Err(Unanswered::Upstream(error)) = &answer {
+            *running.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
         let elapsed_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
         (ask, answer.map_err(|error| error.words()), elapsed_ms)
     }

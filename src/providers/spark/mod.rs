@@ -28,8 +28,9 @@ use crate::{
     clock::Clock,
     egress::Egress,
     mcp::{Revision, codes},
-    model::Auth,
+    model::{AnalysisId, AnalysisReport, Auth},
 };
+use arguments::Arguments;
 use client::Client;
 use shapes::Application;
 
@@ -38,6 +39,9 @@ pub use error::SparkError;
 pub use keep::Kept;
 pub use show::check_key;
 pub use words::is_of_the_run;
+
+/// The tool whose calls are kept as analyses. `insights` carries it out.
+pub const ANALYZE: &str = tools::ANALYZE;
 
 /// The parts of a test, the first of which shows whether the server can be used at all.
 pub const CHECKS: [&str; 2] = ["Version", "Applications"];
@@ -132,22 +136,13 @@ impl SparkHistory {
     /// Calls a tool; `None` if there is none of this name.
     async fn call(&self, name: &str, given: Map<String, Value>) -> Result<Option<Value>, SparkError> {
         let Some(tool) = tools::find(name) else { return Ok(None) };
-        let outcome = match arguments::Arguments::read(given, tool.arguments) {
+        let outcome = match Arguments::read(given, tool.arguments) {
             Ok(arguments) => Box::pin(tools::run(tool, &self.client, &self.thresholds, &arguments)).await,
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(told) => {
-                let text = told.text.unwrap_or_else(|| told.facts.to_string());
-                Ok(Some(json!({
-                    "resultType": "complete", "content": [{ "type": "text", "text": text }],
-                    "structuredContent": told.facts, "isError": false,
-                })))
-            }
-            Err(error) if error.is_of_the_call() => Ok(Some(json!({
-                "resultType": "complete", "content": [{ "type": "text", "text": error.to_string() }],
-                "isError": true,
-            }))),
+            Ok(told) => Ok(Some(found(told))),
+            Err(error) if error.is_of_the_call() => Ok(Some(said_no(&error.to_string()))),
             Err(error) => Err(error),
         }
     }
@@ -157,6 +152,39 @@ impl SparkHistory {
 struct Named {
     name: String,
     arguments: Option<Map<String, Value>>,
+}
+
+/// Returns what a call with these `params` wants to have analysed: the application, and which of its runs; or says
+/// what is wrong with it.
+pub fn wanted(params: &[u8]) -> Result<(String, Option<String>), String> {
+    let named = serde_json::from_slice(params);
+    let Named { name, arguments } = named.map_err(|_| "`name` and `arguments` cannot be read".to_owned())?;
+    let tool = tools::find(&name).ok_or_else(|| format!("there is no `{name}`"))?;
+    let arguments = Arguments::read(arguments.unwrap_or_default(), tool.arguments);
+    let arguments = arguments.map_err(|error| error.to_string())?;
+    Ok((arguments.required("app_id"), arguments.text("app_attempt_id")))
+}
+
+/// Returns the `result` of a call that an analysis was made for: the report as Markdown, and its findings.
+pub fn analyzed(kept: AnalysisId, report: &AnalysisReport, text: String) -> Bytes {
+    Bytes::from(found(tools::analyses::analyzed(kept, report, text)).to_string())
+}
+
+/// Returns the `result` of a call of a tool that failed, for a model to read.
+pub fn failed(text: &str) -> Bytes {
+    Bytes::from(said_no(text).to_string())
+}
+
+fn found(told: tools::Told) -> Value {
+    let text = told.text.unwrap_or_else(|| told.facts.to_string());
+    json!({
+        "resultType": "complete", "content": [{ "type": "text", "text": text }],
+        "structuredContent": told.facts, "isError": false,
+    })
+}
+
+fn said_no(text: &str) -> Value {
+    json!({ "resultType": "complete", "content": [{ "type": "text", "text": text }], "isError": true })
 }
 
 fn discovered() -> Value {

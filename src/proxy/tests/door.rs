@@ -228,13 +228,15 @@ impl Door {
 
     /// Puts a new proxy in the place of the old one, as a restart does.
     pub fn replace_proxy(&mut self, change: impl FnOnce(&mut Patience)) {
-        let Parts { identity, presets, sources, quota, audit, changes, clock, vault, .. } = &*self.engine;
+        let Parts { identity, presets, sources, quota, audit, changes, clock, vault, analyses, .. } =
+            &*self.engine;
         let parts = ProxyParts {
             identity: identity.clone(),
             presets: presets.clone(),
             sources: sources.clone(),
             quota: quota.clone(),
             audit: audit.clone(),
+            analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),
             clock: clock.clone(),
             keys: vault.derive(crate::proxy::KEY_PURPOSE),

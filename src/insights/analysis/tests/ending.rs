@@ -4,9 +4,33 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    model::{Action, AnalysisState, Outcome, StepState},
+    fault::Fault,
+    model::{
+        Access, Action, AnalysisState, Outcome, Preset, PresetId, PresetStatus, Principal, Slug, StepState,
+        Visibility,
+    },
+    proxy::{Analyst, NotBegun, WantedAnalysis},
+    quota::QuotaSubject,
     store::{EventFilter, testing::store_test},
 };
+
+fn preset(owner: &Member) -> Preset {
+    Preset {
+        id: PresetId::new(),
+        tenant: owner.tenant,
+        slug: Slug::parse("tools").unwrap(),
+        title: String::new(),
+        description: String::new(),
+        visibility: Visibility::Private,
+        anonymous: false,
+        status: PresetStatus::Active,
+        expires_at: None,
+        rules: CallRules::default(),
+        version: 1,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
 
 #[tokio::test]
 async fn a_cancelled_analysis_ends_at_once_and_is_given_back() {
@@ -23,6 +47,31 @@ async fn a_cancelled_analysis_ends_at_once_and_is_given_back() {
     assert!(scene.analyses.running(analysis.id).is_none(), "its task is over");
     let again = scene.analyses.cancel(&scene.ada, analysis.id).await;
     assert!(matches!(again, Err(AnalysisError::Ended)), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_an_analysis_is_cancelled_and_given_back_when_its_caller_leaves() {
+    let scene = Scene::new().await;
+    let preset = preset(&scene.ada);
+    let caller = Principal::Member(Arc::new(scene.ada.clone()));
+    let permit = policy::may_call(&caller, &preset, &Access::default(), NOW).unwrap();
+    let charged = QuotaSubject::from(&scene.ada);
+    let wanted =
+        |params| WantedAnalysis { permit: &permit, charged: &charged, source: scene.source.id, params };
+    let unnamed = Analyst::begin(&scene.analyses, wanted(br#"{"name":"analyze_application"}"#)).await;
+    assert!(matches!(unnamed, Err(NotBegun::Other { fault: Fault::Caller, .. })));
+    let params = br#"{"name":"analyze_application","arguments":{"app_id":"local-1"}}"#;
+    let running = Analyst::begin(&scene.analyses, wanted(params)).await.ok().unwrap();
+    assert_eq!(scene.used().await, (1, 1));
+    let [begun] = &scene.analyses.list(&scene.ada, &AnalysisFilter::default()).await.unwrap()[..] else {
+        panic!("one was begun");
+    };
+
+    drop(running);
+    let ended = scene.analyses.ended(&scene.ada, begun.id).await.unwrap();
+
+    assert_eq!((ended.state, ended.begun_by_handle.as_str()), (AnalysisState::Cancelled, "ada"));
+    assert_eq!(scene.used().await, (0, 0));
 }
 
 store_test!(an_analysis_is_cancelled_by_another_process_and_its_own_notices, |test| async move {

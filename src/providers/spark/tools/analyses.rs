@@ -8,7 +8,7 @@ use super::{
     place,
 };
 use crate::{
-    model::{Finding, Severity},
+    model::{AnalysisId, AnalysisReport, Finding, Missing, Severity},
     providers::spark::{
         SparkError,
         analysis::{self, Evidence, Thresholds},
@@ -26,21 +26,23 @@ async fn analysed(client: &Client, limits: &Thresholds, place: &Place) -> Result
 }
 
 /// Writes findings, and what could not be looked at.
-fn drawn(row: Row, evidence: &Evidence, findings: &[&Finding]) -> Row {
+fn drawn<'a>(row: Row, missing: &[Missing], findings: impl IntoIterator<Item = &'a Finding>) -> Row {
     let missing: Vec<String> =
-        evidence.missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect();
-    row.set("findings", findings.iter().map(|finding| json!(finding)).collect::<Vec<Value>>())
+        missing.iter().map(|missing| format!("{}: {}", missing.what, missing.why)).collect();
+    row.set("findings", findings.into_iter().map(|finding| json!(finding)).collect::<Vec<Value>>())
         .maybe("missing", (!missing.is_empty()).then_some(missing))
 }
 
-pub(super) async fn analyze(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Told> {
-    let (evidence, findings) = analysed(client, limits, &place(client, given).await?).await?;
-    let text = analysis::markdown(&evidence, &findings);
-    let row = about(&evidence.place)
-        .set("name", evidence.place.app.name.clone())
-        .time("duration", evidence.duration_ms());
-    let facts = drawn(row, &evidence, &findings.iter().collect::<Vec<_>>()).finish();
-    Ok(Told { facts, text: Some(text) })
+/// Tells what an analysis that was kept under this name found.
+pub(in crate::providers::spark) fn analyzed(kept: AnalysisId, report: &AnalysisReport, text: String) -> Told {
+    let application = &report.application;
+    let row = Row::new("app_id", application.id.clone())
+        .maybe("app_attempt_id", application.attempt.clone())
+        .maybe("completed", (!application.is_completed).then_some(false))
+        .set("name", application.name.clone())
+        .time("duration", report.totals.duration_ms)
+        .set("analysis", kept.to_string());
+    Told { facts: drawn(row, &report.missing, &report.findings).finish(), text: Some(text) }
 }
 
 pub(super) async fn list(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Row> {
@@ -59,8 +61,7 @@ pub(super) async fn list(client: &Client, limits: &Thresholds, given: &Arguments
     let is_chosen = |finding: &&Finding| {
         finding.severity >= least && kind.as_deref().is_none_or(|kind| kind == finding.kind)
     };
-    let chosen: Vec<&Finding> = findings.iter().filter(is_chosen).collect();
-    Ok(drawn(about(&evidence.place), &evidence, &chosen))
+    Ok(drawn(about(&evidence.place), &evidence.missing, findings.iter().filter(is_chosen)))
 }
 
 pub(super) async fn compare(client: &Client, limits: &Thresholds, given: &Arguments) -> Result<Row> {

@@ -3,7 +3,7 @@
 //! Names and arguments are those of the Kubeflow project's server for Spark 1.0.2. What one result
 //! shows at most is bounded, and it says how to ask for the rest.
 
-mod analyses;
+pub(super) mod analyses;
 mod applications;
 mod compare;
 mod environment;
@@ -52,6 +52,9 @@ impl From<Row> for Told {
         Self { facts: row.finish(), text: None }
     }
 }
+
+/// The tool whose calls are kept as analyses: whoever keeps those carries it out.
+pub(super) const ANALYZE: &str = "analyze_application";
 
 const APP: Argument = ("app_id*", Text, "");
 const ATTEMPT: Argument = ("app_attempt_id", Text, "");
@@ -249,7 +252,7 @@ const TOOLS: &[Tool] = &[
         gives: ("slowest_stages", "array"),
     },
     Tool {
-        name: "analyze_application",
+        name: ANALYZE,
         about: "What is wrong with an application and what to change, as a report: skew, spill, garbage, files, \
             failures, memory, joins, shuffles, settings",
         arguments: &[APP, ATTEMPT],
@@ -321,7 +324,6 @@ pub(super) async fn run(
         "compare_job_environments" => Box::pin(environment::compare(client, given)).await?.into(),
         "compare_job_performance" => Box::pin(compare::performance(client, given)).await?.into(),
         "get_job_bottlenecks" => Box::pin(jobs::bottlenecks(client, given)).await?.into(),
-        "analyze_application" => Box::pin(analyses::analyze(client, limits, given)).await?,
         "list_findings" => Box::pin(analyses::list(client, limits, given)).await?.into(),
         "compare_applications" => Box::pin(analyses::compare(client, limits, given)).await?.into(),
         other => return Err(SparkError::Argument(format!("there is no tool `{other}`"))),
@@ -346,7 +348,7 @@ pub(super) async fn all_queries(client: &Client, place: &Place) -> Result<Vec<Sq
 
 /// Returns a query with its steps.
 pub(super) async fn query_of(client: &Client, place: &Place, id: i64) -> Result<Sql> {
-    sql::one(client, place, id, false).await
+    sql::one(client, place, id, true).await
 }
 
 /// Finds the run of an application that a call is about.
