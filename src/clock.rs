@@ -136,6 +136,13 @@ pub struct Civil {
 pub struct Month(pub i32);
 
 impl Month {
+    /// Returns the instant at which it begins.
+    pub fn begin(self) -> Ms {
+        let (year, month) = (self.0 / 100, self.0 % 100);
+        let before = if month == 1 { (year - 1) * 100 + 12 } else { self.0 - 1 };
+        Self(before).end()
+    }
+
     /// Returns the instant at which the month after this one begins.
     pub fn end(self) -> Ms {
         let (year, month) = (i64::from(self.0 / 100), i64::from(self.0 % 100));
@@ -146,6 +153,13 @@ impl Month {
         let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         Ms((era * 146_097 + day_of_era - 719_468) * 86_400_000)
+    }
+}
+
+impl fmt::Display for Month {
+    /// Writes it as RFC 3339 begins a date: `2026-11`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:04}-{:02}", self.0 / 100, self.0 % 100)
     }
 }
 

@@ -82,6 +82,8 @@ mod trouble;
 mod tunnels;
 #[cfg(feature = "ssr")]
 mod ui;
+#[cfg(feature = "ssr")]
+mod usage;
 
 #[cfg(feature = "ssr")]
 pub use audit::live_line;

@@ -10,7 +10,7 @@ use leptos_router::{
 
 use crate::{
     account, admin, analyses, audit, connections, consent, explain, gallery, grants, home, invitation, keys,
-    metrics, page, playground, presets, setup, sign_in, sources, tunnels,
+    metrics, page, playground, presets, setup, sign_in, sources, tunnels, usage,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -80,6 +80,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/analyses/:id/against") view=analyses::choose_other_page ssr=SsrMode::Async/>
                 <Route path=path!("/analyses/:id/against/:other") view=analyses::against_page ssr=SsrMode::Async/>
                 <Route path=path!("/metrics") view=metrics::page ssr=SsrMode::Async/>
+                <Route path=path!("/usage") view=usage::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit") view=audit::page ssr=SsrMode::Async/>
                 <Route path=path!("/audit/:id") view=audit::event ssr=SsrMode::Async/>
             </Routes>

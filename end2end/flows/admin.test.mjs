@@ -48,6 +48,19 @@ flow('Admin', prepare, {
     await page.getByRole('cell', { name: 'tiny' }).first().waitFor()
   },
 
+  'what is used is shown with what the month will come to': async ({ page, look }) => {
+    await page.goto('/account')
+    await page.getByRole('link', { name: 'All that you use' }).click()
+    await page.getByRole('heading', { name: 'Usage', exact: true }).waitFor()
+    await page.getByText(/^\d+ of [\d\s.,]+ calls$|^\d+ calls, no limit$/).waitFor()
+    await page.getByText('Data sources', { exact: true }).first().waitFor()
+    await look('usage')
+    const downloading = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'Download as CSV' }).click()
+    const file = await (await downloading).createReadStream()
+    assert.match(String(Buffer.concat(await file.toArray())), /^month,calls,analyses\r\n/)
+  },
+
   'a person is put on it': async ({ page, look }) => {
     await page.goto('/admin')
     await look('people')

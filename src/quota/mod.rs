@@ -8,6 +8,7 @@
 //! Never decides who may call, and never knows how a refusal is shown.
 
 mod error;
+mod forecast;
 mod lease;
 mod limits;
 mod meter;
@@ -30,7 +31,9 @@ use limits::Limits;
 use meter::{GiveBack, Meter};
 use rate::Rates;
 
+pub use crate::store::MonthUsage;
 pub use error::QuotaError;
+pub use forecast::forecast;
 pub use rate::{Asked, Limited, RateSettings, SetBy, Shown, Standing, TooFast};
 
 /// Whose month is charged.
@@ -60,6 +63,9 @@ pub struct Usage {
     /// When the next month begins.
     pub resets_at: Ms,
 }
+
+/// How many months are told of.
+const MONTHS_MAX: i64 = 24;
 
 /// Charges calls; cheap to clone.
 #[derive(Clone)]
@@ -169,6 +175,17 @@ impl Quota {
         let used = (charged - ahead).max(0);
         let limit = plan.and_then(|plan| plan.calls_per_month);
         Ok(Usage { used, limit, left: limit.map(|limit| (limit - used).max(0)), resets_at: month.end() })
+    }
+
+    /// Returns what a person has used month by month, the newest first.
+    pub async fn months(&self, user: UserId) -> Result<Vec<MonthUsage>, QuotaError> {
+        let now = self.0.clock.now().month();
+        let mut months = self.0.store.system_read().await?.usage_by_month(user, MONTHS_MAX).await?;
+        let ahead = self.find_meter(user).map_or(0, |meter| meter.ahead(now));
+        if let Some(this) = months.iter_mut().find(|month| month.month == now) {
+            this.calls = (this.calls - ahead).max(0);
+        }
+        Ok(months)
     }
 
     /// Writes what was counted, gives back what lies idle or belongs to a past month, and looks at

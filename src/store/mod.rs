@@ -91,7 +91,7 @@ pub use histogram::Histogram;
 pub use metrics::{Dimension, MetricPoint, MetricTotal, SeriesQuery, TotalKey, TotalsQuery};
 pub use metrics_add::MetricRow;
 pub use preset_versions::PRESET_VERSIONS_MAX;
-pub use quota::Taken;
+pub use quota::{MonthUsage, Taken};
 pub use sign_ins::SignInRow;
 pub use tokens::{NewToken, TokenKind, TokenRow};
 pub use vault::SealedRow;

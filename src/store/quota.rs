@@ -1,6 +1,6 @@
 //! The monthly counters, and the one statement that charges them.
 
-use sqlx::{query, query_scalar};
+use sqlx::{query, query_as, query_scalar};
 
 use crate::{
     clock::{Month, Ms},
@@ -99,7 +99,31 @@ impl Tx {
     }
 }
 
+/// What a person has used in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct MonthUsage {
+    /// The month.
+    pub month: Month,
+    /// Calls.
+    pub calls: i64,
+    /// Analyses.
+    pub analyses: i64,
+}
+
 impl SystemTx {
+    /// Returns what a person has used in months, the newest first.
+    pub async fn usage_by_month(&mut self, user: UserId, limit: i64) -> Result<Vec<MonthUsage>> {
+        Ok(super::on!(self, |c| {
+            query_as(
+                "select month, used as calls, analyses from quotas where user_id = $1 order by month desc limit $2",
+            )
+            .bind(user)
+            .bind(limit)
+            .fetch_all(c)
+            .await
+        })?)
+    }
+
     /// Returns the calls a person has used in a month.
     pub async fn usage(&mut self, user: UserId, month: Month) -> Result<i64> {
         let used: Option<i64> = super::on!(self, |c| {

@@ -72,7 +72,9 @@ fn calls(usage: Usage) -> impl IntoView {
         <div class="grid gap-1.5 border-t border-line pt-4">
             <p class="font-medium">{words}</p>
             {limit.map(|limit| view! { <Meter title="Calls used this month" part=used whole=limit/> })}
-            <p class="text-[13px] text-muted">"The next month begins " <Ago at=resets_at/> "."</p>
+            <p class="text-[13px] text-muted">
+                "The next month begins " <Ago at=resets_at/> ". " <a href="/usage">"All that you use"</a>
+            </p>
         </div>
     }
 }

@@ -126,6 +126,8 @@ pub async fn save_plan(
     name: String,
     #[server(default)] is_new: bool,
     #[server(default)] calls_per_month: String,
+    #[server(default)] analyses_per_month: String,
+    #[server(default)] concurrent_analyses: String,
     #[server(default)] sources_max: String,
     #[server(default)] retention_days: String,
     #[server(default)] rate: String,
@@ -138,6 +140,8 @@ pub async fn save_plan(
     let form = Form::new(PLAN_FORM)
         .keep("name", name.trim())
         .keep("calls_per_month", &calls_per_month)
+        .keep("analyses_per_month", &analyses_per_month)
+        .keep("concurrent_analyses", &concurrent_analyses)
         .keep("sources_max", &sources_max)
         .keep("retention_days", &retention_days)
         .keep("rate", rate.trim());
@@ -149,14 +153,11 @@ pub async fn save_plan(
         if is_new && known.is_some() {
             return Err(Mistake::field("name", "there is a plan of that name"));
         }
-        // What this page does not ask for stays as it is.
-        let (analyses_per_month, concurrent_analyses) =
-            known.map_or((None, None), |plan| (plan.analyses_per_month, plan.concurrent_analyses));
         let plan = Plan {
             name,
             calls_per_month: read_limit("calls_per_month", &calls_per_month)?,
-            analyses_per_month,
-            concurrent_analyses,
+            analyses_per_month: read_limit("analyses_per_month", &analyses_per_month)?,
+            concurrent_analyses: read_limit("concurrent_analyses", &concurrent_analyses)?,
             sources_max: read_limit("sources_max", &sources_max)?,
             retention_days: read_limit("retention_days", &retention_days)?,
             rate: limits::read_rate(&rate)?,

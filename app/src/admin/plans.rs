@@ -28,6 +28,8 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
     let columns = vec![
         Column::text("Plan"),
         Column::number("Calls a month"),
+        Column::number("Analyses a month"),
+        Column::number("At a time"),
         Column::number("Data sources"),
         Column::number("Days kept"),
     ];
@@ -39,6 +41,8 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
                 <tr>
                     <td><a class="link font-medium" href=path>{plan.name.to_string()}</a></td>
                     <td class="number">{limit(plan.calls_per_month)}</td>
+                    <td class="number">{limit(plan.analyses_per_month)}</td>
+                    <td class="number">{limit(plan.concurrent_analyses)}</td>
                     <td class="number">{limit(plan.sources_max)}</td>
                     <td class="number">{limit(plan.retention_days)}</td>
                 </tr>
@@ -92,6 +96,8 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
         plan.as_ref().and_then(pick).map(|number| number.to_string()).unwrap_or_default()
     };
     let calls = number(|plan| plan.calls_per_month);
+    let analyses = number(|plan| plan.analyses_per_month);
+    let at_once = number(|plan| plan.concurrent_analyses);
     let sources = number(|plan| plan.sources_max);
     let days = number(|plan| plan.retention_days);
     let rate = plan.as_ref().and_then(|plan| plan.rate);
@@ -108,6 +114,8 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
             <FormMistake form=form.clone()/>
             {name}
             <Field form=form.clone() name="calls_per_month" label="Calls a month" first=calls hint="Empty is no limit." optional=true plain=true/>
+            <Field form=form.clone() name="analyses_per_month" label="Analyses a month" first=analyses hint="Empty is no limit." optional=true plain=true/>
+            <Field form=form.clone() name="concurrent_analyses" label="Analyses at a time" first=at_once hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="sources_max" label="Data sources" first=sources hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="retention_days" label="Days that events and metrics are kept" first=days hint="Empty is for ever." optional=true plain=true/>
             {limits::rate_field(form, "Calls of a person", rate)}

@@ -52,8 +52,8 @@ fn quota(usage: &Usage, now: Ms) -> Option<Item> {
         tone,
         sentence,
         why: format!("The next month begins {}.", ago(usage.resets_at, now)),
-        path: "/account".to_owned(),
-        button: "See the plan",
+        path: "/usage".to_owned(),
+        button: "See the usage",
     };
     if left <= 0 {
         return Some(item(Tone::Bad, format!("All {} calls of this month are used up.", count(limit))));

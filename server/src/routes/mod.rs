@@ -105,6 +105,8 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),
         row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),
+        row(Method::GET, "/api/v1/usage/months", get(usage::months)),
+        row(Method::GET, "/api/v1/usage/months.csv", get(usage::csv)),
         row(Method::GET, "/api/v1/audit", get(audit::list)),
         row(Method::GET, "/api/v1/audit/{id}", get(audit::read)),
         row(Method::GET, "/api/v1/audit/export.jsonl", get(audit::export::jsonl)),

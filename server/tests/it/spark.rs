@@ -360,6 +360,13 @@ async fn a_call_that_is_an_analysis_is_charged_and_kept_as_one(stage: &Stage) {
     let stranger = Box::pin(world.api(&bob, Method::GET, &path, None)).await;
     assert_eq!(stranger.status, StatusCode::NOT_FOUND, "it belongs to whose source it is of");
 
+    let months = Box::pin(world.api(&bob, Method::GET, "/api/v1/usage/months", None)).await.json();
+    assert_eq!((&months[0]["calls"], &months[0]["analyses"]), (&json!(0), &json!(1)), "{months}");
+    let file = Box::pin(world.api(&bob, Method::GET, "/api/v1/usage/months.csv", None)).await;
+    let lines: Vec<&str> = file.body.split_terminator("\r\n").collect();
+    let month = months[0]["month"].as_str().unwrap();
+    assert_eq!(lines, ["month,calls,analyses", &format!("{month},0,1")], "{}", file.body);
+
     let unknown = call("local-1").await;
     assert_eq!(unknown["isError"], true, "{unknown}");
     assert!(unknown["content"][0]["text"].as_str().unwrap().contains("local-1"), "{unknown}");

@@ -45,7 +45,7 @@ use crate::apply::{Action, Plan, Step};
         keys::list, keys::create, keys::update,
         keys::revoke,
         explain::read,
-        usage::read,
+        usage::read, usage::months, usage::csv,
         audit::list, audit::read, audit::export::jsonl, audit::export::csv,
         apply::apply, apply::export,
     ),

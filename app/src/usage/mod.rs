@@ -1,0 +1,5 @@
+//! What a person has used of what their plan allows, what the month will come to, and the months before.
+
+mod page;
+
+pub(crate) use page::page;
