@@ -25,7 +25,7 @@ use crate::{
     oauth::OwnNames,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
-    quota::{Quota, RateSettings},
+    quota::{Quota, RateSettings, RedisSettings},
     secret::Secret,
     sources::{Providers, SourceSettings, Sources},
     store::{Store, StoreError},
@@ -72,6 +72,8 @@ pub struct EngineSettings {
     pub sources: SourceSettings,
     /// How fast calls may come.
     pub rates: RateSettings,
+    /// Where replicas share what is left of that; `None` = there is one process.
+    pub redis: Option<RedisSettings>,
     /// The mail server; `None` = no letter is ever sent.
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
@@ -113,6 +115,9 @@ pub enum EngineError {
     /// The vault cannot be used.
     #[error("could not open the vault")]
     Vault(#[from] VaultError),
+    /// The address of Redis cannot be used. It may hold a password, so it is not repeated.
+    #[error("could not set up Redis: {}", .0.category())]
+    Redis(#[from] redis::RedisError),
     /// The settings of the mail server cannot be used.
     #[error("could not set up e-mail")]
     Mail(#[from] MailError),
@@ -187,7 +192,10 @@ impl Engine {
             vault.clone(),
             settings.identity,
         );
-        let quota = Quota::new(store.clone(), &changes, clock.clone(), settings.rates);
+        let quota = match &settings.redis {
+            None => Quota::new(store.clone(), &changes, clock.clone(), settings.rates),
+            Some(redis) => Quota::sharing(store.clone(), &changes, clock.clone(), settings.rates, redis)?,
+        };
         let upstreams = Upstreams::with_insides(
             egress.clone(),
             clock.clone(),
@@ -359,6 +367,11 @@ impl Engine {
                 name: "too_fast",
                 help: "Calls and requests refused by a rate limit since the start.",
                 value: self.quota.too_fast() as f64,
+            },
+            Gauge {
+                name: "redis_away",
+                help: "Whether Redis did not answer the last time it was asked.",
+                value: f64::from(u8::from(self.quota.redis_is_away())),
             },
             self.analyses.gauge(),
         ]

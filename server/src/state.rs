@@ -189,6 +189,8 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         sources: SourceSettings::default(),
         rates: settings.rates(),
         // What does not fit was refused when the settings were read.
+        redis: settings.redis().unwrap_or_default(),
+        // What does not fit was refused when the settings were read.
         mail: settings.mail().unwrap_or_default(),
         warnings: settings.warnings().unwrap_or_default(),
         analyses: AnalysisSettings {

@@ -121,6 +121,10 @@ pub(super) fn quota(error: &QuotaError) -> String {
         QuotaError::NobodyToCharge { .. } => {
             "The account this call would be charged to is switched off.".to_owned()
         }
+        QuotaError::RedisAway => {
+            "How fast calls may come cannot be checked at this moment, so the call was not made. Try again later."
+                .to_owned()
+        }
         QuotaError::NoPlan { .. } | QuotaError::Store(_) => {
             "The quota cannot be read at this moment, so the call was not made. Try again later.".to_owned()
         }

@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use super::TooFast;
+use super::{TooFast, rate::Refusal};
 use crate::{
     clock::Ms,
     fault::Fault,
@@ -22,6 +22,9 @@ pub enum QuotaError {
     /// Calls come faster than they may.
     #[error(transparent)]
     TooFast(#[from] TooFast),
+    /// How fast calls come cannot be said, since Redis is away.
+    #[error("Redis does not answer, and calls with limits are refused until it does")]
+    RedisAway,
     /// The plan was taken away.
     #[error("there is no plan `{plan}`")]
     NoPlan {
@@ -44,8 +47,17 @@ impl QuotaError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Exhausted { .. } | Self::TooFast(_) | Self::NobodyToCharge { .. } => Fault::Refused,
-            Self::NoPlan { .. } => Fault::Gateway,
+            Self::NoPlan { .. } | Self::RedisAway => Fault::Gateway,
             Self::Store(error) => error.fault(),
+        }
+    }
+}
+
+impl From<Refusal> for QuotaError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooFast(too_fast) => Self::TooFast(too_fast),
+            Refusal::Away => Self::RedisAway,
         }
     }
 }

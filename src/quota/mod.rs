@@ -19,6 +19,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use redis::RedisError;
+
 use crate::{
     apart,
     changes::Changes,
@@ -34,7 +36,9 @@ use rate::Rates;
 pub use crate::store::MonthUsage;
 pub use error::QuotaError;
 pub use forecast::forecast;
-pub use rate::{Asked, Limited, RateSettings, SetBy, Shown, Standing, TooFast};
+pub use rate::{
+    Asked, Limited, RateSettings, RedisSettings, RedisState, SetBy, Shown, Standing, TooFast, WhenAway,
+};
 
 /// Whose month is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +98,22 @@ impl Reservation {
 impl Quota {
     /// Begins with nothing taken.
     pub fn new(store: Store, changes: &Changes, clock: Clock, rates: RateSettings) -> Self {
-        let (limits, meters, rates) = (Limits::new(changes), RwLock::default(), Rates::new(rates));
+        Self::with(store, changes, clock, Rates::new(rates))
+    }
+
+    /// Begins with nothing taken, with buckets that all replicas share.
+    pub fn sharing(
+        store: Store,
+        changes: &Changes,
+        clock: Clock,
+        rates: RateSettings,
+        redis: &RedisSettings,
+    ) -> Result<Self, RedisError> {
+        Ok(Self::with(store, changes, clock, Rates::shared(rates, redis)?))
+    }
+
+    fn with(store: Store, changes: &Changes, clock: Clock, rates: Rates) -> Self {
+        let (limits, meters) = (Limits::new(changes), RwLock::default());
         Self(Arc::new(Inner { store, clock, limits, meters, rates }))
     }
 
@@ -105,28 +124,38 @@ impl Quota {
             return Ok(());
         }
         let plan = self.plan_rate(asked.caller).await?;
-        Ok(rates.take(asked, plan, clock.now())?)
+        Ok(rates.take(asked, plan, clock.now()).await?)
     }
 
     /// Takes one from the bucket of a person's requests to the REST API.
-    pub fn admit_rest(&self, user: UserId) -> Result<(), QuotaError> {
-        Ok(self.0.rates.take_rest(user, self.0.clock.now())?)
+    pub async fn admit_rest(&self, user: UserId) -> Result<(), QuotaError> {
+        Ok(self.0.rates.take_rest(user, self.0.clock.now()).await?)
     }
 
     /// Returns how full the buckets are that a call would take from.
     pub async fn standing(&self, asked: &Asked<'_>) -> Result<Vec<Standing>, QuotaError> {
         let plan = self.plan_rate(asked.caller).await?;
-        Ok(self.0.rates.standing(asked, plan, self.0.clock.now()))
+        Ok(self.0.rates.standing(asked, plan, self.0.clock.now()).await)
     }
 
     /// Returns how full the buckets of a key, preset or source are.
-    pub fn shown(&self, shown: Shown<'_>) -> Vec<Standing> {
-        self.0.rates.shown(shown, self.0.clock.now())
+    pub async fn shown(&self, shown: Shown<'_>) -> Vec<Standing> {
+        self.0.rates.shown(shown, self.0.clock.now()).await
     }
 
     /// Returns how many calls and requests came too fast since the start.
     pub fn too_fast(&self) -> u64 {
         self.0.rates.refused()
+    }
+
+    /// Says how Redis is; `None` if this process shares nothing.
+    pub async fn redis(&self) -> Option<RedisState> {
+        self.0.rates.redis().await
+    }
+
+    /// Says whether Redis did not answer the last time it was asked.
+    pub fn redis_is_away(&self) -> bool {
+        self.0.rates.redis_is_away()
     }
 
     async fn plan_rate(&self, caller: &Principal) -> Result<Option<Rate>, QuotaError> {

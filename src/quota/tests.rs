@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
@@ -59,6 +59,64 @@ store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| asy
 
     assert_eq!(admitted, 300);
     assert_eq!(scene.charged().await, 300);
+});
+
+store_test!(sixty_four_callers_on_three_replicas_with_ten_units_left_never_get_eleven, |test| async move {
+    let scene = Scene::on(&test.store, Some(1000)).await;
+    test.store.take_calls(scene.user.id, NOW.month(), 990, Some(1000), NOW).await.unwrap().unwrap();
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        let changes = Changes::new();
+        let store = test.reopen().await;
+        replicas.push(Quota::new(store, &changes, scene.clock.clone(), RateSettings::default()));
+    }
+
+    let start = Arc::new(tokio::sync::Barrier::new(64));
+    let tasks: Vec<_> = (0..64)
+        .map(|n| {
+            let (quota, subject) = (replicas[n % 3].clone(), scene.subject.clone());
+            let start = Arc::clone(&start);
+            tokio::spawn(async move {
+                start.wait().await;
+                let mut admitted = 0;
+                for _ in 0..5 {
+                    match quota.reserve(&subject).await {
+                        Ok(_) => admitted += 1,
+                        Err(QuotaError::Exhausted { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                admitted
+            })
+        })
+        .collect();
+    let mut admitted = 0;
+    for task in tasks {
+        admitted += task.await.unwrap();
+    }
+
+    assert_eq!(admitted, 10);
+    assert_eq!(scene.charged().await, 1000);
+});
+
+store_test!(a_replica_that_is_killed_takes_no_more_along_than_its_lease, |test| async move {
+    let scene = Scene::on(&test.store, Some(800)).await;
+    let killed =
+        Quota::new(test.reopen().await, &Changes::new(), scene.clock.clone(), RateSettings::default());
+    for _ in 0..5 {
+        killed.reserve(&scene.subject).await.unwrap();
+    }
+    // As with SIGKILL: nothing is given back.
+    drop(killed);
+
+    let mut admitted = 0;
+    while scene.quota.reserve(&scene.subject).await.is_ok() {
+        admitted += 1;
+    }
+
+    let lost = 800 - 5 - admitted;
+    assert!((1..=100).contains(&lost), "an eighth of what was left at most, and never too few: {lost}");
+    assert_eq!(scene.charged().await, 800);
 });
 
 #[tokio::test]

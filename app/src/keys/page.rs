@@ -12,7 +12,7 @@ use super::api::{CREATE, FORM, REVOKE};
 use crate::{
     context::console,
     form::Form,
-    limits,
+    limits::{self, KeyLimits},
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
@@ -37,8 +37,9 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
         .extend(shared.iter().map(|open| (open.preset.id, format!("{}/{}", open.owner, open.preset.slug))));
     // Those that work come first, the newest first.
     keys.sort_by_key(|key| (key.revoked_at.is_some(), std::cmp::Reverse(key.created_at)));
-    let (form, limit) = (visit.form(FORM), visit.form(limits::FORM));
-    Ok(Page::new("API keys", draw(keys, presets, form, limit, visit.once))
+    let limits = limits::of_keys(&keys, visit.form(limits::FORM)).await;
+    let form = visit.form(FORM);
+    Ok(Page::new("API keys", draw(keys, presets, form, &limits, visit.once))
         .lead("What agents and programs sign in with. Each acts in your name, within what you let it reach."))
 }
 
@@ -46,9 +47,9 @@ fn draw(
     keys: Vec<ApiKey>,
     presets: Vec<(PresetId, String)>,
     form: Form,
-    limit: Form,
+    limits: &KeyLimits,
     once: Option<String>,
-) -> impl IntoView {
+) -> impl IntoView + use<> {
     view! {
         <div class="grid grid-cols-1 gap-6">
             {once.map(|text| view! {
@@ -59,13 +60,13 @@ fn draw(
                     </div>
                 </Notice>
             })}
-            {list(&keys, &presets, &limit)}
+            {list(&keys, &presets, limits)}
             {create(presets, form)}
         </div>
     }
 }
 
-fn list(keys: &[ApiKey], presets: &[(PresetId, String)], limit: &Form) -> AnyView {
+fn list(keys: &[ApiKey], presets: &[(PresetId, String)], limits: &KeyLimits) -> AnyView {
     if keys.is_empty() {
         return view! {
             <Empty
@@ -78,7 +79,7 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)], limit: &Form) -> AnyVie
     }
     let names: HashMap<PresetId, &str> = presets.iter().map(|(id, slug)| (*id, slug.as_str())).collect();
     let now = now();
-    let rows = keys.iter().map(|key| row(key, &names, now, limit)).collect_view();
+    let rows = keys.iter().map(|key| row(key, &names, now, limits)).collect_view();
     let columns = vec![
         Column::text("Name"),
         Column::text("Reaches").wide(),
@@ -89,7 +90,7 @@ fn list(keys: &[ApiKey], presets: &[(PresetId, String)], limit: &Form) -> AnyVie
     view! { <Table caption="API keys" columns>{rows}</Table> }.into_any()
 }
 
-fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms, limit: &Form) -> impl IntoView + use<> {
+fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms, limits: &KeyLimits) -> impl IntoView + use<> {
     let reach = match &key.scope {
         KeyScope::Everything => "everything, and the REST API".to_owned(),
         KeyScope::Presets(ids) => {
@@ -107,7 +108,7 @@ fn row(key: &ApiKey, names: &HashMap<PresetId, &str>, now: Ms, limit: &Form) -> 
     let used = key.last_used_at;
     let created = key.created_at;
     let label = format!("Revoke {}", key.name);
-    let limit = works.then(|| limits::of_key(key, limit));
+    let limit = works.then(|| limits.of(key));
     let fields = vec![("id", key.id.to_string())];
     view! {
         <tr>

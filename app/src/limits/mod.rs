@@ -5,4 +5,4 @@ mod api;
 mod panel;
 
 pub(crate) use api::{FORM, read_rate};
-pub(crate) use panel::{of_key, of_preset, of_source, rate_field};
+pub(crate) use panel::{KeyLimits, of_keys, of_preset, of_source, rate_field};

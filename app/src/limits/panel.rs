@@ -1,7 +1,9 @@
 //! What is set and free, and the form that sets it.
 
+use std::collections::HashMap;
+
 use doorward::{
-    model::{ApiKey, CallRules, Preset, Rate, Source},
+    model::{ApiKey, ApiKeyId, CallRules, Preset, Rate, Source},
     quota::{SetBy, Shown, Standing},
 };
 use leptos::prelude::*;
@@ -25,35 +27,50 @@ pub(crate) fn rate_field(form: Form, label: &'static str, first: Option<Rate>) -
     }
 }
 
-/// Draws the limit of a key, with what is free of it, and the form that sets it.
-pub(crate) fn of_key(key: &ApiKey, form: &Form) -> impl IntoView + use<> {
-    let standing = console().quota.shown(Shown::Key(key));
-    // A refusal belongs to the key that it was typed for.
-    let id = key.id.to_string();
-    let is_this = form.value("id") == Some(&id);
-    let form = if is_this { form.clone() } else { Form::new(&format!("limits-{id}")) };
-    let says = match standing.first() {
-        Some(one) => format!("{}: {} free", one.rate, one.free),
-        None => "no limit of its own".to_owned(),
-    };
-    let rate = key.rate;
-    let name = key.name.clone();
-    view! {
-        <details open=is_this class="mt-1 text-xs">
-            <summary class="text-muted">{says} <span class="sr-only">" for the key " {name}</span></summary>
-            <form class="mt-2 grid min-w-48 gap-2" method="post" action=OF_KEY>
-                <FormMistake form=form.clone()/>
-                <input type="hidden" name="id" value=id/>
-                {rate_field(form, "Calls with it", rate)}
-                <div><button class="button" type="submit">"Save the limit"</button></div>
-            </form>
-        </details>
+/// The limits of keys, with what is free of them.
+pub(crate) struct KeyLimits {
+    standing: HashMap<ApiKeyId, Vec<Standing>>,
+    form: Form,
+}
+
+/// Returns how full the buckets of keys are, and what was typed into the form of one.
+pub(crate) async fn of_keys(keys: &[ApiKey], form: Form) -> KeyLimits {
+    let mut standing = HashMap::new();
+    for key in keys.iter().filter(|key| key.revoked_at.is_none()) {
+        standing.insert(key.id, console().quota.shown(Shown::Key(key)).await);
+    }
+    KeyLimits { standing, form }
+}
+
+impl KeyLimits {
+    /// Draws the limit of a key, and the form that sets it.
+    pub(crate) fn of(&self, key: &ApiKey) -> impl IntoView + use<> {
+        let says = match self.standing.get(&key.id).and_then(|standing| standing.first()) {
+            Some(one) => format!("{}: {} free", one.rate, one.free),
+            None => "no limit of its own".to_owned(),
+        };
+        // A refusal belongs to the key that it was typed for.
+        let id = key.id.to_string();
+        let is_this = self.form.value("id") == Some(&id);
+        let form = if is_this { self.form.clone() } else { Form::new(&format!("limits-{id}")) };
+        let (rate, name) = (key.rate, key.name.clone());
+        view! {
+            <details open=is_this class="mt-1 text-xs">
+                <summary class="text-muted">{says} <span class="sr-only">" for the key " {name}</span></summary>
+                <form class="mt-2 grid min-w-48 gap-2" method="post" action=OF_KEY>
+                    <FormMistake form=form.clone()/>
+                    <input type="hidden" name="id" value=id/>
+                    {rate_field(form, "Calls with it", rate)}
+                    <div><button class="button" type="submit">"Save the limit"</button></div>
+                </form>
+            </details>
+        }
     }
 }
 
 /// Draws the limits of a preset.
-pub(crate) fn of_preset(preset: &Preset, form: Form) -> impl IntoView + use<> {
-    let standing = console().quota.shown(Shown::Preset(preset.id, &preset.rules));
+pub(crate) async fn of_preset(preset: &Preset, form: Form) -> AnyView {
+    let standing = console().quota.shown(Shown::Preset(preset.id, &preset.rules)).await;
     let lead = "How fast calls of this preset may come, whoever makes them. Whoever calls faster is told when to try again, \
                 and nothing is charged.";
     let fields = [("id", preset.id.to_string()), ("version", preset.version.to_string())];
@@ -61,8 +78,8 @@ pub(crate) fn of_preset(preset: &Preset, form: Form) -> impl IntoView + use<> {
 }
 
 /// Draws the limits of a data source.
-pub(crate) fn of_source(source: &Source, form: Form) -> impl IntoView + use<> {
-    let standing = console().quota.shown(Shown::Source(source.id, &source.rules));
+pub(crate) async fn of_source(source: &Source, form: Form) -> AnyView {
+    let standing = console().quota.shown(Shown::Source(source.id, &source.rules)).await;
     let lead = "How fast calls may reach this data source, by whichever preset and whoever makes them.";
     let fields = [("id", source.id.to_string()), ("version", source.version.to_string())];
     panel(lead, OF_SOURCE, fields, &source.rules, standing, form, "by the name that the data source knows")
@@ -76,7 +93,7 @@ fn panel(
     standing: Vec<Standing>,
     form: Form,
     names: &'static str,
-) -> impl IntoView + use<> {
+) -> AnyView {
     let tools: String = rules.tools.iter().map(|(name, rate)| format!("{name} = {rate}\n")).collect();
     let hint = format!(
         "Each on a line of its own, {names}: `send = 10/minute`. Such a limit holds beside the one for all calls."
@@ -98,6 +115,7 @@ fn panel(
             </div>
         </Panel>
     }
+    .into_any()
 }
 
 /// Draws what is free at this moment.

@@ -40,12 +40,16 @@ async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
         true => console().presets.transfer(&visit.member, preset.id).await?,
         false => None,
     };
+    let limits = match open.permit.level() {
+        AccessLevel::Admin => Some(limits::of_preset(&preset, limit).await),
+        AccessLevel::Editor | AccessLevel::Viewer => None,
+    };
     let (tone, word) = status(&preset);
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             <Tabs label="Parts of the preset" tabs=tabs(&open) open=format!("/presets/{}/settings", preset.id)/>
             {edit(&open, form)}
-            {(open.permit.level() >= AccessLevel::Admin).then(|| limits::of_preset(&preset, limit))}
+            {limits}
             {open.permit.owns().then(|| view! {
                 {switch(&preset)} {expiry(&preset, end)} {transfer(&preset, offer.as_ref(), hand)} {delete(&preset, confirm)}
             })}

@@ -55,10 +55,15 @@ pub(crate) fn resources_page() -> AnyView {
 
 /// Draws the form to edit it.
 pub(crate) fn edit_page() -> AnyView {
-    tab("/edit", |visit, detail| {
-        let limits = limits::of_source(&detail.source, visit.form(limits::FORM));
-        let form = edit::draw(visit.form(EDIT_FORM), detail.source, &TunnelPicks(detail.tunnels));
-        view! { <div class="grid gap-6">{form} {limits}</div> }.into_any()
+    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    framed(Place::Sources, move |visit| async move {
+        let found = console().sources.detail(&visit.member, source_id(&id)?).await?;
+        let detail = found.ok_or(Trouble::NotFound)?;
+        let limits = limits::of_source(&detail.source, visit.form(limits::FORM)).await;
+        Ok(page_of("/edit", visit, detail, |visit, detail| {
+            let form = edit::draw(visit.form(EDIT_FORM), detail.source, &TunnelPicks(detail.tunnels));
+            view! { <div class="grid gap-6">{form} {limits}</div> }.into_any()
+        }))
     })
 }
 

@@ -10,6 +10,7 @@ use doorward::{
     engine::{Engine, EngineError},
     model::{HealthState, Member, Reach, User},
     policy::operator_at_the_shell,
+    quota::{RedisState, WhenAway},
     sources::SourceSummary,
     store::{EventFilter, StoreError},
     upstream::StepOutcome,
@@ -99,12 +100,28 @@ pub(super) async fn run(context: &Context) -> CommandResult {
             if let Err(error) = check_inside(&engine, &settings, &mut findings).await {
                 findings.note("accounts and sources", Grade::Bad, super::chain(error.as_ref()));
             }
+            check_redis(&engine, &mut findings).await;
             engine.store.close().await;
         }
         Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, super::chain(&error)),
         Err(error) => findings.note("database", Grade::Bad, cure(&error, &settings)),
     }
     Ok(findings.print())
+}
+
+async fn check_redis(engine: &Engine, findings: &mut Findings) {
+    let Some(RedisState { answers, when_away }) = engine.quota.redis().await else { return };
+    let (grade, words) = match (answers, when_away) {
+        (true, _) => (Grade::Good, "answers: replicas share what is left of rate limits"),
+        (false, WhenAway::Open) => (
+            Grade::Look,
+            "does not answer, so each process limits calls by itself: is it running at `redis_url`?",
+        ),
+        (false, WhenAway::Closed) => {
+            (Grade::Bad, "does not answer, so calls with limits are refused: is it running at `redis_url`?")
+        }
+    };
+    findings.note("redis", grade, words);
 }
 
 /// Says that the file of the database is gone, if it is: opening it would make an empty one in its

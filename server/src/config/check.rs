@@ -62,7 +62,10 @@ impl Settings {
         {
             refuse("`metrics_listen` is the same as `listen`; say `main` to serve metrics there".into());
         }
-        for unfit in [self.mail().err(), self.warnings().err(), self.model().err()].into_iter().flatten() {
+        for unfit in [self.mail().err(), self.warnings().err(), self.model().err(), self.redis().err()]
+            .into_iter()
+            .flatten()
+        {
             refuse(unfit);
         }
         if let Some(name) = self.allowed_hosts.0.iter().find(|name| name.contains(['/', '*', '@', ' '])) {

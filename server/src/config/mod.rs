@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use doorward::{identity::SignUp, model::Rate, secret::Secret};
+use doorward::{identity::SignUp, model::Rate, quota::WhenAway, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -149,6 +149,10 @@ settings! {
     rate_limit_tool: Option<Rate> = "";
     /// How fast requests of one person to the REST API may come.
     rate_limit_rest: Option<Rate> = "";
+    /// The Redis or Valkey that replicas share what is left of these limits by: `redis://:password@redis.example.org:6379/0`, or `rediss://` for TLS. Absent = each process limits calls by itself.
+    redis_url: Option<Secret> = "";
+    /// What becomes of calls with limits while Redis does not answer within 100 ms: each process limits them by itself (`open`), or they are refused (`closed`).
+    rate_limit_when_redis_is_away: WhenAway = "open";
     /// Whether people who are not signed in see the gallery of presets, as far as these ask for no key: `true` or `false`.
     public_gallery: bool = "false";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.

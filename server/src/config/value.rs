@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use doorward::{model::Rate, secret::Secret};
+use doorward::{model::Rate, quota::WhenAway, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -97,6 +97,16 @@ impl Value for Rate {
 
     fn write(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Value for WhenAway {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::from_word(text.trim()).ok_or_else(|| format!("must be `open` or `closed`, not `{text}`"))
+    }
+
+    fn write(&self) -> String {
+        self.word().to_owned()
     }
 }
 

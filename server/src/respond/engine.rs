@@ -163,6 +163,9 @@ impl From<QuotaError> for Problem {
     fn from(error: QuotaError) -> Self {
         match error {
             QuotaError::Store(error) => error.into(),
+            QuotaError::RedisAway => {
+                Self::new(ProblemKind::Unavailable, error.to_string()).retry_after_secs(1)
+            }
             QuotaError::TooFast(too_fast) => Self::new(ProblemKind::TooMany, too_fast.to_string())
                 .retry_after_secs(too_fast.retry_after_secs()),
             other => Self::of(&other, other.fault()),

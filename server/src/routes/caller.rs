@@ -24,7 +24,7 @@ impl FromRequestParts<AppState> for Caller {
         let found = find(&parts.headers, state).await?.ok_or_else(|| {
             Problem::new(ProblemKind::Unauthenticated, "send `Authorization: Bearer dw_…`, or sign in")
         })?;
-        state.engine().quota.admit_rest(found.user)?;
+        state.engine().quota.admit_rest(found.user).await?;
         let whence = parts.extensions.get::<Whence>().copied().unwrap_or_default();
         Ok(Self(Arc::new(found.asking_from(whence))))
     }

@@ -27,6 +27,9 @@ pub(super) struct Readiness {
 struct Check {
     name: &'static str,
     ok: bool,
+    /// Whether requests are better sent elsewhere while it fails.
+    #[serde(skip)]
+    counts: bool,
 }
 
 /// Answers 200 if every check passes, 503 otherwise. Says nothing of why: anybody may ask.
@@ -37,11 +40,15 @@ pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
     if !database {
         tracing::warn!("not ready: the database shows no sign of life");
     }
-    let checks = vec![
-        Check { name: "database", ok: database },
-        Check { name: "audit", ok: engine.audit.admit().is_ok() },
+    let mut checks = vec![
+        Check { name: "database", ok: database, counts: true },
+        Check { name: "audit", ok: engine.audit.admit().is_ok(), counts: true },
     ];
-    let ready = checks.iter().all(|check| check.ok);
+    // Without it no replica is better than another, and calls without limits are answered.
+    if let Some(redis) = engine.quota.redis().await {
+        checks.push(Check { name: "redis", ok: redis.answers, counts: false });
+    }
+    let ready = checks.iter().all(|check| check.ok || !check.counts);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks }))
 }

@@ -1,13 +1,22 @@
 //! How fast calls and requests may come: the settings, the plan, and the pages that show and set it.
 
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command, Stdio},
+};
+
+use axum::body::Body;
 use doorward::model::InstanceRole;
 use http::{Method, StatusCode, header};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
     call::Call,
+    running::{Place, Running, until},
     scripted::{Scripted, give_tools},
-    world::{Answer, Person, World},
+    trouble::{api, document, echo},
+    world::{Answer, Person, World, request},
 };
 
 #[tokio::test]
@@ -154,6 +163,98 @@ async fn a_rate_that_is_none_is_told_beside_its_field() {
     assert!(page.body.contains("value=\"often\""), "what was typed is kept: {}", page.body);
 }
 
+#[tokio::test]
+async fn redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_closes() {
+    for (when_away, admits) in [("open", true), ("closed", false)] {
+        let (source, mut redis) = (Scripted::start().await, Redis::start());
+        let place = Place::new()
+            .with("DOORWARD_REDIS_URL", &format!("redis://127.0.0.1:{}", redis.port))
+            .with("DOORWARD_RATE_LIMIT_WHEN_REDIS_IS_AWAY", when_away)
+            .with("DOORWARD_RATE_LIMIT_PRESET", "2/day");
+        place.prepare(&document(&source)).await;
+        let (ada, bob) = (place.key("ada.key"), place.key("bob.key"));
+        let server = place.serve().await;
+        let ready = async |server: &Running<'_>| {
+            let ready = server.send(request(Method::GET, "/ready").body(Body::empty()).unwrap()).await;
+            (ready.status, ready.json()["checks"][2].clone())
+        };
+        until("Redis answers", async || ready(&server).await.1["ok"] == true).await;
+
+        let first = [server.send(echo(&ada)).await.status, server.send(echo(&bob)).await.status];
+        server.stop().await;
+        let server = place.serve().await;
+        let third = server.send(echo(&ada)).await;
+
+        assert_eq!(first, [StatusCode::OK; 2]);
+        assert_eq!(third.status, StatusCode::TOO_MANY_REQUESTS, "another process knows: {}", third.body);
+        redis.kill();
+        let away = server.send(echo(&ada)).await;
+        let healthy = ready(&server).await;
+        let (_, said) = place.run(&["doctor"]).await;
+        assert_eq!(away.status, StatusCode::OK, "{}", away.body);
+        assert_eq!(!away.tool_text().1, admits, "{when_away}: {}", away.body);
+        assert_eq!(healthy, (StatusCode::OK, json!({"name": "redis", "ok": false})));
+        assert!(said.contains("redis") && said.contains("does not answer"), "{said}");
+        assert!(server.log().contains("Redis does not answer"), "{}", server.log());
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_no_more_of_a_quota_than_its_lease() {
+    let source = Scripted::start().await;
+    let place = Place::new();
+    place.prepare(&document(&source)).await;
+    let bob = place.key("bob.key");
+    let mut server = place.serve().await;
+    for _ in 0..5 {
+        assert!(!server.send(echo(&bob)).await.tool_text().1);
+    }
+
+    server.signal(Signal::KILL);
+    server.ended().await;
+    let server = place.serve().await;
+    let usage = server.send(api(&bob, Method::GET, "/api/v1/usage", None)).await.json();
+
+    let used = usage["calls_used"].as_i64().unwrap();
+    assert!((5..=5 + 200 / 8).contains(&used), "{usage}");
+    server.stop().await;
+}
+
+/// A Redis of its own, killed when dropped.
+struct Redis {
+    _folder: tempfile::TempDir,
+    port: u16,
+    running: Child,
+}
+
+impl Redis {
+    #[expect(clippy::disallowed_methods, reason = "the test needs a real Redis")]
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let running = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed: see `cargo xtask machine`");
+        Self { _folder: folder, port, running }
+    }
+
+    fn kill(&mut self) {
+        self.running.kill().unwrap();
+        self.running.wait().unwrap();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.running.kill();
+        let _ = self.running.wait();
+    }
+}
+
 struct Scene {
     world: World,
     ada: Person,
@@ -182,15 +283,15 @@ impl Scene {
 
     async fn get_with(&self, path: &str, cookie: &str) -> Answer {
         let cookies = format!("{}; {cookie}", self.ada.cookie);
-        let request = crate::world::request(Method::GET, path).header(header::COOKIE, cookies);
-        self.world.send(request.body(axum::body::Body::empty()).unwrap()).await
+        let request = request(Method::GET, path).header(header::COOKIE, cookies);
+        self.world.send(request.body(Body::empty()).unwrap()).await
     }
 
     async fn post(&self, path: &str, fields: &str) -> Answer {
-        let request = crate::world::request(Method::POST, path)
+        let request = request(Method::POST, path)
             .header(header::COOKIE, &self.ada.cookie)
             .header("sec-fetch-site", "same-origin")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.world.send(request.body(axum::body::Body::from(fields.to_owned())).unwrap()).await
+        self.world.send(request.body(Body::from(fields.to_owned())).unwrap()).await
     }
 }

@@ -62,6 +62,12 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("rate_limit_preset", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_source", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_tool", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("redis_url", LIMITS, "redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_closes"),
+    (
+        "rate_limit_when_redis_is_away",
+        LIMITS,
+        "redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_closes",
+    ),
     ("rate_limit_rest", LIMITS, "rate_limit_rest_bounds_the_requests_of_a_person_to_the_rest_api"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];

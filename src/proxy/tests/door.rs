@@ -195,6 +195,7 @@ impl Door {
             identity: IdentitySettings { password_cost: cheap, ..IdentitySettings::default() },
             sources: SourceSettings::default(),
             rates: crate::quota::RateSettings::default(),
+            redis: None,
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
             analyses: crate::insights::AnalysisSettings::default(),

@@ -1,6 +1,6 @@
 //! How fast calls may come: a token bucket for each thing that is limited, several for each call.
 //!
-//! A call takes one from each of its buckets or from none of them, so that whoever is refused by one
+//! Buckets are in memory or, where replicas share them, in Redis. A call takes one from each of its buckets or from none of them, so that whoever is refused by one
 //! has used nothing of the others. The arithmetic is `gcra.rs`, which buckets there are `checks.rs`;
 //! both are pure. Never knows how a refusal is shown. One more kind of limit is a variant of
 //! [`Limited`].
@@ -8,6 +8,7 @@
 mod buckets;
 mod checks;
 mod gcra;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use redis::RedisError;
 use thiserror::Error;
 
 use crate::{
@@ -24,8 +26,10 @@ use crate::{
 };
 use buckets::Buckets;
 use checks::{Check, Checks};
+use shared::{Away, Shared as InRedis};
 
 pub use checks::{Asked, Limited, SetBy};
+pub use shared::{RedisSettings, WhenAway};
 
 /// The limits that the operator sets for all of a kind. `None` = none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,12 +121,28 @@ pub enum Shown<'a> {
 pub(super) struct Rates {
     settings: RateSettings,
     buckets: Buckets,
+    /// `None` = this process is the only one.
+    shared: Option<InRedis>,
     refused: AtomicU64,
+}
+
+/// Says why a call is not let through.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It comes too fast.
+    TooFast(TooFast),
+    /// Redis is away, and the settings say that nothing is let through then.
+    Away,
 }
 
 impl Rates {
     pub(super) fn new(settings: RateSettings) -> Self {
-        Self { settings, buckets: Buckets::default(), refused: AtomicU64::new(0) }
+        Self { settings, buckets: Buckets::default(), shared: None, refused: AtomicU64::new(0) }
+    }
+
+    /// Makes those whose buckets are shared.
+    pub(super) fn shared(settings: RateSettings, redis: &RedisSettings) -> Result<Self, RedisError> {
+        Ok(Self { shared: Some(InRedis::new(redis)?), ..Self::new(settings) })
     }
 
     /// Says whether this is limited by nothing but perhaps a plan.
@@ -131,30 +151,30 @@ impl Rates {
     }
 
     /// Takes one from each bucket of a call. `plan` is the rate of the caller's plan.
-    pub(super) fn take(&self, asked: &Asked<'_>, plan: Option<Rate>, now: Ms) -> Result<(), TooFast> {
-        self.take_all(&Checks::of(&self.settings, plan, asked), now)
+    pub(super) async fn take(&self, asked: &Asked<'_>, plan: Option<Rate>, now: Ms) -> Result<(), Refusal> {
+        self.take_all(&Checks::of(&self.settings, plan, asked), now).await
     }
 
     /// Takes one from the bucket of a person's requests to the REST API.
-    pub(super) fn take_rest(&self, user: UserId, now: Ms) -> Result<(), TooFast> {
+    pub(super) async fn take_rest(&self, user: UserId, now: Ms) -> Result<(), Refusal> {
         let mut checks = Checks::none();
         checks.put(Limited::Rest, user.0, 0, None, self.settings.rest);
-        self.take_all(&checks, now)
+        self.take_all(&checks, now).await
     }
 
     /// Returns how full the buckets of a call are.
-    pub(super) fn standing(&self, asked: &Asked<'_>, plan: Option<Rate>, now: Ms) -> Vec<Standing> {
-        self.buckets.standing(&Checks::of(&self.settings, plan, asked), now)
+    pub(super) async fn standing(&self, asked: &Asked<'_>, plan: Option<Rate>, now: Ms) -> Vec<Standing> {
+        self.standing_of(&Checks::of(&self.settings, plan, asked), now).await
     }
 
     /// Returns how full the buckets of a thing are, those of its tools after its own.
-    pub(super) fn shown(&self, shown: Shown<'_>, now: Ms) -> Vec<Standing> {
+    pub(super) async fn shown(&self, shown: Shown<'_>, now: Ms) -> Vec<Standing> {
         let RateSettings { key, preset, source, .. } = self.settings;
         let mut checks = Checks::none();
         let (id, of_tool, rules) = match shown {
             Shown::Key(own) => {
                 checks.put(Limited::Key, own.id.0, 0, own.rate, key);
-                return self.buckets.standing(&checks, now);
+                return self.standing_of(&checks, now).await;
             }
             Shown::Preset(id, rules) => {
                 checks.put(Limited::Preset, id.0, 0, rules.rate, preset);
@@ -165,11 +185,11 @@ impl Rates {
                 (id.0, Limited::SourceTool, rules)
             }
         };
-        let mut standing = self.buckets.standing(&checks, now);
+        let mut standing = self.standing_of(&checks, now).await;
         for (name, rate) in &rules.tools {
             let mut checks = Checks::none();
             checks.put(of_tool, id, checks::hash(name), Some(*rate), None);
-            let of_tool = self.buckets.standing(&checks, now);
+            let of_tool = self.standing_of(&checks, now).await;
             standing.extend(of_tool.into_iter().map(|one| Standing { tool: Some(name.clone()), ..one }));
         }
         standing
@@ -185,12 +205,51 @@ impl Rates {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn take_all(&self, checks: &Checks, now: Ms) -> Result<(), TooFast> {
+    /// Says how Redis is; `None` if buckets are not shared.
+    pub(super) async fn redis(&self) -> Option<RedisState> {
+        let shared = self.shared.as_ref()?;
+        Some(RedisState { answers: shared.ping().await.is_ok(), when_away: shared.when_away() })
+    }
+
+    /// Says whether Redis did not answer the last time it was asked.
+    pub(super) fn redis_is_away(&self) -> bool {
+        self.shared.as_ref().is_some_and(InRedis::is_away)
+    }
+
+    async fn take_all(&self, checks: &Checks, now: Ms) -> Result<(), Refusal> {
         if checks.is_empty() {
             return Ok(());
         }
-        self.buckets.take(checks, now).inspect_err(|_| {
+        let taken = match &self.shared {
+            None => self.buckets.take(checks, now),
+            // Boxed, as what is rarely there would otherwise take its room in every call.
+            Some(shared) => match Box::pin(shared.take(checks, now)).await {
+                Ok(taken) => taken,
+                Err(Away) if shared.when_away() == WhenAway::Open => self.buckets.take(checks, now),
+                Err(Away) => return Err(Refusal::Away),
+            },
+        };
+        taken.map_err(|too_fast| {
             self.refused.fetch_add(1, Ordering::Relaxed);
+            Refusal::TooFast(too_fast)
         })
     }
+
+    async fn standing_of(&self, checks: &Checks, now: Ms) -> Vec<Standing> {
+        if let Some(shared) = self.shared.as_ref().filter(|_| !checks.is_empty())
+            && let Ok(standing) = shared.standing(checks, now).await
+        {
+            return standing;
+        }
+        self.buckets.standing(checks, now)
+    }
+}
+
+/// How Redis is.
+#[derive(Clone, Copy, Debug)]
+pub struct RedisState {
+    /// Whether it shows a sign of life.
+    pub answers: bool,
+    /// What becomes of calls with limits while it does not.
+    pub when_away: WhenAway,
 }

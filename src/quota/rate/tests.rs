@@ -1,4 +1,8 @@
+mod redis;
+
 use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
 
 use super::{
     buckets::{BUCKETS_MAX, Buckets},
@@ -11,61 +15,62 @@ use crate::model::{
 
 const NOW: Ms = Ms(1_795_233_963_183);
 
-#[test]
-fn whoever_is_refused_by_one_bucket_has_used_nothing_of_the_others() {
+#[tokio::test]
+async fn whoever_is_refused_by_one_bucket_has_used_nothing_of_the_others() {
     let scene = Scene::new(rules("100/minute", &[("send", "1/minute")]));
     let rates = Rates::new(RateSettings { person: some("3/minute"), ..RateSettings::default() });
     let send = scene.asked(Some("send"));
 
-    assert!(rates.take(&send, None, NOW).is_ok());
+    assert!(rates.take(&send, None, NOW).await.is_ok());
     for _ in 0..50 {
-        assert_eq!(rates.take(&send, None, NOW).unwrap_err().limited, Limited::Tool);
+        assert_eq!(refused(rates.take(&send, None, NOW).await).limited, Limited::Tool);
     }
 
-    let free: Vec<_> = rates.standing(&send, None, NOW).iter().map(|one| (one.limited, one.free)).collect();
+    let free: Vec<_> =
+        rates.standing(&send, None, NOW).await.iter().map(|one| (one.limited, one.free)).collect();
     assert_eq!(free, [(Limited::Tool, 0), (Limited::Preset, 99), (Limited::Person, 2)]);
 }
 
-#[test]
-fn the_most_particular_refusal_is_told_with_the_longest_wait() {
+#[tokio::test]
+async fn the_most_particular_refusal_is_told_with_the_longest_wait() {
     let scene = Scene::new(rules("1/hour", &[("send", "1/minute")]));
     let rates = Rates::new(RateSettings { organisation: some("1/day"), ..RateSettings::default() });
     let send = scene.asked(Some("send"));
-    assert!(rates.take(&send, None, NOW).is_ok());
+    assert!(rates.take(&send, None, NOW).await.is_ok());
 
-    let refused = rates.take(&send, None, NOW).unwrap_err();
+    let refused = refused(rates.take(&send, None, NOW).await);
 
     assert_eq!((refused.limited, refused.set_by), (Limited::Tool, SetBy::Owner));
     assert_eq!(refused.retry_after, Duration::from_secs(86_400));
     assert_eq!(rates.refused(), 1);
 }
 
-#[test]
-fn what_the_owner_and_what_the_operator_say_both_hold() {
+#[tokio::test]
+async fn what_the_owner_and_what_the_operator_say_both_hold() {
     let scene = Scene::new(rules("5/minute", &[]));
-    for (operator, admitted) in [("3/minute", 3), ("9/minute", 5)] {
+    for (operator, expected) in [("3/minute", 3), ("9/minute", 5)] {
         let rates = Rates::new(RateSettings { preset: some(operator), ..RateSettings::default() });
 
         let asked = scene.asked(None);
-        let count = (0..20).filter(|_| rates.take(&asked, None, NOW).is_ok()).count();
+        let count = admitted(20, &rates, &asked, None);
 
-        assert_eq!(count, admitted, "{operator}");
+        assert_eq!(count, expected, "{operator}");
     }
 }
 
-#[test]
-fn a_plan_says_how_fast_its_people_may_call() {
+#[tokio::test]
+async fn a_plan_says_how_fast_its_people_may_call() {
     let scene = Scene::new(CallRules::default());
     let rates = Rates::new(RateSettings { person: some("2/minute"), ..RateSettings::default() });
     let asked = scene.asked(None);
 
-    let count = (0..20).filter(|_| rates.take(&asked, some("7/minute"), NOW).is_ok()).count();
+    let count = admitted(20, &rates, &asked, some("7/minute"));
 
     assert_eq!(count, 7);
 }
 
-#[test]
-fn a_source_is_limited_across_presets_and_by_its_own_names() {
+#[tokio::test]
+async fn a_source_is_limited_across_presets_and_by_its_own_names() {
     let (one, other) = (Scene::new(CallRules::default()), Scene::new(CallRules::default()));
     let source_rules = rules("100/minute", &[("search", "1/minute")]);
     let rates = Rates::new(RateSettings::default());
@@ -79,26 +84,26 @@ fn a_source_is_limited_across_presets_and_by_its_own_names() {
         }
     };
 
-    assert!(rates.take(&of(&one), None, NOW).is_ok());
-    assert_eq!(rates.take(&of(&other), None, NOW).unwrap_err().limited, Limited::SourceTool);
+    assert!(rates.take(&of(&one), None, NOW).await.is_ok());
+    assert_eq!(refused(rates.take(&of(&other), None, NOW).await).limited, Limited::SourceTool);
 }
 
-#[test]
-fn a_key_is_limited_whatever_it_calls() {
+#[tokio::test]
+async fn a_key_is_limited_whatever_it_calls() {
     let mut scene = Scene::new(CallRules::default());
     scene.caller = member(some("1/minute"));
     let rates = Rates::new(RateSettings::default());
     let elsewhere = Preset { id: PresetId::new(), ..scene.preset.clone() };
 
     assert!(!rates.are_free(&scene.asked(None)));
-    assert!(rates.take(&scene.asked(None), None, NOW).is_ok());
-    let refused = rates.take(&Asked { preset: &elsewhere, ..scene.asked(None) }, None, NOW).unwrap_err();
+    assert!(rates.take(&scene.asked(None), None, NOW).await.is_ok());
+    let refused = refused(rates.take(&Asked { preset: &elsewhere, ..scene.asked(None) }, None, NOW).await);
 
     assert_eq!(refused.limited, Limited::Key);
 }
 
-#[test]
-fn without_a_key_the_organisation_of_the_preset_counts() {
+#[tokio::test]
+async fn without_a_key_the_organisation_of_the_preset_counts() {
     let mut scene = Scene::new(CallRules::default());
     scene.caller = Principal::Anonymous;
     let limits = RateSettings {
@@ -109,9 +114,9 @@ fn without_a_key_the_organisation_of_the_preset_counts() {
     };
     let rates = Rates::new(limits);
 
-    assert!(rates.take(&scene.asked(None), None, NOW).is_ok());
-    assert_eq!(rates.take(&scene.asked(None), None, NOW).unwrap_err().limited, Limited::Organisation);
-    assert!(rates.take(&scene.asked(None), None, NOW.plus(Duration::from_secs(60))).is_ok());
+    assert!(rates.take(&scene.asked(None), None, NOW).await.is_ok());
+    assert_eq!(refused(rates.take(&scene.asked(None), None, NOW).await).limited, Limited::Organisation);
+    assert!(rates.take(&scene.asked(None), None, NOW.plus(Duration::from_secs(60))).await.is_ok());
 }
 
 #[test]
@@ -126,25 +131,28 @@ fn nothing_is_looked_at_where_nothing_is_limited() {
     );
 }
 
-#[test]
-fn requests_to_the_rest_api_have_a_bucket_of_their_own() {
+#[tokio::test]
+async fn requests_to_the_rest_api_have_a_bucket_of_their_own() {
     let rates = Rates::new(RateSettings { rest: some("2/minute"), ..RateSettings::default() });
     let (ada, bob) = (UserId::new(), UserId::new());
 
-    let admitted = (0..9).filter(|_| rates.take_rest(ada, NOW).is_ok()).count();
+    let mut admitted = 0;
+    for _ in 0..9 {
+        admitted += usize::from(rates.take_rest(ada, NOW).await.is_ok());
+    }
 
     assert_eq!(admitted, 2);
-    assert!(rates.take_rest(bob, NOW).is_ok());
-    assert!(Rates::new(RateSettings::default()).take_rest(ada, NOW).is_ok());
+    assert!(rates.take_rest(bob, NOW).await.is_ok());
+    assert!(Rates::new(RateSettings::default()).take_rest(ada, NOW).await.is_ok());
 }
 
-#[test]
-fn a_page_shows_what_is_free_of_a_thing_and_of_its_tools() {
+#[tokio::test]
+async fn a_page_shows_what_is_free_of_a_thing_and_of_its_tools() {
     let scene = Scene::new(rules("5/minute", &[("send", "2/minute"), ("read", "9/minute")]));
     let rates = Rates::new(RateSettings { preset: some("50/minute"), ..RateSettings::default() });
-    rates.take(&scene.asked(Some("send")), None, NOW).unwrap();
+    rates.take(&scene.asked(Some("send")), None, NOW).await.unwrap();
 
-    let shown = rates.shown(Shown::Preset(scene.preset.id, &scene.preset.rules), NOW);
+    let shown = rates.shown(Shown::Preset(scene.preset.id, &scene.preset.rules), NOW).await;
 
     let shown: Vec<_> = shown.iter().map(|one| (one.tool.as_deref(), one.set_by, one.free)).collect();
     assert_eq!(
@@ -168,7 +176,7 @@ fn sixty_four_at_once_get_what_is_free_and_no_more() {
             let (scene, rates) = (Arc::clone(&scene), Arc::clone(&rates));
             std::thread::spawn(move || {
                 let tool = if n % 2 == 0 { "send" } else { "read" };
-                (0..50).filter(|_| rates.take(&scene.asked(Some(tool)), None, NOW).is_ok()).count()
+                admitted(50, &rates, &scene.asked(Some(tool)), None)
             })
         })
         .collect();
@@ -194,6 +202,19 @@ fn buckets_are_bounded_and_full_ones_forgotten() {
     buckets.forget_full(NOW.plus(Duration::from_secs(1)));
 
     assert_eq!(buckets.count(), 1);
+}
+
+/// Returns how many of so many are let through. Buckets in memory do not wait.
+fn admitted(count: usize, rates: &Rates, asked: &Asked<'_>, plan: Option<Rate>) -> usize {
+    let take = |_: &usize| rates.take(asked, plan, NOW).now_or_never().expect("it waits for nothing").is_ok();
+    (0..count).filter(take).count()
+}
+
+fn refused(taken: Result<(), Refusal>) -> TooFast {
+    match taken {
+        Err(Refusal::TooFast(too_fast)) => too_fast,
+        other => panic!("{other:?}"),
+    }
 }
 
 struct Scene {
