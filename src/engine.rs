@@ -25,7 +25,7 @@ use crate::{
     oauth::OwnNames,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
-    quota::{Quota, RateSettings, RedisSettings},
+    quota::{Once, Quota, RateSettings, RedisSettings},
     secret::Secret,
     sources::{Providers, SourceSettings, Sources},
     store::{Store, StoreError},
@@ -74,6 +74,8 @@ pub struct EngineSettings {
     pub rates: RateSettings,
     /// Where replicas share what is left of that; `None` = there is one process.
     pub redis: Option<RedisSettings>,
+    /// How long what came of a call that is made once is kept.
+    pub calls_kept: Duration,
     /// The mail server; `None` = no letter is ever sent.
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
@@ -145,6 +147,7 @@ pub struct Parts {
     pub audit: Audit,
     pub identity: Identity,
     pub quota: Quota,
+    pub once: Once,
     pub upstreams: Upstreams,
     pub connections: Connections,
     pub sources: Sources,
@@ -196,6 +199,7 @@ impl Engine {
             None => Quota::new(store.clone(), &changes, clock.clone(), settings.rates),
             Some(redis) => Quota::sharing(store.clone(), &changes, clock.clone(), settings.rates, redis)?,
         };
+        let once = Once::new(store.clone(), vault.clone(), clock.clone(), settings.calls_kept);
         let upstreams = Upstreams::with_insides(
             egress.clone(),
             clock.clone(),
@@ -249,6 +253,7 @@ impl Engine {
             presets: presets.clone(),
             sources: sources.clone(),
             quota: quota.clone(),
+            once: once.clone(),
             audit: audit.clone(),
             analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),
@@ -266,6 +271,7 @@ impl Engine {
             audit,
             identity,
             quota,
+            once,
             upstreams,
             connections,
             sources,
@@ -324,10 +330,11 @@ impl Engine {
             let (store, now) = (engine.store.clone(), engine.clock.now());
             let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
             let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
-            let warnings = engine.warnings.clone();
+            let (warnings, once) = (engine.warnings.clone(), engine.once.clone());
             async move {
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
+                log_failure("the calls made once", once.forget_ended().await);
                 log_failure("the old warnings", warnings.forget_old().await);
                 log_failure("the ended offers", presets.remove_ended_transfers().await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);

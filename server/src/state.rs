@@ -188,6 +188,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         },
         sources: SourceSettings::default(),
         rates: settings.rates(),
+        calls_kept: Duration::from_secs(settings.retries_kept_secs),
         // What does not fit was refused when the settings were read.
         redis: settings.redis().unwrap_or_default(),
         // What does not fit was refused when the settings were read.

@@ -58,6 +58,8 @@ pub struct Route {
     pub tool_name: Box<str>,
     /// The definition as callers of each era see it, and what follows from it for calls.
     pub exposed: ExposedTool,
+    /// Whether it says of itself that it only reads, or that calling it again does nothing more.
+    pub is_harmless: bool,
     /// Checks arguments, if the preset asks for it.
     pub check: Option<Arc<ArgumentCheck>>,
     /// Whether a call is an analysis, charged and kept as that.
@@ -262,9 +264,16 @@ fn route(chosen: &Chosen<'_>, uris: &Uris) -> Option<Route> {
         source_name: chosen.source.name.clone(),
         tool_name: chosen.tool.name.as_str().into(),
         exposed,
+        is_harmless: is_harmless(definition),
         check: chosen.checks_arguments().then(|| Arc::new(ArgumentCheck::compile(definition))),
         is_analysis: crate::sources::is_analysis(chosen.source.reach.kind(), &chosen.tool.name),
     })
+}
+
+fn is_harmless(definition: Raw<'_>) -> bool {
+    let annotations = definition.member("annotations");
+    let says = |name| annotations.and_then(|said| said.member(name)).is_some_and(|said| said.get() == "true");
+    says("readOnlyHint") || says("idempotentHint")
 }
 
 fn prompt_route(chosen: &ChosenPrompt<'_>) -> PromptRoute {

@@ -20,10 +20,10 @@ use crate::{
     },
     model::{Era, OrgRole, Outcome, Principal, SourceId, SourceName},
     proxy::{
-        Proxy, asker::Asker, dialogue::raw, leave::Leave, ledger::Ledger, seal::Bound, session::CallEntry,
-        tasks, words,
+        Proxy, asker::Asker, dialogue::raw, leave::Leave, ledger::Ledger, once, seal::Bound,
+        session::CallEntry, tasks, words,
     },
-    quota::Reservation,
+    quota::{Claim, Reservation},
     sources::SignedIn,
     upstream::{self, Link, Reply, ReplyBody, UpstreamError},
 };
@@ -46,6 +46,8 @@ pub(super) struct Call {
     pub(super) reservation: Option<Reservation>,
     /// What a modern source is asked again with; there for callers who can be asked on a stream.
     pub(super) again: Option<Box<Again>>,
+    /// The right to make it, where it is made once.
+    pub(super) claim: Option<Box<Claim>>,
     /// Whose sign-in at the source it goes with, or would have to.
     pub(super) signed_in: Option<SignedIn>,
     /// What the caller was let in with.
@@ -65,11 +67,44 @@ pub(super) struct Ending {
     pub(super) message: Bytes,
     pub(super) outcome: Outcome,
     pub(super) reason: String,
+    /// Whether the source has done what it was asked.
+    made: Made,
+}
+
+/// Whether a source has done what it was asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Yes,
+    No,
+    /// Nobody knows.
+    Perhaps,
+}
+
+impl Made {
+    /// Returns what is known of it when a source did not answer.
+    fn after(error: &UpstreamError) -> Self {
+        match error {
+            UpstreamError::Unreachable { .. }
+            | UpstreamError::Refused(_)
+            | UpstreamError::Credential { .. }
+            | UpstreamError::Busy { .. } => Self::No,
+            UpstreamError::NotMcp { .. }
+            | UpstreamError::Timeout { .. }
+            | UpstreamError::Died { .. }
+            | UpstreamError::TooLarge { .. }
+            | UpstreamError::Protocol { .. } => Self::Perhaps,
+        }
+    }
 }
 
 impl Ending {
     fn new(message: Bytes, outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { status: StatusCode::OK, message, outcome, reason: reason.into() }
+        let made = match outcome {
+            Outcome::Ok | Outcome::ToolError => Made::Yes,
+            Outcome::Caller | Outcome::Refused => Made::No,
+            Outcome::Upstream | Outcome::Gateway | Outcome::Cancelled => Made::Perhaps,
+        };
+        Self { status: StatusCode::OK, message, outcome, reason: reason.into(), made }
     }
 }
 
@@ -130,7 +165,8 @@ impl Call {
         let reason = format!("the caller cannot be asked `{asked}`");
         if self.asker.era() == Era::Modern {
             let message = ErrorObject::missing_capability(required).render(Some(self.asker.id()));
-            return Ending { status: StatusCode::BAD_REQUEST, message, outcome: Outcome::Caller, reason };
+            let status = StatusCode::BAD_REQUEST;
+            return Ending { status, ..Ending::new(message, Outcome::Caller, reason) };
         }
         let page = page.map_or_else(String::new, |page| {
             format!(" The page it wants to be visited is {}", words::shown_page(page))
@@ -145,7 +181,7 @@ impl Call {
 
     /// Returns what is told of a call that has ended with a result of questions.
     pub(super) fn asked(&self, result: &[u8], reason: impl Into<String>) -> Ending {
-        Ending::new(response(self.asker.id(), result), Outcome::Ok, reason)
+        Ending { made: Made::No, ..Ending::new(response(self.asker.id(), result), Outcome::Ok, reason) }
     }
 
     /// Returns how the call goes on after the source's last word.
@@ -157,7 +193,8 @@ impl Call {
                     return self.sign_in(signed_in);
                 }
                 let text = words::upstream(&self.source_name, &error);
-                return Turn::Over(self.failed(&text, outcome_of(error.fault()), error.to_string()));
+                let failed = self.failed(&text, outcome_of(error.fault()), error.to_string());
+                return Turn::Over(Ending { made: Made::after(&error), ..failed });
             }
         };
         match &reply.body {
@@ -278,7 +315,7 @@ impl Call {
             (Some(codes::MISSING_CAPABILITY), Era::Modern) => {
                 let message = relay(self.asker.id(), error);
                 let status = StatusCode::BAD_REQUEST;
-                Turn::Over(Ending { status, message, outcome: Outcome::Caller, reason })
+                Turn::Over(Ending { status, ..Ending::new(message, Outcome::Caller, reason) })
             }
             (Some(codes::MISSING_CAPABILITY), Era::Legacy) => {
                 let required = translate::required_capabilities(error).map_or("{}", Raw::get);
@@ -328,6 +365,16 @@ impl Call {
         let source = &self.source_name;
         let text = format!("The data source `{source}` and this gateway did not understand each other.");
         self.failed(&text, Outcome::Upstream, reason)
+    }
+
+    /// Keeps what came of a call that is made once, before anybody is told.
+    pub(super) async fn keep(&mut self, ending: &Ending) {
+        let Some(mut claim) = self.claim.take() else { return };
+        match ending.made {
+            Made::Yes => claim.done(once::kept(self.asker.era(), &ending.message)).await,
+            Made::No => claim.not_made(),
+            Made::Perhaps => {}
+        }
     }
 
     /// Writes the call down and gives its place up.

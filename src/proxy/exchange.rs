@@ -61,6 +61,7 @@ impl Exchange {
                 Out::Silence if may_stream => return self.into_stream(None).await,
                 Out::Message(_) | Out::Silence => {}
                 Out::End(ending) => {
+                    work.call.keep(&ending).await;
                     let Work { call, .. } = *self.take();
                     let answer = match ending.status {
                         StatusCode::OK => body::message(call.asker.accepts, ending.message.clone()),
@@ -219,6 +220,7 @@ async fn pump(mut work: Work, sink: Sink, mut sent: usize) {
             },
             Out::Silence => sink.keep_alive().await,
             Out::End(ending) => {
+                work.call.keep(&ending).await;
                 sent += match sink.send(&ending.message).await {
                     Some(bytes) => bytes,
                     None if ends_with_caller => return,

@@ -22,6 +22,7 @@ mod leave;
 mod ledger;
 mod listen;
 mod lists;
+mod once;
 mod origin;
 mod params;
 mod park;
@@ -59,7 +60,7 @@ use crate::{
     policy::CallPermit,
     presets::{Presets, RouteTable},
     proxy::{grants::Narrowed, listen::Listens, park::Park, seal::Sealer, sessions::Sessions},
-    quota::Quota,
+    quota::{Once, Quota},
     sources::Sources,
 };
 
@@ -127,6 +128,7 @@ pub struct ProxyParts {
     pub presets: Presets,
     pub sources: Sources,
     pub quota: Quota,
+    pub once: Once,
     pub audit: Audit,
     pub analyst: Arc<dyn Analyst>,
     pub changes: Changes,
@@ -147,6 +149,7 @@ struct Inner {
     presets: Presets,
     sources: Sources,
     quota: Quota,
+    once: Once,
     audit: Audit,
     analyst: Arc<dyn Analyst>,
     changes: Changes,
@@ -204,12 +207,14 @@ struct Guest<'r> {
 impl Proxy {
     /// Makes a proxy without sessions.
     pub fn new(parts: ProxyParts, settings: ProxySettings) -> Self {
-        let ProxyParts { identity, presets, sources, quota, audit, analyst, changes, clock, keys } = parts;
+        let ProxyParts { identity, presets, sources, quota, once, audit, analyst, changes, clock, keys } =
+            parts;
         Self(Arc::new(Inner {
             identity,
             presets,
             sources,
             quota,
+            once,
             audit,
             analyst,
             changes,

@@ -20,6 +20,7 @@ use crate::{
         exchange::Exchange,
         leave::Leave,
         ledger::Ledger,
+        once::Instead,
         params::{self, Edits},
         park::Parked,
         requests::{Client, invalid},
@@ -86,7 +87,7 @@ impl Proxy {
         message: &Message<'_>,
         id: Raw<'_>,
         client: &Client<'_>,
-        ledger: Ledger,
+        mut ledger: Ledger,
         errand: Errand<'_>,
     ) -> ProxyAnswer {
         let told = |mut ledger: Ledger, outcome: Outcome, reason: String, text: &str| {
@@ -116,6 +117,27 @@ impl Proxy {
                 error => told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(error)),
             };
         }
+        let mut claim = match errand.tool.filter(|_| matches!(round, Round::First)) {
+            None => None,
+            // Boxed, as what is rarely needed would otherwise take its room in every call.
+            Some(route) => {
+                match Box::pin(self.claim(guest, message, id, client.revision.era(), &ledger, route)).await {
+                    Ok(claim) => claim,
+                    Err(Instead::Answer(message, outcome)) => {
+                        ledger.sent(message.len());
+                        ledger.close(outcome, "a replay: the call was made before");
+                        return body::message(guest.accepts, message);
+                    }
+                    Err(Instead::Refusal { text, outcome, reason }) => {
+                        return told(ledger, outcome, reason, &text);
+                    }
+                    Err(Instead::NoKey(text)) => {
+                        ledger.close(Outcome::Caller, text);
+                        return invalid(id, text);
+                    }
+                }
+            }
+        };
         let is_analysis = errand.tool.is_some_and(|route| route.is_analysis);
         let is_charged = errand.tool.is_some() && !is_analysis && !matches!(round, Round::Parked(_));
         let reservation = match self.charge(guest, is_charged).await {
@@ -142,7 +164,7 @@ impl Proxy {
             }
         };
         let asker = asker(guest, message, id, client);
-        let call = |ledger, asker, reservation, again| Call {
+        let call = |ledger, asker, reservation, again, claim| Call {
             proxy: self.clone(),
             asker,
             method: errand.method,
@@ -154,6 +176,7 @@ impl Proxy {
             timeout: self.call_timeout(),
             reservation,
             again,
+            claim,
             signed_in: None,
             leave: Leave::new(guest.request.headers, &guest.permit, &guest.table),
         };
@@ -162,7 +185,7 @@ impl Proxy {
             Round::Relayed(state) => state,
             Round::Parked(parked) => {
                 let answers = params.and_then(|params| params.input_responses);
-                let call = call(ledger, asker, reservation, None);
+                let call = call(ledger, asker, reservation, None, None);
                 let work = Work::resume(call, parked, |key| {
                     Some(guest.request.body.slice_ref(answers?.member(key)?.as_bytes()))
                 });
@@ -175,7 +198,10 @@ impl Proxy {
             });
             return match Box::pin(self.analyse(guest, errand.source, &sent)).await {
                 Ok(calling) => {
-                    let work = Work::begin(call(ledger, asker, None, None), calling);
+                    if let Some(claim) = &mut claim {
+                        claim.sent();
+                    }
+                    let work = Work::begin(call(ledger, asker, None, None, claim), calling);
                     Box::pin(Exchange::of(work).answer()).await
                 }
                 Err(error) => {
@@ -190,7 +216,7 @@ impl Proxy {
                 Ok(way) => way,
                 Err(SourceError::SignIn { signed_in, .. }) => {
                     refund(reservation);
-                    let call = Call { signed_in: Some(signed_in), ..call(ledger, asker, None, None) };
+                    let call = Call { signed_in: Some(signed_in), ..call(ledger, asker, None, None, None) };
                     let refused = UpstreamError::Credential { status: 401, challenge: None };
                     let calling: Calling = Box::pin(std::future::ready(Err(refused)));
                     return Box::pin(Exchange::of(Work::begin(call, calling)).answer()).await;
@@ -225,8 +251,11 @@ impl Proxy {
         let is_asked_on_a_stream = client.session.is_some() && can_be_asked;
         let again = is_asked_on_a_stream
             .then(|| Box::new(Again { link: Arc::clone(&link), request: request.clone() }));
+        if let Some(claim) = &mut claim {
+            claim.sent();
+        }
         let calling: Calling = Box::pin(async move { link.call(request).await });
-        let call = Call { signed_in, ..call(ledger, asker, reservation, again) };
+        let call = Call { signed_in, ..call(ledger, asker, reservation, again, claim) };
         Exchange::of(Work::begin(call, calling)).answer().await
     }
 

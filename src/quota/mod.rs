@@ -1,4 +1,4 @@
-//! What a person may use in a month, charged exactly, and how fast calls may come.
+//! What a person may use in a month, charged exactly, how fast calls may come, and which are made once.
 //!
 //! Never admits more calls than the plan allows, whatever happens at the same time. Calls are
 //! charged in *leases*: a few units are taken from the database row ahead of time and served from an
@@ -12,6 +12,7 @@ mod forecast;
 mod lease;
 mod limits;
 mod meter;
+mod once;
 mod rate;
 
 use std::{
@@ -36,6 +37,7 @@ use rate::Rates;
 pub use crate::store::MonthUsage;
 pub use error::QuotaError;
 pub use forecast::forecast;
+pub use once::{ANSWER_BYTES_MAX, Claim, Claimed, Once, OnceKey, ROOM as ONCE_ROOM};
 pub use rate::{
     Asked, Limited, RateSettings, RedisSettings, RedisState, SetBy, Shown, Standing, TooFast, WhenAway,
 };

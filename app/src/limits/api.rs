@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use doorward::{
-    model::{ApiKeyId, CallRules, PresetId, Rate, SourceId},
+    model::{ApiKeyId, CallRules, PresetId, Rate, RetryRules, SourceId},
     presets::PresetChange,
     sources::SourceChange,
 };
@@ -50,18 +50,23 @@ pub async fn limit_preset(
     version: i64,
     #[server(default)] rate: String,
     #[server(default)] tools: String,
+    #[server(default)] once: String,
+    #[server(default)] by_annotations: String,
 ) -> Result<(), ServerFnError> {
     let back = format!("/presets/{id}/settings");
     let outcome = async {
         let member = session::member().await?;
         let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
-        let present = console().presets.find(&member, id).await?.ok_or(Trouble::NotFound)?.preset.rules;
-        let rules = CallRules { rate: read_rate(&rate)?, tools: read_tools(&tools)?, ..present };
+        let names = once.lines().map(str::trim).filter(|name| !name.is_empty());
+        let retries =
+            RetryRules { tools: names.map(str::to_owned).collect(), by_annotations: by_annotations == "on" };
+        let rules = CallRules { rate: read_rate(&rate)?, tools: read_tools(&tools)?, retries };
         let change = PresetChange { rules: Some(rules), ..PresetChange::default() };
         console().presets.update(&member, id, change, version).await?;
         Ok(Onward::to(&back).saying(SAVED))
     };
-    Form::new(FORM).keep("rate", rate.trim()).keep("tools", &tools).answer(&back, outcome.await)
+    let form = Form::new(FORM).keep("rate", rate.trim()).keep("tools", &tools).keep("once", &once);
+    form.answer(&back, outcome.await)
 }
 
 /// Says how fast calls that go to a data source and to its tools may come.

@@ -74,7 +74,8 @@ pub(crate) async fn of_preset(preset: &Preset, form: Form) -> AnyView {
     let lead = "How fast calls of this preset may come, whoever makes them. Whoever calls faster is told when to try again, \
                 and nothing is charged.";
     let fields = [("id", preset.id.to_string()), ("version", preset.version.to_string())];
-    panel(lead, OF_PRESET, fields, &preset.rules, standing, form, "by the name that callers see")
+    let more = retries(&preset.rules, form.clone()).into_any();
+    panel(lead, OF_PRESET, fields, &preset.rules, standing, form, "by the name that callers see", Some(more))
 }
 
 /// Draws the limits of a data source.
@@ -82,7 +83,16 @@ pub(crate) async fn of_source(source: &Source, form: Form) -> AnyView {
     let standing = console().quota.shown(Shown::Source(source.id, &source.rules)).await;
     let lead = "How fast calls may reach this data source, by whichever preset and whoever makes them.";
     let fields = [("id", source.id.to_string()), ("version", source.version.to_string())];
-    panel(lead, OF_SOURCE, fields, &source.rules, standing, form, "by the name that the data source knows")
+    panel(
+        lead,
+        OF_SOURCE,
+        fields,
+        &source.rules,
+        standing,
+        form,
+        "by the name that the data source knows",
+        None,
+    )
 }
 
 fn panel(
@@ -93,6 +103,7 @@ fn panel(
     standing: Vec<Standing>,
     form: Form,
     names: &'static str,
+    more: Option<AnyView>,
 ) -> AnyView {
     let tools: String = rules.tools.iter().map(|(name, rate)| format!("{name} = {rate}\n")).collect();
     let hint = format!(
@@ -110,12 +121,38 @@ fn panel(
                     {hidden}
                     {rate_field(form.clone(), "All calls together", rate)}
                     <TextArea form name="tools" label="Limits of single tools" first=tools hint optional=true mono=true/>
+                    {more}
                     <div><button class="button" type="submit">"Save the limits"</button></div>
                 </form>
             </div>
         </Panel>
     }
     .into_any()
+}
+
+/// Draws which calls are made once.
+fn retries(rules: &CallRules, form: Form) -> impl IntoView + use<> {
+    let tools: String = rules.retries.tools.iter().map(|name| format!("{name}\n")).collect();
+    let all = rules.retries.by_annotations;
+    view! {
+        <TextArea
+            form
+            name="once"
+            label="Tools that are called once"
+            first=tools
+            hint="Each on a line of its own, by the name that callers see. Whoever sends the same call again, with the same \
+                  arguments, gets the answer of the first."
+            optional=true
+            mono=true
+        />
+        <label class="flex items-start gap-2">
+            <input class="mt-1" type="checkbox" name="by_annotations" value="on" checked=all/>
+            <span>
+                "Also every tool that may change something: one that does not say of itself that it only reads, or that calling \
+                 it again does nothing more."
+            </span>
+        </label>
+    }
 }
 
 /// Draws what is free at this moment.

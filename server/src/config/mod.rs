@@ -153,6 +153,8 @@ settings! {
     redis_url: Option<Secret> = "";
     /// What becomes of calls with limits while Redis does not answer within 100 ms: each process limits them by itself (`open`), or they are refused (`closed`).
     rate_limit_when_redis_is_away: WhenAway = "open";
+    /// How long what came of a call that is made once is kept for those who send it again, in seconds.
+    retries_kept_secs: u64 = "86400";
     /// Whether people who are not signed in see the gallery of presets, as far as these ask for no key: `true` or `false`.
     public_gallery: bool = "false";
     /// How long a caller may take to send the body of a form, of a request to the REST API or of one to a preset, in milliseconds.

@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mail", &["model"]),
     ("metrics", &["model", "store"]),
     ("identity", &["model", "policy", "store", "vault", "egress", "audit", "changes"]),
-    ("quota", &["model", "store", "changes"]),
+    ("quota", &["model", "store", "changes", "vault"]),
     (
         "sources",
         &[

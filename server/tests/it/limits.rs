@@ -3,10 +3,14 @@
 use std::{
     net::{Ipv4Addr, TcpListener},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use axum::body::Body;
-use doorward::model::InstanceRole;
+use doorward::{
+    clock::{Clock, Ms},
+    model::InstanceRole,
+};
 use http::{Method, StatusCode, header};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -218,6 +222,53 @@ async fn a_killed_process_loses_no_more_of_a_quota_than_its_lease() {
 
     let used = usage["calls_used"].as_i64().unwrap();
     assert!((5..=5 + 200 / 8).contains(&used), "{usage}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn retries_kept_secs_is_how_long_a_repeat_gets_the_first_answer() {
+    let clock = Clock::manual(Ms(1_795_233_963_183));
+    let world = World::at(clock.clone(), &[("DOORWARD_RETRIES_KEPT_SECS", "60")]).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let scripted = Scripted::start().await;
+    give_tools(&world, &ada, &scripted, json!({})).await;
+    let call = async || {
+        let call = Call::tool("echo", json!({"n": 1})).header("idempotency-key", "k").key(&ada.key);
+        world.send(call.request()).await.json()["result"]["_meta"]["org.doorward/replayed"] == true
+    };
+
+    let [first, repeat] = [call().await, call().await];
+    clock.advance(Duration::from_secs(60));
+    let late = call().await;
+
+    assert_eq!([first, repeat, late], [false, true, false]);
+    assert_eq!(scripted.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_whose_gateway_was_killed_in_the_middle_is_named_ambiguous_and_not_made_again() {
+    let source = Scripted::start().await;
+    let place = Place::new();
+    place.prepare(&document(&source)).await;
+    let key = place.key("ada.key");
+    let slow = || Call::tool("slow", json!({"n": 1})).header("idempotency-key", "k").key(&key).request();
+    let mut server = place.serve().await;
+    let door = server.door();
+    let first = tokio::spawn({
+        let slow = slow();
+        async move { door.send(slow).await.is_some() }
+    });
+    source.slow_call_arrived().await;
+
+    server.signal(Signal::KILL);
+    server.ended().await;
+    let server = place.serve().await;
+    let repeat = server.send(slow()).await;
+
+    assert!(!first.await.unwrap(), "the first answer is lost");
+    let (text, is_error) = repeat.tool_text();
+    assert!(is_error && text.contains("what came of it is not known"), "{}", repeat.body);
+    assert_eq!(source.calls().len(), 1);
     server.stop().await;
 }
 

@@ -62,6 +62,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("rate_limit_preset", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_source", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_tool", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
+    ("retries_kept_secs", LIMITS, "retries_kept_secs_is_how_long_a_repeat_gets_the_first_answer"),
     ("redis_url", LIMITS, "redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_closes"),
     (
         "rate_limit_when_redis_is_away",

@@ -196,6 +196,7 @@ impl Door {
             sources: SourceSettings::default(),
             rates: crate::quota::RateSettings::default(),
             redis: None,
+            calls_kept: Duration::from_secs(86_400),
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
             analyses: crate::insights::AnalysisSettings::default(),
@@ -229,13 +230,14 @@ impl Door {
 
     /// Puts a new proxy in the place of the old one, as a restart does.
     pub fn replace_proxy(&mut self, change: impl FnOnce(&mut Patience)) {
-        let Parts { identity, presets, sources, quota, audit, changes, clock, vault, analyses, .. } =
+        let Parts { identity, presets, sources, quota, once, audit, changes, clock, vault, analyses, .. } =
             &*self.engine;
         let parts = ProxyParts {
             identity: identity.clone(),
             presets: presets.clone(),
             sources: sources.clone(),
             quota: quota.clone(),
+            once: once.clone(),
             audit: audit.clone(),
             analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),

@@ -6,6 +6,7 @@ mod calls;
 mod door;
 mod limits;
 mod listening;
+mod once;
 mod questions;
 mod questions_legacy;
 mod resources;
