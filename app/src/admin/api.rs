@@ -1,5 +1,10 @@
 //! What the administration's pages post. Each checks the session and asks the policy.
 
+#![expect(
+    clippy::too_many_arguments,
+    reason = "a server function has an argument for each field of its form"
+)]
+
 use doorward::{
     identity::{IdentityError, NewUser, UserChange},
     model::{Email, Handle, InstanceRole, Plan, PlanName, UserId},

@@ -73,55 +73,53 @@ pub(crate) async fn of_preset(preset: &Preset, form: Form) -> AnyView {
     let standing = console().quota.shown(Shown::Preset(preset.id, &preset.rules)).await;
     let lead = "How fast calls of this preset may come, whoever makes them. Whoever calls faster is told when to try again, \
                 and nothing is charged.";
-    let fields = [("id", preset.id.to_string()), ("version", preset.version.to_string())];
+    let hidden = hidden([("id", preset.id.to_string()), ("version", preset.version.to_string())]);
     let more = retries(&preset.rules, form.clone()).into_any();
-    panel(lead, OF_PRESET, fields, &preset.rules, standing, form, "by the name that callers see", Some(more))
+    let fields =
+        view! { {hidden} {rules(&preset.rules, form.clone(), "by the name that callers see")} {more} };
+    panel(lead, OF_PRESET, standing, form, fields.into_any())
 }
 
 /// Draws the limits of a data source.
 pub(crate) async fn of_source(source: &Source, form: Form) -> AnyView {
     let standing = console().quota.shown(Shown::Source(source.id, &source.rules)).await;
     let lead = "How fast calls may reach this data source, by whichever preset and whoever makes them.";
-    let fields = [("id", source.id.to_string()), ("version", source.version.to_string())];
-    panel(
-        lead,
-        OF_SOURCE,
-        fields,
-        &source.rules,
-        standing,
-        form,
-        "by the name that the data source knows",
-        None,
-    )
+    let hidden = hidden([("id", source.id.to_string()), ("version", source.version.to_string())]);
+    let rules = rules(&source.rules, form.clone(), "by the name that the data source knows");
+    panel(lead, OF_SOURCE, standing, form, view! { {hidden} {rules} }.into_any())
+}
+
+fn hidden(fields: [(&'static str, String); 2]) -> impl IntoView {
+    fields.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()
+}
+
+/// Draws the fields of what is said of calls, tools named in this way.
+fn rules(rules: &CallRules, form: Form, names: &'static str) -> impl IntoView + use<> {
+    let tools: String = rules.tools.iter().map(|(name, rate)| format!("{name} = {rate}\n")).collect();
+    let hint = format!(
+        "Each on a line of its own, {names}: `send = 10/minute`. Such a limit holds beside the one for all calls."
+    );
+    let rate = rules.rate;
+    view! {
+        {rate_field(form.clone(), "All calls together", rate)}
+        <TextArea form name="tools" label="Limits of single tools" first=tools hint optional=true mono=true/>
+    }
 }
 
 fn panel(
     lead: &'static str,
     action: &'static str,
-    fields: [(&'static str, String); 2],
-    rules: &CallRules,
     standing: Vec<Standing>,
     form: Form,
-    names: &'static str,
-    more: Option<AnyView>,
+    fields: AnyView,
 ) -> AnyView {
-    let tools: String = rules.tools.iter().map(|(name, rate)| format!("{name} = {rate}\n")).collect();
-    let hint = format!(
-        "Each on a line of its own, {names}: `send = 10/minute`. Such a limit holds beside the one for all calls."
-    );
-    let hidden =
-        fields.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view();
-    let rate = rules.rate;
     view! {
         <Panel title="Limits" lead>
             <div class="grid grid-cols-1 gap-4">
                 {state(standing)}
                 <form class="grid max-w-xl gap-4" method="post" action=action>
-                    <FormMistake form=form.clone()/>
-                    {hidden}
-                    {rate_field(form.clone(), "All calls together", rate)}
-                    <TextArea form name="tools" label="Limits of single tools" first=tools hint optional=true mono=true/>
-                    {more}
+                    <FormMistake form=form/>
+                    {fields}
                     <div><button class="button" type="submit">"Save the limits"</button></div>
                 </form>
             </div>

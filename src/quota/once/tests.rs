@@ -11,8 +11,8 @@ const NOW: Ms = Ms(1_795_233_963_183);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 store_test!(of_many_at_once_one_is_made_and_the_others_get_its_answer, |test| async move {
-    let scene = Scene::on(&test).await;
-    let replicas = [scene.once.clone(), scene.replica(&test).await];
+    let scene = Scene::on(test).await;
+    let replicas = [scene.once.clone(), scene.replica(test).await];
 
     let tasks: Vec<_> = (0..16)
         .map(|n| {
@@ -43,7 +43,7 @@ store_test!(of_many_at_once_one_is_made_and_the_others_get_its_answer, |test| as
 });
 
 store_test!(what_may_have_been_made_is_lost_and_what_was_not_is_made_by_the_next, |test| async move {
-    let scene = Scene::on(&test).await;
+    let scene = Scene::on(test).await;
 
     let Claimed::First(not_sent) = scene.claim(Some("a"), "d").await else { panic!("it is the first") };
     drop(not_sent);
@@ -58,7 +58,7 @@ store_test!(what_may_have_been_made_is_lost_and_what_was_not_is_made_by_the_next
 });
 
 store_test!(what_a_process_that_died_was_making_is_lost_and_never_made_twice, |test| async move {
-    let scene = Scene::on(&test).await;
+    let scene = Scene::on(test).await;
     let Claimed::First(mut claim) = scene.claim(Some("k"), "d").await else { panic!("it is the first") };
     claim.sent();
     claim.beat.abort();
@@ -75,7 +75,7 @@ store_test!(what_a_process_that_died_was_making_is_lost_and_never_made_twice, |t
 });
 
 store_test!(a_key_belongs_to_its_person_preset_tool_and_arguments_and_ends, |test| async move {
-    let scene = Scene::on(&test).await;
+    let scene = Scene::on(test).await;
     scene.make(Some("k"), "d").await;
     scene.make(None, "d").await;
 
@@ -96,7 +96,7 @@ store_test!(a_key_belongs_to_its_person_preset_tool_and_arguments_and_ends, |tes
 });
 
 store_test!(answers_are_sealed_and_those_too_large_are_not_kept, |test| async move {
-    let scene = Scene::on(&test).await;
+    let scene = Scene::on(test).await;
     let Claimed::First(claim) = scene.claim(Some("k"), "d").await else { panic!("it is the first") };
     claim.done(b"a secret answer".to_vec()).await;
     let Claimed::First(claim) = scene.claim(Some("l"), "d").await else { panic!("it is the first") };
@@ -113,7 +113,7 @@ store_test!(answers_are_sealed_and_those_too_large_are_not_kept, |test| async mo
 });
 
 store_test!(the_oldest_make_room_and_an_organisation_sees_only_its_own, |test| async move {
-    let scene = Scene::on(&test).await;
+    let scene = Scene::on(test).await;
     for key in ["a", "b", "c"] {
         scene.make(Some(key), "d").await;
         scene.clock.advance(Duration::from_secs(1));
