@@ -23,6 +23,7 @@ use crate::{
     mail::{Mail, MailError, MailSettings},
     metrics::{Gauge, Metrics},
     oauth::OwnNames,
+    orgs::Orgs,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::{Once, Quota, RateSettings, RedisSettings},
@@ -146,6 +147,7 @@ pub struct Parts {
     pub metrics: Metrics,
     pub audit: Audit,
     pub identity: Identity,
+    pub orgs: Orgs,
     pub quota: Quota,
     pub once: Once,
     pub upstreams: Upstreams,
@@ -225,6 +227,14 @@ impl Engine {
             changes.clone(),
         );
         let mail = Mail::new(settings.mail)?;
+        let orgs = Orgs::new(
+            store.clone(),
+            audit.clone(),
+            changes.clone(),
+            mail.clone(),
+            clock.clone(),
+            upstreams.clone(),
+        );
         let presets =
             Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone(), mail.clone());
         let warnings = Warnings::new(store.clone(), mail, egress.clone(), clock.clone(), settings.warnings);
@@ -270,6 +280,7 @@ impl Engine {
             metrics,
             audit,
             identity,
+            orgs,
             quota,
             once,
             upstreams,

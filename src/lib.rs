@@ -22,6 +22,7 @@ pub mod mcp;
 pub mod metrics;
 pub mod model;
 pub mod oauth;
+pub mod orgs;
 pub mod policy;
 pub mod presets;
 pub mod providers;

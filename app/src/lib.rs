@@ -59,6 +59,8 @@ mod limits;
 #[cfg(feature = "ssr")]
 mod metrics;
 #[cfg(feature = "ssr")]
+mod organisations;
+#[cfg(feature = "ssr")]
 mod page;
 #[cfg(feature = "ssr")]
 mod playground;

@@ -2,17 +2,21 @@
 
 use std::{future::Future, sync::Arc};
 
-use doorward::model::{InstanceRole, Member};
+use doorward::{
+    model::{InstanceRole, Member, Membership, OrgRole},
+    policy,
+};
 use http::StatusCode;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    context::{path_and_query, respond_as, send_to},
+    context::{console, path_and_query, respond_as, send_to},
     form::{Flash, Form, Report, sign_in_path, take},
+    organisations::{SWITCH, role_words},
     session,
     trouble::Trouble,
-    ui::{Icon, Notice, Tone, prose},
+    ui::{Icon, Notice, PostButton, Tone, prose},
 };
 
 /// The places of the left rail.
@@ -28,6 +32,7 @@ pub(crate) enum Place {
     Analyses,
     Metrics,
     Audit,
+    Organisations,
     Admin,
     Account,
     /// None of them.
@@ -35,7 +40,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    const RAIL: [Self; 11] = [
+    const RAIL: [Self; 12] = [
         Self::Home,
         Self::Sources,
         Self::Presets,
@@ -46,6 +51,7 @@ impl Place {
         Self::Analyses,
         Self::Metrics,
         Self::Audit,
+        Self::Organisations,
         Self::Admin,
     ];
 
@@ -61,6 +67,7 @@ impl Place {
             Self::Analyses => "/analyses",
             Self::Metrics => "/metrics",
             Self::Audit => "/audit",
+            Self::Organisations => "/organisations",
             Self::Admin => "/admin",
             Self::Account => "/account",
             Self::Nowhere => "/",
@@ -79,6 +86,7 @@ impl Place {
             Self::Analyses => "Analyses",
             Self::Metrics => "Metrics",
             Self::Audit => "Audit",
+            Self::Organisations => "Organisations",
             Self::Admin => "Admin",
             Self::Account => "Account",
             Self::Nowhere => "",
@@ -97,6 +105,7 @@ impl Place {
             Self::Analyses => Icon::Analysis,
             Self::Metrics => Icon::Metrics,
             Self::Audit => Icon::Audit,
+            Self::Organisations => Icon::Team,
             Self::Admin => Icon::Admin,
             Self::Account => Icon::Account,
             Self::Nowhere => Icon::Home,
@@ -117,6 +126,21 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// Says whether the person manages the organisation they act in.
+    pub(crate) fn manages(&self) -> bool {
+        self.member.org_role >= OrgRole::Admin
+    }
+
+    /// Says whether the person runs and tests what the organisation they act in has.
+    pub(crate) fn operates(&self) -> bool {
+        self.member.org_role >= OrgRole::Operator
+    }
+
+    /// Refuses whoever has a lower role in the organisation they act in, before anything is typed.
+    pub(crate) fn needs(&self, role: OrgRole) -> Result<(), Trouble> {
+        Ok(policy::may_manage(&self.member, self.member.tenant, role).map(drop)?)
+    }
+
     /// Returns the form of this name: as typed, if it was just sent, or empty.
     pub(crate) fn form(&self, name: &str) -> Form {
         self.sent(name).unwrap_or_else(|| Form::new(name))
@@ -186,7 +210,10 @@ where
             Err(trouble @ (Trouble::SignIn | Trouble::Elsewhere(_))) => return alone(&trouble),
             Err(trouble) => excuse(&trouble),
         };
-        framed(place, &member, notice, page).into_any()
+        match memberships(&member).await {
+            Ok(memberships) => framed(place, &member, memberships, notice, page).into_any(),
+            Err(trouble) => alone(&trouble),
+        }
     })
     .into_any()
 }
@@ -211,13 +238,26 @@ where
 /// Draws the page for an address that leads nowhere.
 pub(crate) fn nowhere() -> AnyView {
     Suspend::new(async move {
-        match session::find().await {
-            Ok(Some(member)) => framed(Place::Nowhere, &member, None, excuse(&Trouble::NotFound)).into_any(),
+        let found = match session::find().await {
+            Ok(Some(member)) => memberships(&member).await.map(|memberships| Some((member, memberships))),
+            Ok(None) => Ok(None),
+            Err(trouble) => Err(trouble),
+        };
+        match found {
+            Ok(Some((member, memberships))) => {
+                let page = excuse(&Trouble::NotFound);
+                framed(Place::Nowhere, &member, memberships, None, page).into_any()
+            }
             Ok(None) => alone(&Trouble::NotFound),
             Err(trouble) => alone(&trouble),
         }
     })
     .into_any()
+}
+
+/// Returns the organisations that the frame offers to act in.
+async fn memberships(member: &Member) -> Result<Arc<[Membership]>, Trouble> {
+    Ok(console().orgs.memberships(member).await?.into())
 }
 
 /// What is shown when there is nobody to draw the frame for.
@@ -272,14 +312,22 @@ fn excuse(trouble: &Trouble) -> Page {
     )
 }
 
-fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: Page) -> impl IntoView {
+fn framed(
+    place: Place,
+    member: &Member,
+    memberships: Arc<[Membership]>,
+    notice: Option<(Tone, String)>,
+    page: Page,
+) -> impl IntoView {
     let Page { title, lead, above, actions, body } = page;
+    let (wide, narrow) = (Arc::clone(&memberships), memberships);
     view! {
         <Title text=tab_title(&title)/>
         <a class="skip-link" href="#content">"Skip to the content"</a>
         <div class="lg:grid lg:min-h-dvh lg:grid-cols-[15rem_1fr]">
             <aside class="sticky top-0 hidden h-dvh flex-col border-r border-line bg-surface lg:flex">
                 <div class="px-4 py-4"><Brand/></div>
+                <div class="px-2.5 pb-2.5"><Acting place member=member.clone() memberships=wide/></div>
                 <div class="flex-1 overflow-y-auto px-2.5"><Rail place member=member.clone()/></div>
                 <div class="border-t border-line p-2.5"><Person place member=member.clone()/></div>
             </aside>
@@ -293,6 +341,7 @@ fn framed(place: Place, member: &Member, notice: Option<(Tone, String)>, page: P
                             "Menu"
                         </summary>
                         <div class="absolute inset-x-0 top-full grid max-h-[80dvh] gap-2 overflow-y-auto border-y border-line bg-surface px-2.5 py-2.5">
+                            <Acting place member=member.clone() memberships=narrow/>
                             <Rail place member=member.clone()/>
                             <div class="border-t border-line pt-2.5"><Person place member=member.clone()/></div>
                         </div>
@@ -360,6 +409,56 @@ fn Brand() -> impl IntoView {
     }
 }
 
+/// Says in which organisation the person acts, and lets them act in another one: a button for each. Whoever has only
+/// their own sees nothing.
+#[component]
+fn Acting(place: Place, member: Member, memberships: Arc<[Membership]>) -> impl IntoView {
+    let others: Vec<_> = memberships
+        .iter()
+        .filter(|one| one.organisation.id != member.tenant && one.organisation.enabled)
+        .map(|one| (one.organisation.handle.to_string(), one.organisation.name().to_owned()))
+        .collect();
+    let here = memberships.iter().find(|one| one.organisation.id == member.tenant);
+    if others.is_empty() && member.is_at_home() {
+        return ().into_any();
+    }
+    let name =
+        here.map_or_else(|| member.tenant_handle.to_string(), |one| one.organisation.name().to_owned());
+    let role = match member.is_at_home() {
+        true => "Your own",
+        false => role_words(member.org_role),
+    };
+    let buttons = others
+        .into_iter()
+        .map(|(handle, name)| {
+            let fields = vec![("organisation", handle), ("next", place.path().to_owned())];
+            let label = format!("Act in {name}");
+            view! {
+                <li>
+                    <PostButton action=SWITCH fields class=tw!("nav-link w-full") label>
+                        {Icon::Team.draw()} <span class="truncate">{name}</span>
+                    </PostButton>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <details class="group rounded-lg border border-line">
+            <summary class="nav-link cursor-pointer">
+                {Icon::Team.draw()}
+                <span class="grid min-w-0 flex-1 leading-tight">
+                    <span class="sr-only">"Acting in "</span>
+                    <span class="truncate">{name}</span>
+                    <span class="text-xs font-normal text-muted">{role}</span>
+                </span>
+                <span class="group-open:rotate-90">{Icon::ChevronRight.draw()}</span>
+            </summary>
+            <ul class="grid max-h-60 gap-0.5 overflow-y-auto border-t border-line p-1">{buttons}</ul>
+        </details>
+    }
+    .into_any()
+}
+
 #[component]
 fn Rail(place: Place, member: Member) -> impl IntoView {
     let links = Place::RAIL
@@ -386,6 +485,7 @@ fn Person(place: Place, member: Member) -> impl IntoView {
     let handle = member.handle.to_string();
     let role = match member.instance_role {
         InstanceRole::Admin => "Administrator",
+        InstanceRole::Auditor => "Auditor",
         InstanceRole::Member => "Member",
     };
     let current = (place == Place::Account).then_some("page");

@@ -10,7 +10,7 @@ use leptos_router::{
 
 use crate::{
     account, admin, analyses, audit, connections, consent, explain, gallery, grants, home, invitation, keys,
-    metrics, page, playground, presets, setup, sign_in, sources, tunnels, usage,
+    metrics, organisations, page, playground, presets, setup, sign_in, sources, tunnels, usage,
 };
 
 /// The console. Every page is drawn as a whole before it is sent, so that it needs no script and
@@ -58,6 +58,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/admin/plans") view=admin::plans_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/plans/new") view=admin::new_plan_page ssr=SsrMode::Async/>
                 <Route path=path!("/admin/plans/:name") view=admin::plan_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/organisations") view=admin::teams_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/organisations/new") view=admin::new_team_page ssr=SsrMode::Async/>
+                <Route path=path!("/admin/organisations/:organisation") view=admin::team_page ssr=SsrMode::Async/>
+                <Route path=path!("/organisations") view=organisations::list_page ssr=SsrMode::Async/>
+                <Route path=path!("/organisations/:organisation") view=organisations::detail_page ssr=SsrMode::Async/>
+                <Route path=path!("/organisations/:organisation/remove") view=organisations::remove_page ssr=SsrMode::Async/>
                 <Route path=path!("/presets") view=presets::list ssr=SsrMode::Async/>
                 <Route path=path!("/presets/new") view=presets::new ssr=SsrMode::Async/>
                 <Route path=path!("/presets/:id") view=presets::tools ssr=SsrMode::Async/>

@@ -9,6 +9,7 @@ use doorward::{
     insights::AnalysisError,
     issuer::IssuerError,
     metrics::MetricsError,
+    orgs::OrgError,
     policy::Denied,
     presets::PresetError,
     quota::QuotaError,
@@ -41,7 +42,9 @@ impl From<Denied> for Trouble {
             | Denied::Level { .. }
             | Denied::Owner
             | Denied::InstanceAdmin
+            | Denied::Auditor
             | Denied::KeyScope
+            | Denied::KeyOrganisation
             | Denied::Grant => Self::Forbidden(sentence(&denied.to_string())),
         }
     }
@@ -137,6 +140,17 @@ impl From<PresetError> for Trouble {
     }
 }
 
+impl From<OrgError> for Trouble {
+    fn from(error: OrgError) -> Self {
+        match error {
+            OrgError::NotFound | OrgError::NoMember { .. } | OrgError::NoInvitation => Self::NotFound,
+            OrgError::Denied(denied) => denied.into(),
+            OrgError::Store(error) => error.into(),
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
 impl From<ExplainError> for Trouble {
     fn from(error: ExplainError) -> Self {
         match error {
@@ -153,6 +167,7 @@ impl From<AuditError> for Trouble {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::Behind => Self::Busy,
+            AuditError::Denied(denied) => denied.into(),
             AuditError::Store(error) => error.into(),
         }
     }

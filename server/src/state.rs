@@ -120,6 +120,7 @@ impl AppState {
 pub fn rooms(engine: &Engine) -> Rooms {
     Rooms {
         identity: engine.identity.clone(),
+        orgs: engine.orgs.clone(),
         sources: engine.sources.clone(),
         presets: engine.presets.clone(),
         clock: engine.clock.clone(),

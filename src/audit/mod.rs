@@ -36,6 +36,7 @@ use crate::{
     fault::Fault,
     metrics::Metrics,
     model::{EventId, Member, RunEvent},
+    policy::{self, AuditPermit, Denied},
     store::{EventFilter, Store, StoreError},
 };
 
@@ -59,6 +60,9 @@ pub enum AuditError {
     /// The database has not taken events for so long that no more may wait.
     #[error("the audit log cannot be written, so nothing more is allowed to happen")]
     Behind,
+    /// The caller may not read them.
+    #[error("not allowed")]
+    Denied(#[from] Denied),
     /// The events could not be read.
     #[error("could not read the audit log")]
     Store(#[from] StoreError),
@@ -69,6 +73,7 @@ impl AuditError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Behind => Fault::Gateway,
+            Self::Denied(denied) => denied.fault(),
             Self::Store(error) => error.fault(),
         }
     }
@@ -158,22 +163,47 @@ impl Audit {
         }
     }
 
-    /// Returns the events of the member's organisation that match, newest first.
+    /// Returns the events of the member's organisation that match and that they may read, newest first.
     pub async fn search(&self, member: &Member, filter: &EventFilter) -> Result<Vec<RunEvent>, AuditError> {
-        let mut tx = self.0.store.read(member.tenant).await?;
-        Ok(tx.list_events(filter).await?)
+        self.search_by(&policy::may_audit(member)?, filter).await
     }
 
-    /// Returns one event of the member's organisation; `None` if there is none of that id.
-    pub async fn find(&self, member: &Member, id: EventId) -> Result<Option<RunEvent>, AuditError> {
-        let mut tx = self.0.store.read(member.tenant).await?;
-        Ok(tx.find_event(id).await?)
+    /// Returns the events that match and that may be read, newest first.
+    pub async fn search_by(
+        &self,
+        permit: &AuditPermit,
+        filter: &EventFilter,
+    ) -> Result<Vec<RunEvent>, AuditError> {
+        if filter.user.is_some_and(|wanted| permit.by().is_some_and(|by| by != wanted)) {
+            return Ok(Vec::new());
+        }
+        let filter = EventFilter { user: permit.by().or(filter.user), ..filter.clone() };
+        let mut events = self.0.store.read(permit.tenant()).await?.list_events(&filter).await?;
+        events.iter_mut().for_each(|event| shorten(event, permit));
+        Ok(events)
+    }
+
+    /// Returns one event; `None` if there is none of that id that may be read.
+    pub async fn find(&self, permit: &AuditPermit, id: EventId) -> Result<Option<RunEvent>, AuditError> {
+        let found = self.0.store.read(permit.tenant()).await?.find_event(id).await?;
+        let mut event = found.filter(|event| permit.shows(event));
+        if let Some(event) = &mut event {
+            shorten(event, permit);
+        }
+        Ok(event)
     }
 
     /// Commits what is recorded until `stop`, and then everything that still waits.
     pub async fn run(&self, stop: CancellationToken) {
         let Inner { store, waiting, hurry, .. } = &*self.0;
         writer::run(store, &mut *waiting.lock().await, hurry, stop).await;
+    }
+}
+
+/// Leaves out of an event what may not be read.
+fn shorten(event: &mut RunEvent, permit: &AuditPermit) {
+    if !permit.digests() {
+        event.argument_digest.clear();
     }
 }
 

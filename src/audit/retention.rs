@@ -1,10 +1,11 @@
-//! Forgetting: events, metrics and analyses older than their owner's plan keeps them.
+//! Forgetting: events, metrics and analyses older than a plan keeps them: that of whoever manages the organisation, and
+//! of several the one that keeps them longest.
 
 use std::time::Duration;
 
 use crate::{
     clock::Ms,
-    model::{Plan, User},
+    model::{Plan, PlanName, TenantId},
     store::{Store, StoreError},
 };
 
@@ -12,8 +13,8 @@ use crate::{
 const CHUNK: i64 = 1000;
 /// How many analyses do; each may be large.
 const ANALYSES_CHUNK: i64 = 50;
-/// How many people are looked at together.
-const USERS: i64 = 500;
+/// How many organisations are looked at together.
+const ORGANISATIONS: i64 = 500;
 /// How long details by the minute are kept, whatever the plan says; the hours stay.
 const MINUTE_DETAILS: Duration = Duration::from_secs(8 * 24 * 3600);
 
@@ -22,10 +23,10 @@ pub async fn retain(store: &Store, now: Ms) -> Result<(), StoreError> {
     let plans = store.system_read().await?.list_plans().await?;
     let mut after = None;
     loop {
-        let users = store.system_read().await?.list_users(after.as_ref(), USERS).await?;
-        let Some(last) = users.last() else { break };
-        after = Some(last.handle.clone());
-        forget(store, &plans, &users, now).await?;
+        let organisations = store.system_read().await?.list_admins_plans(after, ORGANISATIONS).await?;
+        let Some((last, _)) = organisations.last() else { break };
+        after = Some(*last);
+        forget(store, &plans, &organisations, now).await?;
     }
     loop {
         let mut tx = store.system().await?;
@@ -37,19 +38,20 @@ pub async fn retain(store: &Store, now: Ms) -> Result<(), StoreError> {
     }
 }
 
-async fn forget(store: &Store, plans: &[Plan], users: &[User], now: Ms) -> Result<(), StoreError> {
-    for user in users {
-        let Some(days) =
-            plans.iter().find(|plan| plan.name == user.plan).and_then(|plan| plan.retention_days)
-        else {
-            continue;
-        };
+async fn forget(
+    store: &Store,
+    plans: &[Plan],
+    organisations: &[(TenantId, Vec<PlanName>)],
+    now: Ms,
+) -> Result<(), StoreError> {
+    for (tenant, names) in organisations {
+        let Some(days) = days(plans, names) else { continue };
         let before = now.minus(Duration::from_secs(u64::try_from(days).unwrap_or(0) * 24 * 3600));
         loop {
             let mut tx = store.system().await?;
-            let events = tx.prune_events(user.tenant, before, CHUNK).await?;
-            let metrics = tx.prune_metrics(user.tenant, before, CHUNK).await?;
-            let analyses = tx.prune_analyses(user.tenant, before, ANALYSES_CHUNK).await?;
+            let events = tx.prune_events(*tenant, before, CHUNK).await?;
+            let metrics = tx.prune_metrics(*tenant, before, CHUNK).await?;
+            let analyses = tx.prune_analyses(*tenant, before, ANALYSES_CHUNK).await?;
             tx.commit().await?;
             if events + metrics + analyses == 0 {
                 break;
@@ -57,4 +59,42 @@ async fn forget(store: &Store, plans: &[Plan], users: &[User], now: Ms) -> Resul
         }
     }
     Ok(())
+}
+
+/// Returns for how many days the most generous of these plans keeps what was recorded; `None` = for ever, also while
+/// nobody has a plan to say.
+fn days(plans: &[Plan], names: &[PlanName]) -> Option<i64> {
+    let mut longest = None;
+    for name in names {
+        let plan = plans.iter().find(|plan| plan.name == *name)?;
+        longest = longest.max(Some(plan.retention_days?));
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_plans_the_one_that_keeps_longest_counts() {
+        let plan = |name: &str, retention_days| Plan {
+            name: PlanName::parse(name).unwrap(),
+            calls_per_month: None,
+            analyses_per_month: None,
+            concurrent_analyses: None,
+            sources_max: None,
+            retention_days,
+            rate: None,
+        };
+        let plans = [plan("week", Some(7)), plan("month", Some(30)), plan("ever", None)];
+        let kept = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| PlanName::parse(name).unwrap()).collect();
+            days(&plans, &names)
+        };
+
+        assert_eq!(kept(&["week", "month"]), Some(30));
+        assert_eq!(kept(&["week", "ever"]), None);
+        assert_eq!(kept(&[]), None);
+    }
 }

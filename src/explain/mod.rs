@@ -291,7 +291,9 @@ impl Explain {
         let mut tx = self.store.system_read().await?;
         let found = tx.find_user_by_login(handle.as_str()).await?;
         let (user, _) = found.ok_or_else(|| ExplainError::Nobody(handle.clone()))?;
-        let member = tx.find_member(user.id, user.tenant, Via::Shell).await?;
+        let owner = tx.find_organisation_by_handle(&question.owner).await?;
+        let of = owner.map_or(user.tenant, |owner| owner.id);
+        let member = tx.find_caller(user.id, of, Via::Shell).await?;
         let member = member.ok_or_else(|| ExplainError::SwitchedOff(handle.clone()))?;
         Ok(Principal::Member(Arc::new(member)))
     }

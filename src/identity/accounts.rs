@@ -177,7 +177,7 @@ pub(super) fn new_user(handle: Handle, email: Email, role: InstanceRole, now: Ms
 pub fn default_plan(role: InstanceRole) -> PlanName {
     let name = match role {
         InstanceRole::Admin => "enterprise",
-        InstanceRole::Member => "free",
+        InstanceRole::Auditor | InstanceRole::Member => "free",
     };
     PlanName::parse(name).expect("both are names")
 }

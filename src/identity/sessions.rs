@@ -17,6 +17,7 @@ use crate::{
     model::{Action, BrowserSession, BrowserSessionId, Member, User, Via},
     policy,
     secret::Secret,
+    store::StoreError,
 };
 
 /// How many browser sessions a person may have; a further one ends the one seen longest ago.
@@ -127,6 +128,23 @@ impl Identity {
             self.0.store.system_read().await?.list_browser_sessions(permit.user(), now).await?;
         sessions.retain(|session| now.since(session.seen_at) < self.0.settings.session_idle);
         Ok(sessions)
+    }
+
+    /// Has the browser that this person is recognised by act in the organisation they are found to act in here. Holds on
+    /// its next request.
+    pub async fn switch(&self, acting: &Member) -> Result<(), IdentityError> {
+        policy::may_use_account(acting)?;
+        let Via::BrowserSession(id) = acting.via else { return Err(IdentityError::SignInAgain) };
+        let mut tx = self.0.store.system().await?;
+        let switched = tx.switch_browser_session(acting.user, id, acting.tenant).await;
+        match switched {
+            // They left, or were removed, meanwhile.
+            Err(StoreError::Dangling(_)) | Ok(false) => return Err(policy::Denied::OtherOrganisation.into()),
+            Err(error) => return Err(error.into()),
+            Ok(true) => tx.commit().await?,
+        }
+        self.0.epochs.changed(id.0);
+        Ok(())
     }
 
     /// Ends one of the person's browser sessions; `false` if there is none of that id.

@@ -69,8 +69,8 @@ impl Issuer {
         request: &AuthorizeRequest,
     ) -> Result<Option<Offer>, IssuerError> {
         policy::may_use_account(member)?;
-        let Some(table) = self.table(member, request).await? else { return Ok(None) };
-        let grant = self.grant_of(member, request, &table).await?;
+        let Some((member, table)) = self.table(member, request).await? else { return Ok(None) };
+        let grant = self.grant_of(&member, request, &table).await?;
         let has = |tool: &GrantedTool| {
             grant.as_ref().and_then(|grant| grant.tools.as_ref()).is_none_or(|tools| tools.contains(tool))
         };
@@ -106,8 +106,8 @@ impl Issuer {
         if !request.redirect.is_claimed() {
             return Ok(None);
         }
-        let Some(table) = self.table(member, request).await? else { return Ok(None) };
-        match self.grant_of(member, request, &table).await? {
+        let Some((member, table)) = self.table(member, request).await? else { return Ok(None) };
+        match self.grant_of(&member, request, &table).await? {
             Some(grant) if grant.scopes.covers(request.scopes) => {
                 self.give_code(request, grant.id, None).await.map(Some)
             }
@@ -124,8 +124,8 @@ impl Issuer {
         ticked: &HashSet<String>,
     ) -> Result<Option<String>, IssuerError> {
         policy::may_use_account(member)?;
-        let Some(table) = self.table(member, request).await? else { return Ok(None) };
-        let known = self.grant_of(member, request, &table).await?;
+        let Some((member, table)) = self.table(member, request).await? else { return Ok(None) };
+        let known = self.grant_of(&member, request, &table).await?;
         let (scopes, tools) = match &known {
             // What was agreed to before and is not asked for again stays.
             Some(grant) if !request.scopes.tools => (grant.scopes.union(request.scopes), grant.tools.clone()),
@@ -148,7 +148,7 @@ impl Issuer {
         let answer = self.give_code(request, grant.id, Some(&grant)).await?;
         self.0.changes.announce(Change::Grant(grant.id));
         let of = Of { preset: table.preset.id, slug: table.preset.slug.as_str() };
-        self.record(member, Action::GrantCreate, &request.client.name, of, None);
+        self.record(&member, Action::GrantCreate, &request.client.name, of, None);
         Ok(Some(answer))
     }
 
@@ -166,12 +166,12 @@ impl Issuer {
             .collect())
     }
 
-    /// Returns the preset asked for, if the person may use it.
+    /// Returns the preset asked for, and as whom the person uses it, if they may.
     async fn table(
         &self,
         member: &Arc<Member>,
         request: &AuthorizeRequest,
-    ) -> Result<Option<Arc<RouteTable>>, IssuerError> {
+    ) -> Result<Option<(Arc<Member>, Arc<RouteTable>)>, IssuerError> {
         match request.preset() {
             Some((owner, slug)) => self.usable_table(member, owner, slug).await,
             None => Ok(None),

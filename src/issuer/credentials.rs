@@ -44,7 +44,7 @@ impl Issuer {
             Some(Target::Gateway) | None => None,
         };
         let missing = IssuerError::InvalidTarget("there is no such preset, or the key does not reach it");
-        let table = table.ok_or(missing)?;
+        let (member, table) = table.ok_or(missing)?;
 
         let now = self.0.clock.now();
         let grant = Grant {

@@ -15,7 +15,7 @@ use crate::{
         params::Params,
         token::give,
     },
-    model::{Action, Grant, GrantId, Principal, Scopes, Via},
+    model::{Action, Grant, GrantId, Member, Principal, Scopes, Via},
     policy,
     store::TokenKind,
 };
@@ -119,13 +119,14 @@ impl Issuer {
         let now = self.0.clock.now();
         let (user, preset) = (&asserted.user, &table.preset);
         let mut tx = self.0.store.system().await?;
-        let known = tx.find_grant(user.id, user.tenant, &client.id, preset.id).await?;
+        let acting = tx.find_caller(user.id, preset.tenant, Via::Shell).await?.ok_or_else(missing)?;
+        let known = tx.find_grant(user.id, acting.tenant, &client.id, preset.id).await?;
         let is_new = known.is_none();
         let grant = match known {
             Some(grant) => Grant { scopes: grant.scopes.union(scopes), ..grant },
             None => Grant {
                 id: GrantId::new(),
-                tenant: user.tenant,
+                tenant: acting.tenant,
                 user: user.id,
                 client: client.id.clone(),
                 preset: preset.id,
@@ -137,7 +138,7 @@ impl Issuer {
             },
         };
         let via = Via::Grant { id: grant.id, preset: preset.id, scopes, tools: grant.tools.clone() };
-        let member = tx.find_member(user.id, user.tenant, via).await?.ok_or_else(missing)?;
+        let member = Member { via, ..acting };
         let caller = Principal::Member(member.clone().into());
         policy::may_call(&caller, preset, &table.access, now).ok_or_else(missing)?;
         if !tx.use_assertion(&asserted.name, asserted.expires_at).await? {

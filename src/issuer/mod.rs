@@ -150,17 +150,29 @@ impl Issuer {
         }
     }
 
-    /// Returns what a preset publishes; `None` if there is none such or the person may not use it.
+    /// Returns what a preset publishes, and the person as whom they use it: acting in the organisation that owns it, if
+    /// they belong to that. `None` if there is none such or they may not use it.
     async fn usable_table(
         &self,
         member: &Arc<Member>,
         owner: &str,
         slug: &str,
-    ) -> Result<Option<Arc<RouteTable>>, IssuerError> {
-        let table = self.0.presets.route_table(owner, slug).await?;
-        let caller = Principal::Member(Arc::clone(member));
-        let now = self.0.clock.now();
-        Ok(table.filter(|table| policy::may_call(&caller, &table.preset, &table.access, now).is_some()))
+    ) -> Result<Option<(Arc<Member>, Arc<RouteTable>)>, IssuerError> {
+        let Some(table) = self.0.presets.route_table(owner, slug).await? else { return Ok(None) };
+        let owner = table.preset.tenant;
+        let elsewhere = if member.tenant != owner && policy::may_act_elsewhere(member).is_ok() {
+            let mut tx = self.0.store.system_read().await?;
+            tx.find_member(member.user, owner, member.via.clone()).await?
+        } else {
+            None
+        };
+        let acting = match elsewhere {
+            Some(acting) => Arc::new(acting.asking_from(member.whence)),
+            None => Arc::clone(member),
+        };
+        let caller = Principal::Member(Arc::clone(&acting));
+        let permit = policy::may_call(&caller, &table.preset, &table.access, self.0.clock.now());
+        Ok(permit.map(|_| (acting, table)))
     }
 
     /// Records what happened to a person's grant.

@@ -28,6 +28,8 @@ pub enum Action {
     FactorChange,
     /// An account was made, changed or switched off.
     UserChange,
+    /// An organisation was made, changed, left or removed, or somebody was invited to it or given a role in it.
+    OrganisationChange,
     /// A plan was made or changed.
     PlanChange,
     /// A source was made, changed, tested, deleted, or its tools accepted.
@@ -60,6 +62,7 @@ words!(Action {
     LoginChange = "login_change",
     FactorChange = "factor_change",
     UserChange = "user_change",
+    OrganisationChange = "organisation_change",
     PlanChange = "plan_change",
     SourceChange = "source_change",
     TunnelChange = "tunnel_change",

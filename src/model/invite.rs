@@ -1,9 +1,20 @@
-//! Invitations to a preset.
+//! Invitations to a preset, and what they have in common with those to an organisation.
+
+use std::time::Duration;
 
 use crate::{
     clock::Ms,
-    model::{AccessLevel, Email, Handle, InviteId, PresetId, TenantId, UserId},
+    model::{AccessLevel, Email, Handle, InviteId, PresetId, TenantId, User, UserId},
+    secret::Secret,
 };
+
+/// How long an invitation may be open.
+pub const INVITE_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Returns the link of an invitation. The secret stands in the query, which is never logged.
+pub fn invitation_link(base_url: &str, token: &Secret) -> String {
+    format!("{base_url}/invitation?token={}", token.expose())
+}
 
 /// An invitation that nobody has accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,4 +54,12 @@ pub struct Invitee {
     /// Whether coming with the link proves that address: the link went there alone, or whoever invites
     /// makes accounts for any address anyway.
     pub proves_address: bool,
+}
+
+impl Invite {
+    /// Says whether this account may accept it.
+    pub fn is_for(&self, account: &User) -> bool {
+        self.claimed_by.is_none_or(|claimed| claimed == account.id)
+            && self.email.as_ref().is_none_or(|email| *email == account.email)
+    }
 }

@@ -15,6 +15,7 @@ mod key;
 mod login;
 mod name;
 mod offer;
+mod org;
 mod passkey;
 mod plan;
 mod preset;
@@ -43,11 +44,12 @@ pub use id::{
     AccessId, AnalysisId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId,
     PasskeyId, PresetId, SignInId, SourceId, TenantId, TunnelId, UserId,
 };
-pub use invite::{Invite, Invitee};
+pub use invite::{INVITE_AGE_MAX, Invite, Invitee, invitation_link};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName, TunnelName};
 pub use offer::{ResourceKind, SourceOffer, SourceResource};
+pub use org::{Membership, OrgInvite, OrgMember, OrgRole, Organisation};
 pub use passkey::Passkey;
 pub use plan::Plan;
 pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
@@ -61,7 +63,7 @@ pub use source::{
 pub use tool::{SourcePrompt, SourceTool, ToolHash, ToolState};
 pub use transfer::Transfer;
 pub use tunnel::{DESTINATIONS_MAX, Destination, Fingerprint, HOPS_MAX, Hop, HopAuthKind, Tunnel, is_host};
-pub use user::{BrowserSession, InstanceRole, OrgRole, Organisation, User};
+pub use user::{BrowserSession, InstanceRole, User};
 pub use version::{ChangeKind, PresetState, PresetTake, PresetVersion, VersionChange};
 pub use warning::{Warning, WarningChannel, WarningKind};
 pub use whence::Whence;

@@ -1,6 +1,6 @@
 //! Names people type: checked once at the edge, the type is the proof.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
@@ -82,6 +82,14 @@ macro_rules! names {
             /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::parse(text)
             }
         }
 

@@ -58,6 +58,11 @@ impl Member {
         Self { whence, ..self.clone() }
     }
 
+    /// Says whether the person acts in their own organisation, which has their handle.
+    pub fn is_at_home(&self) -> bool {
+        self.handle == self.tenant_handle
+    }
+
     /// Says whether the person manages the instance.
     pub fn is_instance_admin(&self) -> bool {
         self.instance_role == InstanceRole::Admin

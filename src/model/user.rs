@@ -1,4 +1,4 @@
-//! People and the organisations they belong to.
+//! People and their browsers.
 
 use crate::{
     clock::Ms,
@@ -8,37 +8,14 @@ use crate::{
 /// What a person may do to the instance as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InstanceRole {
-    /// Manages users and plans, and may start processes (`mcp_stdio` sources).
+    /// Manages users, organisations and plans, and may start processes (`mcp_stdio` sources).
     Admin,
+    /// Reads the audit log of every organisation, and beside that is as everybody else.
+    Auditor,
     /// Everybody else.
     Member,
 }
-words!(InstanceRole { Admin = "admin", Member = "member" });
-
-/// What a person may do inside an organisation; each role includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OrgRole {
-    /// Uses what is there.
-    Viewer,
-    /// Runs and tests.
-    Operator,
-    /// Manages.
-    Admin,
-}
-words!(OrgRole { Viewer = "viewer", Operator = "operator", Admin = "admin" });
-
-/// A tenant. Everybody has a personal one whose handle is their own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Organisation {
-    /// Names it.
-    pub id: TenantId,
-    /// The owner's part of its presets' addresses.
-    pub handle: Handle,
-    /// The person whose personal organisation this is; `None` for a team.
-    pub personal_of: Option<UserId>,
-    /// When it was made.
-    pub created_at: Ms,
-}
+words!(InstanceRole { Admin = "admin", Auditor = "auditor", Member = "member" });
 
 /// A person's account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,16 +8,22 @@
 
 mod permit;
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::{
     clock::Ms,
     fault::Fault,
-    model::{Access, AccessLevel, KeyScope, Member, OrgRole, Preset, Principal, TenantId, Via, Visibility},
+    model::{
+        Access, AccessLevel, InstanceRole, KeyScope, Member, OrgRole, Preset, Principal, TenantId, Via,
+        Visibility,
+    },
 };
 
 pub use permit::{
-    AccountPermit, Actor, AdminPermit, CallPermit, ManagePermit, PresetPermit, ProcessPermit, SeePermit,
+    AccountPermit, Actor, AdminPermit, AuditPermit, CallPermit, ManagePermit, PresetPermit, ProcessPermit,
+    SeePermit, TryPermit,
 };
 
 /// Says why something was refused.
@@ -44,9 +50,17 @@ pub enum Denied {
     /// Only those who manage the instance may.
     #[error("only an administrator of this instance may do this")]
     InstanceAdmin,
+    /// Only auditors may.
+    #[error("only an auditor of this instance may do this")]
+    Auditor,
     /// The API key is limited to presets.
     #[error("this API key may only call its presets")]
     KeyScope,
+    /// The API key belongs to another organisation than the one asked about.
+    #[error(
+        "an API key of an organisation acts in that alone; take a browser, or a key of your own organisation"
+    )]
+    KeyOrganisation,
     /// The access token is for calling one preset.
     #[error("this access token may only call its preset")]
     Grant,
@@ -75,6 +89,16 @@ pub fn may_manage(member: &Member, tenant: TenantId, needs: OrgRole) -> Result<M
 pub fn may_use_account(member: &Member) -> Result<AccountPermit, Denied> {
     reaches_everything(member)?;
     Ok(AccountPermit::new(member))
+}
+
+/// May this person act in another organisation of theirs than the one they are recognised in, make one, and join one?
+/// A key of a team stays there, so that the team need not trust what else its owner does with it.
+pub fn may_act_elsewhere(member: &Member) -> Result<AccountPermit, Denied> {
+    let permit = may_use_account(member)?;
+    match member.via {
+        Via::ApiKey { .. } if !member.is_at_home() => Err(Denied::KeyOrganisation),
+        Via::ApiKey { .. } | Via::Grant { .. } | Via::BrowserSession(_) | Via::Shell => Ok(permit),
+    }
 }
 
 /// May this person have the gateway start a process (a source of kind `mcp_stdio`)? Whoever may
@@ -116,7 +140,37 @@ pub fn may_open(
         let is_ours = member.tenant == preset.tenant;
         return Err(if is_ours { Denied::Role { needs: OrgRole::Admin } } else { Denied::Level { needs } });
     }
-    Ok(PresetPermit::new(preset, level, owns(member, preset)))
+    let tries = member.tenant != preset.tenant || member.org_role >= OrgRole::Operator;
+    Ok(PresetPermit::new(preset, level, owns(member, preset), tries))
+}
+
+/// May this person, who may open the preset, try its tools in the console? In its own organisation that is for those
+/// who run and test; viewers call it from their clients.
+pub fn may_try(member: &Arc<Member>, open: &PresetPermit) -> Result<TryPermit, Denied> {
+    if open.tries() { Ok(TryPermit::new(member)) } else { Err(Denied::Role { needs: OrgRole::Operator }) }
+}
+
+/// Which events of the organisation may this person read? Whoever manages it reads all, everybody else what they did
+/// themselves.
+pub fn may_audit(member: &Member) -> Result<AuditPermit, Denied> {
+    let tenant = may_see(member, member.tenant)?.tenant();
+    Ok(AuditPermit::new(tenant, (member.org_role < OrgRole::Admin).then_some(member.user), true))
+}
+
+/// May this person read the events of an organisation whether they belong to it or not? That is for auditors, who see of
+/// what callers sent not even a digest. Whoever manages the instance does not.
+pub fn may_audit_any(member: &Member, tenant: TenantId) -> Result<AuditPermit, Denied> {
+    is_auditor(member)?;
+    Ok(AuditPermit::new(tenant, None, false))
+}
+
+/// Says whether this person reads the events of every organisation.
+pub fn is_auditor(member: &Member) -> Result<(), Denied> {
+    reaches_everything(member)?;
+    match member.instance_role {
+        InstanceRole::Auditor => Ok(()),
+        InstanceRole::Admin | InstanceRole::Member => Err(Denied::Auditor),
+    }
 }
 
 /// May this caller use the preset, given its access list and the time? `None` says no more than a preset that
@@ -142,7 +196,10 @@ fn level(member: &Member, preset: &Preset, access: &Access, now: Ms) -> Option<A
     }
     match preset.visibility {
         Visibility::Private => (member.tenant == preset.tenant).then_some(AccessLevel::Viewer),
-        Visibility::InviteOnly => access.level(member),
+        // Inviting others takes nothing from the people of the organisation.
+        Visibility::InviteOnly => {
+            access.level(member).or((member.tenant == preset.tenant).then_some(AccessLevel::Viewer))
+        }
         Visibility::Public => {
             let is_there = preset.answers(now) || member.tenant == preset.tenant;
             access.level(member).or(is_there.then_some(AccessLevel::Viewer))

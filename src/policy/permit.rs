@@ -1,8 +1,10 @@
 //! Proofs that a check was made. Their fields are private and only `policy` makes them.
 
+use std::sync::Arc;
+
 use super::Denied;
 use crate::model::{
-    AccessLevel, ApiKeyId, Handle, Member, Preset, PresetId, Principal, TenantId, UserId, Whence,
+    AccessLevel, ApiKeyId, Handle, Member, Preset, PresetId, Principal, RunEvent, TenantId, UserId, Whence,
 };
 
 /// Its holder may look at what an organisation has.
@@ -112,11 +114,12 @@ pub struct PresetPermit {
     preset: PresetId,
     level: AccessLevel,
     owns: bool,
+    tries: bool,
 }
 
 impl PresetPermit {
-    pub(super) fn new(preset: &Preset, level: AccessLevel, owns: bool) -> Self {
-        Self { tenant: preset.tenant, preset: preset.id, level, owns }
+    pub(super) fn new(preset: &Preset, level: AccessLevel, owns: bool, tries: bool) -> Self {
+        Self { tenant: preset.tenant, preset: preset.id, level, owns, tries }
     }
 
     /// Returns the organisation that owns the preset.
@@ -139,6 +142,11 @@ impl PresetPermit {
         self.owns
     }
 
+    /// Says whether the person may try it in the console: in its own organisation that takes an operator.
+    pub fn tries(&self) -> bool {
+        self.tries
+    }
+
     /// Refuses whoever may less than this.
     pub fn at_least(&self, needs: AccessLevel) -> Result<(), Denied> {
         if self.level >= needs { Ok(()) } else { Err(Denied::Level { needs }) }
@@ -147,6 +155,57 @@ impl PresetPermit {
     /// Refuses whoever only had it shared with them.
     pub fn owner(&self) -> Result<(), Denied> {
         if self.owns { Ok(()) } else { Err(Denied::Owner) }
+    }
+}
+
+/// Its holder may have the console call presets for a person.
+#[derive(Clone, Debug)]
+pub struct TryPermit {
+    member: Arc<Member>,
+}
+
+impl TryPermit {
+    pub(super) fn new(member: &Arc<Member>) -> Self {
+        Self { member: Arc::clone(member) }
+    }
+
+    /// Returns who tries.
+    pub fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+}
+
+/// Its holder may read events of one organisation.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditPermit {
+    tenant: TenantId,
+    by: Option<UserId>,
+    digests: bool,
+}
+
+impl AuditPermit {
+    pub(super) fn new(tenant: TenantId, by: Option<UserId>, digests: bool) -> Self {
+        Self { tenant, by, digests }
+    }
+
+    /// Returns the organisation.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Returns whose events alone may be read; `None` = everybody's.
+    pub fn by(&self) -> Option<UserId> {
+        self.by
+    }
+
+    /// Says whether the digests of what callers sent may be read.
+    pub fn digests(&self) -> bool {
+        self.digests
+    }
+
+    /// Says whether this event may be read.
+    pub fn shows(&self, event: &RunEvent) -> bool {
+        event.tenant == self.tenant && self.by.is_none_or(|by| event.user == Some(by))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     clock::Ms,
     model::{
         AccessEntry, AccessId, ApiKeyId, BrowserSessionId, CallRules, GrantId, Grantee, Handle, InstanceRole,
-        PlanName, PresetId, PresetStatus, Scopes, Slug, UserId, Whence,
+        PlanName, PresetId, PresetStatus, RunEvent, Scopes, Slug, UserId, Whence,
     },
 };
 
@@ -168,6 +168,66 @@ fn a_key_for_one_preset_opens_no_other_and_manages_nothing() {
     assert_eq!(may_use_account(&owner).err(), Some(Denied::KeyScope));
     assert_eq!(may_use_process(&owner).err(), Some(Denied::KeyScope));
     assert_eq!(may_administer(&owner).err(), Some(Denied::KeyScope));
+}
+
+#[test]
+fn whoever_belongs_to_the_owner_uses_what_it_shares_and_operators_try_it() {
+    let mut member = person(InstanceRole::Member);
+    member.org_role = OrgRole::Viewer;
+    let outsider = person(InstanceRole::Member);
+    let access = Access::of(&[entry(&outsider, AccessLevel::Viewer)]);
+    let tries = |member: &Member, preset: &Preset| {
+        let open = may_open(member, preset, &access, AccessLevel::Viewer, NOW)?;
+        may_try(&Arc::new(member.clone()), &open).map(drop)
+    };
+
+    for visibility in [Visibility::Private, Visibility::InviteOnly, Visibility::Public] {
+        let preset = preset_of(&member, visibility, false);
+        assert!(may_call(&caller(&member), &preset, &access, NOW).is_some(), "{visibility}");
+        assert_eq!(tries(&member, &preset), Err(Denied::Role { needs: OrgRole::Operator }), "{visibility}");
+    }
+    let shared = preset_of(&member, Visibility::InviteOnly, false);
+    assert_eq!(tries(&outsider, &shared), Ok(()));
+    member.org_role = OrgRole::Operator;
+    assert_eq!(tries(&member, &shared), Ok(()));
+}
+
+#[test]
+fn a_key_of_a_team_acts_nowhere_else() {
+    let mut owner = person(InstanceRole::Member);
+    let key =
+        Via::ApiKey { id: ApiKeyId::new(), name: "agent".into(), scope: KeyScope::Everything, rate: None };
+    owner.via = key;
+    assert!(may_act_elsewhere(&owner).is_ok());
+
+    owner.tenant_handle = Handle::parse("acme").unwrap();
+    assert_eq!(may_act_elsewhere(&owner).err(), Some(Denied::KeyOrganisation));
+    owner.via = Via::BrowserSession(BrowserSessionId::new());
+    assert!(may_act_elsewhere(&owner).is_ok());
+}
+
+#[test]
+fn events_are_for_those_who_manage_for_whoever_caused_them_and_for_auditors() {
+    let mut member = person(InstanceRole::Member);
+    let other = TenantId::new();
+    let event = |user| RunEvent { user, ..RunEvent::example(member.tenant) };
+    let (own, anonymous) = (event(Some(member.user)), event(None));
+
+    let all = may_audit(&member).unwrap();
+    assert!(all.shows(&own) && all.shows(&anonymous));
+    assert!(!all.shows(&RunEvent::example(other)));
+    assert_eq!(may_audit_any(&member, other).err(), Some(Denied::Auditor));
+
+    member.org_role = OrgRole::Operator;
+    let some = may_audit(&member).unwrap();
+    assert!(some.shows(&own) && !some.shows(&anonymous));
+
+    member.instance_role = InstanceRole::Admin;
+    assert_eq!(may_audit_any(&member, other).err(), Some(Denied::Auditor));
+    member.instance_role = InstanceRole::Auditor;
+    let any = may_audit_any(&member, other).unwrap();
+    assert!(any.shows(&RunEvent::example(other)) && !any.digests());
+    assert_eq!(may_administer(&member).err(), Some(Denied::InstanceAdmin));
 }
 
 #[test]

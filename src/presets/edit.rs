@@ -60,6 +60,7 @@ impl Presets {
         };
         check_texts(&preset)?;
         check::rules(&preset.rules)?;
+        self.check_anonymous(permit.tenant(), preset.anonymous).await?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
@@ -156,6 +157,7 @@ impl Presets {
         if shares || limits {
             permit.at_least(AccessLevel::Admin)?;
         }
+        self.check_anonymous(permit.tenant(), change.anonymous == Some(true)).await?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         let before = tx.find_preset(id).await?.ok_or(PresetError::NotFound)?;
         if version.is_some_and(|version| version != before.version) {
@@ -288,6 +290,23 @@ impl NewPreset {
 
 fn may_manage(member: &Member) -> Result<ManagePermit> {
     Ok(policy::may_manage(member, member.tenant, OrgRole::Admin)?)
+}
+
+impl Presets {
+    /// Refuses calls without a key where nobody would be charged for them: a team has no plan of its own.
+    async fn check_anonymous(&self, owner: TenantId, anonymous: bool) -> Result<()> {
+        if !anonymous {
+            return Ok(());
+        }
+        let owner = self.0.store.system_read().await?.find_organisation(owner).await?;
+        if owner.is_some_and(|owner| owner.is_personal()) {
+            return Ok(());
+        }
+        let reason = "calls are charged to whoever makes them, so a preset of an organisation asks for a key; publish \
+                      it as somebody's own to open it to callers without one"
+            .to_owned();
+        Err(PresetError::Invalid { part: "anonymous", reason })
+    }
 }
 
 fn check_texts(preset: &Preset) -> Result<()> {

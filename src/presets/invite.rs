@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::{
     mail::Letter,
     model::{
-        Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Invite, InviteId, Invitee,
-        Member, Preset, PresetId, Via, Visibility,
+        Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, INVITE_AGE_MAX, Invite, InviteId,
+        Invitee, Member, Preset, PresetId, Via, Visibility, invitation_link,
     },
     policy,
     presets::{
@@ -22,8 +22,6 @@ use crate::{
 
 /// How many invitations to one preset may be open at once.
 pub const INVITES_MAX: usize = 100;
-/// How long an invitation may be open.
-pub const INVITE_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// An invitation to be made.
 #[derive(Clone, Debug)]
@@ -49,7 +47,7 @@ pub struct Invited {
 impl Invited {
     /// Returns the link, below the program's address; `None` = it was sent by e-mail.
     pub fn link(&self, base_url: &str) -> Option<String> {
-        self.token.as_ref().map(|token| link(base_url, token))
+        self.token.as_ref().map(|token| invitation_link(base_url, token))
     }
 }
 
@@ -122,7 +120,7 @@ impl Presets {
         let preset = invite_only(&mut tx, member, invite.preset, now).await?;
         self.commit(tx, &preset).await?;
         let Some(to) = letter_to else { return Ok(Invited { invite, token: Some(token) }) };
-        let link = link(base_url, &token);
+        let link = invitation_link(base_url, &token);
         if let Err(error) = self.0.mail.send(member.user, letter(&to, &invite, &preset, &link), now).await {
             let mut tx = self.0.store.tenant(invite.tenant).await?;
             tx.remove_invite(invite.preset, invite.id).await?;
@@ -159,8 +157,7 @@ impl Presets {
         let mut tx = self.0.store.system_read().await?;
         let Some(invite) = tx.find_invite(&digest(token.expose()), now).await? else { return Ok(None) };
         let Some((preset, owner)) = tx.find_preset_anywhere(invite.preset).await? else { return Ok(None) };
-        let Some(by) = tx.find_user(invite.by).await? else { return Ok(None) };
-        let Some(by) = tx.find_member(by.id, by.tenant, Via::Shell).await? else { return Ok(None) };
+        let Some(by) = tx.find_caller(invite.by, invite.tenant, Via::Shell).await? else { return Ok(None) };
         drop(tx);
         let entries = self.0.store.read(preset.tenant).await?.list_access(preset.id).await?;
         // An owner who shut the preset off after inviting has taken that back.
@@ -181,14 +178,9 @@ impl Presets {
     pub async fn accept(&self, member: &Member, token: &Secret) -> Result<OpenPreset> {
         policy::may_use_account(member)?;
         let Offer { invite, preset, .. } = self.offer(token).await?.ok_or(PresetError::NotFound)?;
-        if invite.claimed_by.is_some_and(|claimed| claimed != member.user) {
+        let account = self.0.store.system_read().await?.find_user(member.user).await?;
+        if !account.is_some_and(|account| invite.is_for(&account)) {
             return Err(PresetError::NotYours);
-        }
-        if let Some(email) = &invite.email {
-            let account = self.0.store.system_read().await?.find_user(member.user).await?;
-            if account.is_none_or(|account| account.email != *email) {
-                return Err(PresetError::NotYours);
-            }
         }
         let who = Grantee::User(member.user, member.handle.clone());
         let mut tx = self.0.store.tenant(preset.tenant).await?;
@@ -217,11 +209,6 @@ impl Presets {
         tx.commit().await?;
         Ok(removed)
     }
-}
-
-/// The secret stands in the query, which is never logged.
-fn link(base_url: &str, token: &Secret) -> String {
-    format!("{base_url}/invitation?token={}", token.expose())
 }
 
 fn letter(to: &Email, invite: &Invite, preset: &Preset, link: &str) -> Letter {

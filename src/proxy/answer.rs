@@ -12,7 +12,7 @@ use crate::{
         notifications,
     },
     model::{Era, KeyScope, Member, Principal, Via},
-    policy::{self, CallPermit},
+    policy::{self, CallPermit, TryPermit},
     presets::RouteTable,
     proxy::{
         Guest, Proxy, ProxyAnswer, ProxyRequest, body, lists, origin,
@@ -48,8 +48,8 @@ impl Proxy {
 
     /// Answers one POST of a person the console knows already. It goes the same way as any other
     /// call: judged, charged, audited, measured.
-    pub async fn answer_for(&self, member: &Arc<Member>, request: ProxyRequest<'_>) -> ProxyAnswer {
-        self.post(&request, Some(Principal::Member(Arc::clone(member)))).await
+    pub async fn answer_for(&self, permit: &TryPermit, request: ProxyRequest<'_>) -> ProxyAnswer {
+        self.post(&request, Some(Principal::Member(Arc::clone(permit.member())))).await
     }
 
     /// Refuses by its head a request whose caller may not use the preset; `None` if its body is worth reading.

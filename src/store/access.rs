@@ -145,7 +145,7 @@ impl SystemTx {
             query_as(
                 "select p.*, o.handle as owner_handle from presets p
                     join organisations o on o.id = p.tenant_id
-                 where p.id = $1",
+                 where p.id = $1 and o.enabled",
             )
             .bind(id)
             .fetch_optional(c)
@@ -163,7 +163,7 @@ impl SystemTx {
             query_as(
                 "select p.*, o.handle as owner_handle from presets p
                     join organisations o on o.id = p.tenant_id
-                 where p.tenant_id <> $2 and exists (
+                 where p.tenant_id <> $2 and o.enabled and exists (
                     select 1 from preset_access a
                     where a.tenant_id = p.tenant_id and a.preset_id = p.id and (
                         a.user_id = $1

@@ -73,7 +73,8 @@ impl Store {
                     "select k.tenant_id, k.id, k.user_id, k.name, k.secret_hash, k.scope, k.rate,
                         k.created_at, k.expires_at, k.last_used_at, k.revoked_at,
                         u.handle as user_handle, o.handle as tenant_handle, m.role as org_role,
-                        u.role as instance_role, u.plan, u.enabled
+                        case when u.audits then 'auditor' else u.role end as instance_role,
+                    u.plan, u.enabled and o.enabled as enabled
                      from api_keys k
                         join users u on u.id = k.user_id
                         join organisations o on o.id = k.tenant_id

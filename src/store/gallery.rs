@@ -34,7 +34,7 @@ impl SystemTx {
             let mut statement = QueryBuilder::<Driver>::new(
                 "select p.*, o.handle as owner_handle from presets p
                     join organisations o on o.id = p.tenant_id
-                 where p.visibility = ",
+                 where o.enabled and p.visibility = ",
             );
             statement.push_bind(Visibility::Public.word()).push(" and p.status = ");
             statement.push_bind(PresetStatus::Active.word());

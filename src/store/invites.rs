@@ -117,24 +117,24 @@ impl SystemTx {
         row.map(InviteRow::invite).transpose()
     }
 
-    /// Makes an invitation that of whoever makes an account by it; `false` if it is gone, or somebody
-    /// else has made one.
+    /// Makes an invitation, to a preset or an organisation, that of whoever makes an account by it; `false` if it is
+    /// gone, or somebody else has made one.
     pub async fn claim_invite(&mut self, id: InviteId, user: UserId, now: Ms) -> Result<bool> {
-        let claimed = changed!(
-            self,
-            query(
-                "update preset_invites set claimed_by = $2
-                 where id = $1 and claimed_by is null and expires_at > $3"
-            )
-            .bind(id)
-            .bind(user)
-            .bind(now)
-        );
-        Ok(claimed > 0)
+        for claim in [
+            "update preset_invites set claimed_by = $2 where id = $1 and claimed_by is null and expires_at > $3",
+            "update org_invites set claimed_by = $2 where id = $1 and claimed_by is null and expires_at > $3",
+        ] {
+            if changed!(self, query(claim).bind(id).bind(user).bind(now)) > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// Removes the invitations that have ended. Returns how many.
+    /// Removes the invitations that have ended, to presets and to organisations. Returns how many.
     pub async fn remove_ended_invites(&mut self, now: Ms) -> Result<u64> {
-        Ok(changed!(self, query("delete from preset_invites where expires_at <= $1").bind(now)))
+        let of_presets = changed!(self, query("delete from preset_invites where expires_at <= $1").bind(now));
+        let of_orgs = changed!(self, query("delete from org_invites where expires_at <= $1").bind(now));
+        Ok(of_presets + of_orgs)
     }
 }

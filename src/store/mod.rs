@@ -38,6 +38,7 @@ mod logins;
 mod metrics;
 mod metrics_add;
 mod once;
+mod org_invites;
 mod orgs;
 mod passkeys;
 mod pinned;

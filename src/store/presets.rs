@@ -53,7 +53,7 @@ impl Store {
             Pools::Sqlite { readers, .. } => {
                 query_as(
                     "select p.* from presets p join organisations o on o.id = p.tenant_id
-                     where o.handle = $1 and p.slug = $2",
+                     where o.handle = $1 and o.enabled and p.slug = $2",
                 )
                 .bind(owner)
                 .bind(slug)

@@ -43,9 +43,16 @@ struct FoundRow {
     member: MemberRow,
 }
 
+/// A passkey that is about to be added stays where it was begun: it is begun again.
+const FORGET_PASSKEYS: &str = "delete from passkey_registrations where session_id in
+    (select id from browser_sessions where user_id = $1 and id = $2)";
+/// See [`FORGET_PASSKEYS`].
+const FORGET_PASSKEYS_IN: &str = "delete from passkey_registrations where tenant_id = $1 and session_id in
+    (select id from browser_sessions where tenant_id = $1 and (user_id = $2 or $3))";
+
 impl Store {
     /// Finds the session of a cookie and the person behind it. `None` if it was revoked, ended
-    /// before `now`, or the account is switched off. One round trip, no transaction.
+    /// before `now`, or the account or the organisation is switched off. One round trip, no transaction.
     pub async fn find_browser_session(
         &self,
         token_hash: &[u8; 32],
@@ -58,12 +65,13 @@ impl Store {
                     "select s.tenant_id, s.id, s.user_id, s.user_agent, s.address,
                         s.created_at, s.seen_at, s.expires_at,
                         u.handle as user_handle, o.handle as tenant_handle, m.role as org_role,
-                        u.role as instance_role, u.plan, u.enabled
+                        case when u.audits then 'auditor' else u.role end as instance_role,
+                        u.plan, u.enabled
                      from browser_sessions s
                         join users u on u.id = s.user_id
                         join organisations o on o.id = s.tenant_id
                         join memberships m on m.tenant_id = s.tenant_id and m.user_id = s.user_id
-                     where s.token_hash = $1 and s.expires_at > $2 and u.enabled",
+                     where s.token_hash = $1 and s.expires_at > $2 and u.enabled and o.enabled",
                 )
                 .bind(hash)
                 .bind(now)
@@ -112,6 +120,49 @@ impl SystemTx {
             .await
             .map(drop)
         })?;
+        Ok(())
+    }
+
+    /// Has a session of that person act in this organisation; `false` if there is none of that id. One that the person
+    /// does not belong to is `Dangling`.
+    pub async fn switch_browser_session(
+        &mut self,
+        user: UserId,
+        id: BrowserSessionId,
+        tenant: TenantId,
+    ) -> Result<bool> {
+        on!(self, |c| query(FORGET_PASSKEYS).bind(user).bind(id).execute(c).await.map(drop))?;
+        let switched = changed!(
+            self,
+            query("update browser_sessions set tenant_id = $3 where user_id = $1 and id = $2")
+                .bind(user)
+                .bind(id)
+                .bind(tenant)
+        );
+        Ok(switched > 0)
+    }
+
+    /// Has the sessions that act in this organisation act in their person's own: of this person, or of everybody.
+    pub async fn send_browser_sessions_home(&mut self, tenant: TenantId, user: Option<UserId>) -> Result<()> {
+        let (user, all) = (user.map_or(uuid::Uuid::nil(), |user| user.0), user.is_none());
+        on!(self, |c| query(FORGET_PASSKEYS_IN)
+            .bind(tenant)
+            .bind(user)
+            .bind(all)
+            .execute(c)
+            .await
+            .map(drop))?;
+        changed!(
+            self,
+            query(
+                "update browser_sessions set tenant_id =
+                    (select u.tenant_id from users u where u.id = browser_sessions.user_id)
+                 where tenant_id = $1 and (user_id = $2 or $3)",
+            )
+            .bind(tenant)
+            .bind(user)
+            .bind(all)
+        );
         Ok(())
     }
 

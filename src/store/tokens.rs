@@ -100,7 +100,8 @@ impl SystemTx {
                     g.tenant_id, g.id as grant_id, g.user_id, g.client_id, g.preset_tenant_id, g.preset_id,
                     g.scopes, g.tools, g.created_at as granted_at, g.last_used_at,
                     u.handle as user_handle, o.handle as tenant_handle, m.role as org_role,
-                    u.role as instance_role, u.plan, u.enabled
+                    case when u.audits then 'auditor' else u.role end as instance_role,
+                    u.plan, u.enabled and o.enabled as enabled
                  from oauth_tokens t
                     join oauth_grants g on g.id = t.grant_id
                     join oauth_clients c on c.id = g.client_id

@@ -2,9 +2,10 @@
 //! another transaction that decides by the same, in this process or another.
 
 use sqlx::query;
+use uuid::Uuid;
 
 use crate::{
-    model::UserId,
+    model::{TenantId, UserId},
     store::{Inner, Result, SystemTx, Tx},
 };
 
@@ -24,8 +25,13 @@ impl SystemTx {
     /// reading what is decided by.
     pub async fn take_turn_of(&mut self, user: UserId) -> Result<()> {
         // Whoever else's id ends alike is only waited for.
-        let (_, low) = user.0.as_u64_pair();
-        self.inner.take_turn(low.cast_signed()).await
+        self.inner.take_turn(low(user.0)).await
+    }
+
+    /// Waits until no other transaction has this organisation's turn, and has it until its own end. Take it before
+    /// reading what is decided by.
+    pub async fn take_turn_in(&mut self, tenant: TenantId) -> Result<()> {
+        self.inner.take_turn(low(tenant.0)).await
     }
 }
 
@@ -34,9 +40,12 @@ impl Tx {
     /// end. Take it before reading what is decided by.
     pub async fn take_turn(&mut self) -> Result<()> {
         // Two organisations whose ids end alike only wait for each other.
-        let (_, low) = self.tenant.0.as_u64_pair();
-        self.inner.take_turn(low.cast_signed()).await
+        self.inner.take_turn(low(self.tenant.0)).await
     }
+}
+
+fn low(id: Uuid) -> i64 {
+    id.as_u64_pair().1.cast_signed()
 }
 
 impl Inner {

@@ -19,6 +19,7 @@ struct UserRow {
     plan: PlanName,
     enabled: bool,
     created_at: Ms,
+    audits: bool,
 }
 
 impl UserRow {
@@ -32,7 +33,10 @@ impl UserRow {
             tenant: self.tenant_id,
             handle: self.handle,
             email: self.email,
-            role: read_word("users.role", &self.role, InstanceRole::from_word)?,
+            role: match self.audits {
+                true => InstanceRole::Auditor,
+                false => read_word("users.role", &self.role, InstanceRole::from_word)?,
+            },
             plan: self.plan,
             enabled: self.enabled,
             created_at: self.created_at,
@@ -74,18 +78,19 @@ impl SystemTx {
         on!(self, |c| {
             query(
                 "insert into users
-                    (id, tenant_id, handle, email, password_hash, role, plan, enabled, created_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                    (id, tenant_id, handle, email, password_hash, role, plan, enabled, created_at, audits)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             )
             .bind(user.id)
             .bind(user.tenant)
             .bind(&user.handle)
             .bind(&user.email)
             .bind(password_hash)
-            .bind(user.role.word())
+            .bind(stored(user.role))
             .bind(&user.plan)
             .bind(user.enabled)
             .bind(user.created_at)
+            .bind(user.role == InstanceRole::Auditor)
             .execute(c)
             .await
             .map(drop)
@@ -179,12 +184,15 @@ impl SystemTx {
     pub async fn update_user(&mut self, user: &User) -> Result<bool> {
         let changed = changed!(
             self,
-            query("update users set email = $2, role = $3, plan = $4, enabled = $5 where id = $1")
-                .bind(user.id)
-                .bind(&user.email)
-                .bind(user.role.word())
-                .bind(&user.plan)
-                .bind(user.enabled)
+            query(
+                "update users set email = $2, role = $3, plan = $4, enabled = $5, audits = $6 where id = $1"
+            )
+            .bind(user.id)
+            .bind(&user.email)
+            .bind(stored(user.role))
+            .bind(&user.plan)
+            .bind(user.enabled)
+            .bind(user.role == InstanceRole::Auditor)
         );
         Ok(changed > 0)
     }
@@ -196,5 +204,13 @@ impl SystemTx {
             query("update users set password_hash = $2 where id = $1").bind(id).bind(password_hash)
         );
         Ok(changed > 0)
+    }
+}
+
+/// Returns the word that the column of roles holds, which knows no auditors.
+fn stored(role: InstanceRole) -> &'static str {
+    match role {
+        InstanceRole::Auditor => InstanceRole::Member.word(),
+        InstanceRole::Admin | InstanceRole::Member => role.word(),
     }
 }

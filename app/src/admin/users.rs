@@ -77,6 +77,7 @@ fn state_badge(enabled: bool) -> impl IntoView {
 fn role_words(role: InstanceRole) -> &'static str {
     match role {
         InstanceRole::Admin => "Administrator",
+        InstanceRole::Auditor => "Auditor",
         InstanceRole::Member => "Member",
     }
 }
@@ -84,8 +85,11 @@ fn role_words(role: InstanceRole) -> &'static str {
 fn role_picks() -> Vec<Pick> {
     vec![
         Pick::new("member", "Member").meaning("Has data sources by address, presets and keys of their own."),
-        Pick::new("admin", "Administrator")
-            .meaning("Also manages people and plans, and may run programs on this machine."),
+        Pick::new("auditor", "Auditor")
+            .meaning("As a member, and reads the audit log of every organisation; changes nothing there."),
+        Pick::new("admin", "Administrator").meaning(
+            "As a member, and manages people, organisations and plans, and may run programs on this machine.",
+        ),
     ]
 }
 

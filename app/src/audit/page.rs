@@ -1,6 +1,9 @@
 //! The audit log's pages: the list with its filters, and one event.
 
-use doorward::model::{Action, EventId, Outcome, RunEvent};
+use doorward::{
+    model::{Action, EventId, Handle, Outcome, RunEvent},
+    policy::{self, AuditPermit},
+};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -10,6 +13,7 @@ use super::{
 };
 use crate::{
     context::console,
+    form::encode,
     island::LiveTail,
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
@@ -24,7 +28,8 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit, query: Query) -> Result<Page, Trouble> {
     let console = console();
-    let mut events = console.audit.search(&visit.member, &query.filter(now())).await?;
+    let permit = permit(&visit, &query.organisation).await?;
+    let mut events = console.audit.search_by(&permit, &query.filter(now())).await?;
     let presets = console.presets.list(&visit.member).await?;
     let presets =
         presets.into_iter().map(|item| (item.preset.id.to_string(), item.preset.slug.to_string())).collect();
@@ -34,7 +39,8 @@ async fn load(visit: Visit, query: Query) -> Result<Page, Trouble> {
     }
     let older =
         events.last().filter(|_| more).map(|last| Query { before: last.id.to_string(), ..query.clone() });
-    Ok(Page::new("Audit", draw(events, query, older, presets))
+    let audits = policy::is_auditor(&visit.member).is_ok();
+    Ok(Page::new("Audit", draw(events, query, older, presets, audits))
         .lead("Every call, sign-in and change: who, what, from where, with which outcome. Never arguments or results."))
 }
 
@@ -43,6 +49,7 @@ fn draw(
     query: Query,
     older: Option<Query>,
     presets: Vec<(String, String)>,
+    audits: bool,
 ) -> impl IntoView {
     let newest = (!query.before.is_empty()).then(|| Query { before: String::new(), ..query.clone() }.path());
     let exports = [("CSV", query.export("csv", now())), ("JSON lines", query.export("jsonl", now()))];
@@ -59,7 +66,7 @@ fn draw(
         };
         view! { <Empty icon=Icon::Audit title text/> }.into_any()
     } else {
-        let rows = events.iter().map(row).collect_view();
+        let rows = events.iter().map(|event| row(event, &query.organisation)).collect_view();
         let columns = vec![
             Column::text("Time"),
             Column::text("Who").wide(),
@@ -72,7 +79,7 @@ fn draw(
     };
     view! {
         <div class="grid grid-cols-1 gap-5">
-            {filters(&query, presets)}
+            {filters(&query, presets, audits)}
             {live.then(|| view! { <LiveTail rows=8/> })}
             {body}
             <Pages newest older=older.map(|query| query.path())/>
@@ -86,9 +93,12 @@ fn draw(
     }
 }
 
-fn row(event: &RunEvent) -> impl IntoView + use<> {
+fn row(event: &RunEvent, organisation: &str) -> impl IntoView + use<> {
     let (tone, word) = outcome(event.outcome);
-    let path = format!("/audit/{}", event.id);
+    let path = match organisation {
+        "" => format!("/audit/{}", event.id),
+        organisation => format!("/audit/{}?organisation={}", event.id, encode(organisation)),
+    };
     view! {
         <tr>
             <td><a class="link" href=path><Ago at=event.at/></a></td>
@@ -102,7 +112,7 @@ fn row(event: &RunEvent) -> impl IntoView + use<> {
 }
 
 /// The filters, as a form that is sent by GET: the address says what is shown.
-fn filters(query: &Query, presets: Vec<(String, String)>) -> impl IntoView + use<> {
+fn filters(query: &Query, presets: Vec<(String, String)>, audits: bool) -> impl IntoView + use<> {
     let spans = SPANS.iter().map(|(word, label, _)| ((*word).to_owned(), (*label).to_owned())).collect();
     let actions = Action::ALL
         .iter()
@@ -112,6 +122,7 @@ fn filters(query: &Query, presets: Vec<(String, String)>) -> impl IntoView + use
         Outcome::ALL.iter().map(|known| (known.word().to_owned(), outcome(*known).1.to_owned())).collect();
     view! {
         <form class="panel grid grid-cols-2 gap-3 p-4 lg:grid-cols-4" method="get" action="/audit" role="search">
+            {audits.then(|| typed("organisation", "Organisation", &query.organisation, "handle; empty is where you act"))}
             {pick("span", "Time", &query.span, spans)}
             {pick("preset", "Preset", &query.preset, presets)}
             {pick("action", "Action", &query.action, actions)}
@@ -163,12 +174,23 @@ fn typed(name: &'static str, label: &'static str, value: &str, hint: &'static st
 /// Draws one event.
 pub(crate) fn event() -> AnyView {
     let id = use_params_map().with_untracked(|map| map.get("id").unwrap_or_default());
-    framed(Place::Audit, move |visit| load_event(visit, id))
+    let organisation = use_query_map().with_untracked(|map| map.get("organisation").unwrap_or_default());
+    framed(Place::Audit, move |visit| load_event(visit, id, organisation))
 }
 
-async fn load_event(visit: Visit, id: String) -> Result<Page, Trouble> {
+/// Says whose events whoever looks may read: of the organisation they act in, or, as an auditor, of the one named.
+async fn permit(visit: &Visit, organisation: &str) -> Result<AuditPermit, Trouble> {
+    if organisation.is_empty() {
+        return Ok(policy::may_audit(&visit.member)?);
+    }
+    let handle = Handle::parse(organisation).map_err(|_| Trouble::NotFound)?;
+    Ok(console().orgs.audit(&visit.member, &handle).await?)
+}
+
+async fn load_event(visit: Visit, id: String, organisation: String) -> Result<Page, Trouble> {
     let id: EventId = id.parse().map_err(|_| Trouble::NotFound)?;
-    let event = console().audit.find(&visit.member, id).await?.ok_or(Trouble::NotFound)?;
+    let permit = permit(&visit, &organisation).await?;
+    let event = console().audit.find(&permit, id).await?.ok_or(Trouble::NotFound)?;
     let title = format!("{} {}", event.principal, sentence(&event));
     Ok(Page::new(title, details(&event)).above("/audit", "Audit"))
 }

@@ -24,6 +24,7 @@ pub(super) const SPANS: &[(&str, &str, Option<u64>)] = &[
 /// What is asked, in the words of the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Query {
+    pub organisation: String,
     pub span: String,
     pub principal: String,
     pub preset: String,
@@ -39,6 +40,7 @@ impl Query {
     pub(super) fn read(map: &ParamsMap) -> Self {
         let value = |name: &str| map.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
         Self {
+            organisation: value("organisation"),
             span: value("span"),
             principal: value("principal"),
             preset: value("preset"),
@@ -100,8 +102,9 @@ impl Query {
         }
     }
 
-    fn pairs(&self) -> [(&'static str, &str); 8] {
+    fn pairs(&self) -> [(&'static str, &str); 9] {
         [
+            ("organisation", &self.organisation),
             ("span", &self.span),
             ("principal", &self.principal),
             ("preset", &self.preset),

@@ -32,6 +32,7 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::LoginChange => format!("login: {subject}"),
         Action::FactorChange => format!("second step: {subject}"),
         Action::UserChange => format!("account: {subject}"),
+        Action::OrganisationChange => format!("organisation: {subject}"),
         Action::PlanChange => format!("plan: {subject}"),
         Action::SourceChange => format!("source {source_name}: {subject}"),
         Action::TunnelChange => format!("tunnel: {subject}"),

@@ -62,7 +62,7 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     let body = view! {
         <div class="grid grid-cols-1 gap-6">
             {needs_attention(attention, progress)}
-            {(!progress.is_done()).then(|| view! { <Checklist progress=progress connect=connect/> })}
+            {(visit.manages() && !progress.is_done()).then(|| view! { <Checklist progress=progress connect=connect/> })}
             {progress.call.then(|| figures(&day, &week, usage))}
             {(progress.preset || progress.call).then(|| recent_calls(calls))}
         </div>

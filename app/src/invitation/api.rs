@@ -1,12 +1,22 @@
 //! What the page of an invitation posts.
 
-use doorward::{identity::IdentityError, model::Handle, presets::PresetError, secret::Secret};
+use std::sync::Arc;
+
+use doorward::{
+    identity::IdentityError,
+    model::{Handle, Member},
+    orgs::OrgError,
+    presets::PresetError,
+    secret::Secret,
+};
 use leptos::{prelude::*, server_fn::ServerFn};
 
+use super::offered::{Offered, find};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
     session::{self, UnderWay},
+    trouble::{Trouble, sentence},
 };
 
 /// Where accepting is posted to.
@@ -33,9 +43,25 @@ pub async fn accept_invitation(token: String) -> Result<(), ServerFnError> {
 
 async fn accept(token: &Secret) -> Result<Onward, Mistake> {
     let member = session::member().await?;
-    let open = console().presets.accept(&member, token).await.map_err(mistake)?;
-    Ok(Onward::to(format!("/presets/{}/connect", open.preset.id))
-        .saying("It is yours to use. Connect your client with one of the lines below."))
+    take(&member, token, "").await
+}
+
+/// Takes what is offered, and leads to it. Begins what is said with `first`.
+async fn take(member: &Arc<Member>, token: &Secret, first: &str) -> Result<Onward, Mistake> {
+    let console = console();
+    match find(token).await?.ok_or_else(ended)? {
+        Offered::Preset(_) => {
+            let open = console.presets.accept(member, token).await.map_err(mistake)?;
+            let said = format!("{first}It is yours to use. Connect your client with one of the lines below.");
+            Ok(Onward::to(format!("/presets/{}/connect", open.preset.id)).saying(said))
+        }
+        Offered::Organisation(_) => {
+            let acting = console.orgs.accept(member, token).await.map_err(no_member)?;
+            console.identity.switch(&acting).await?;
+            let said = format!("{first}You belong to {} now, and act in it.", acting.tenant_handle);
+            Ok(Onward::to(format!("/organisations/{}", acting.tenant_handle)).saying(said))
+        }
+    }
 }
 
 /// Makes an account for the address that was invited, and accepts.
@@ -60,8 +86,9 @@ fn keep(token: &Secret, outcome: &Result<Onward, Mistake>) {
 async fn sign_up(token: &Secret, handle: &str, password: Secret) -> Result<Onward, Mistake> {
     let handle = Handle::parse(handle).map_err(|error| Mistake::field("handle", error))?;
     // What has ended makes no account either.
-    let offer = console().presets.offer(token).await?.ok_or_else(ended)?;
-    let made = console().identity.sign_up_invited(&offer.invitee, handle, password, &session::origin()).await;
+    let offer = find(token).await?.ok_or_else(ended)?;
+    let made =
+        console().identity.sign_up_invited(offer.invitee(), handle, password, &session::origin()).await;
     let session = made.map_err(|error| match error {
         IdentityError::WeakPassword { .. } => Mistake::field("password", error),
         IdentityError::Taken { what: "handle" } => Mistake::field("handle", error),
@@ -69,15 +96,22 @@ async fn sign_up(token: &Secret, handle: &str, password: Secret) -> Result<Onwar
         other => other.into(),
     })?;
     session::begin(&session.cookie);
-    let open = console().presets.accept(&session.member, token).await.map_err(mistake)?;
-    Ok(Onward::to(format!("/presets/{}/connect", open.preset.id))
-        .saying("Your account is made. Connect your client with one of the lines below."))
+    take(&session.member, token, "Your account is made. ").await
 }
 
 fn mistake(error: PresetError) -> Mistake {
     match error {
         PresetError::NotYours => Mistake::form(error),
         PresetError::NotFound => ended(),
+        other => other.into(),
+    }
+}
+
+fn no_member(error: OrgError) -> Mistake {
+    match error {
+        OrgError::NotYours => Mistake::form(error),
+        OrgError::NoInvitation => ended(),
+        OrgError::TooManyMembers { .. } => Mistake::Trouble(Trouble::Forbidden(sentence(&error.to_string()))),
         other => other.into(),
     }
 }

@@ -4,6 +4,8 @@
 //! whoever signs in on the way, or makes an account by a login, come back to the invitation.
 
 mod api;
+mod offered;
 mod page;
 
-pub(crate) use page::{invitee, page};
+pub(crate) use offered::invitee;
+pub(crate) use page::page;

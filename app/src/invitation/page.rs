@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use doorward::{
-    model::{AccessLevel, Email, Invitee, Member},
-    presets::{Offer, PresetError, RouteTable},
+    model::{AccessLevel, Email, Member},
+    orgs::OrgOffer,
+    presets::{Offer, RouteTable},
     secret::Secret,
-    store::StoreError,
 };
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{ACCEPT, FORM_ACCEPT, FORM_SIGN_UP, PATH, SIGN_UP};
+use super::{
+    api::{ACCEPT, FORM_ACCEPT, FORM_SIGN_UP, PATH, SIGN_UP},
+    offered::{Offered, find},
+};
 use crate::{
     context::console,
     form::{Flash, Form, encode, sign_in_path},
+    organisations::role_words,
     page::{Page, bare},
     presets::{Published, keyless_line},
     session::{self, UnderWay},
@@ -28,20 +32,9 @@ pub(crate) fn page() -> AnyView {
     bare(move |flash| load(flash, token))
 }
 
-/// Returns whom the invitation is for that this browser has opened; `None` if there is none that holds.
-pub(crate) async fn invitee() -> Result<Option<Invitee>, StoreError> {
-    let Some(token) = UnderWay::Invited.sent() else { return Ok(None) };
-    match console().presets.offer(&Secret::new(token)).await {
-        Ok(offer) => Ok(offer.map(|offer| offer.invitee)),
-        Err(PresetError::Store(error)) => Err(error),
-        // Nothing else keeps it from being read.
-        Err(_) => Ok(None),
-    }
-}
-
 async fn load(flash: Flash, token: Option<String>) -> Result<Page, Trouble> {
     let token = token.or_else(|| UnderWay::Invited.sent()).unwrap_or_default();
-    let Some(offer) = console().presets.offer(&Secret::new(token.clone())).await? else {
+    let Some(offered) = find(&Secret::new(token.clone())).await? else {
         let body = view! {
             <Notice tone=Tone::Plain>
                 <p>"It was accepted or withdrawn, or its time is over. Ask whoever sent it for a new one."</p>
@@ -51,16 +44,34 @@ async fn load(flash: Flash, token: Option<String>) -> Result<Page, Trouble> {
         return Ok(Page::new("This invitation does not hold", body));
     };
     UnderWay::Invited.begin(&Secret::new(token.clone()));
-    let (owner, slug) = (offer.owner.as_str(), offer.preset.slug.as_str());
-    let table = console().presets.route_table(owner, slug).await?.ok_or(Trouble::NotFound)?;
     let member = session::find().await?;
     let form = |name: &str| flash.clone().form(name);
     let step = match &member {
-        Some(member) => accept(&offer, member, form(FORM_ACCEPT), token).into_any(),
-        None => arrive(&offer, form(FORM_SIGN_UP), token).into_any(),
+        Some(member) => accept(&offered, member, form(FORM_ACCEPT), token).into_any(),
+        None => arrive(&offered, form(FORM_SIGN_UP), token).into_any(),
     };
+    let offer = match offered {
+        Offered::Preset(offer) => offer,
+        Offered::Organisation(offer) => return Ok(organisation(&offer, step)),
+    };
+    let (owner, slug) = (offer.owner.as_str(), offer.preset.slug.as_str());
+    let table = console().presets.route_table(owner, slug).await?.ok_or(Trouble::NotFound)?;
     let title = format!("{} shares “{}” with you", offer.invite.by_handle, offer.preset.title);
     Ok(Page::new(title, draw(&offer, table, step)).lead(offer.preset.description.clone()))
+}
+
+fn organisation(offer: &OrgOffer, step: AnyView) -> Page {
+    let OrgOffer { invite, organisation, .. } = offer;
+    let (role, at) = (role_words(invite.role), invite.expires_at);
+    let handle = organisation.handle.to_string();
+    let body = view! {
+        <p>
+            "An organisation shares data sources and presets, at addresses that begin with /mcp/" {handle} "/. You join as "
+            <span class="font-medium">{role}</span> ". The invitation works once and ends " <Ago at/> "."
+        </p>
+        {step}
+    };
+    Page::new(format!("{} invites you to “{}”", invite.by_handle, organisation.name()), body)
 }
 
 fn draw(offer: &Offer, table: Arc<RouteTable>, step: AnyView) -> impl IntoView + use<> {
@@ -90,8 +101,12 @@ fn draw(offer: &Offer, table: Arc<RouteTable>, step: AnyView) -> impl IntoView +
     }
 }
 
-fn accept(offer: &Offer, member: &Member, form: Form, token: String) -> impl IntoView + use<> {
-    let whose = offer.invite.email.as_ref().map(|email| format!("It is for {email} alone. "));
+fn accept(offer: &Offered, member: &Member, form: Form, token: String) -> impl IntoView + use<> {
+    let whose = match (offer.email(), offer.account()) {
+        (Some(email), _) => Some(format!("It is for {email} alone. ")),
+        (None, Some(handle)) => Some(format!("It is for {handle} alone. ")),
+        (None, None) => None,
+    };
     let who = format!("{}You are signed in as {}.", whose.unwrap_or_default(), member.handle);
     view! {
         <form class="grid gap-3" method="post" action=ACCEPT>
@@ -104,14 +119,15 @@ fn accept(offer: &Offer, member: &Member, form: Form, token: String) -> impl Int
 }
 
 /// What somebody sees who is not signed in.
-fn arrive(offer: &Offer, form: Form, token: String) -> impl IntoView + use<> {
+fn arrive(offer: &Offered, form: Form, token: String) -> impl IntoView + use<> {
     let identity = console().identity.clone();
-    let step = match identity.invited_address(&offer.invitee) {
+    let step = match identity.invited_address(offer.invitee()) {
         Some(email) => sign_up(email, form, token).into_any(),
         None => {
-            let whose = match &offer.invite.email {
-                Some(email) => format!("You need an account here with the address {email}. "),
-                None => "You need an account here. ".to_owned(),
+            let whose = match (offer.email(), offer.account()) {
+                (Some(email), _) => format!("You need an account here with the address {email}. "),
+                (None, Some(handle)) => format!("It is for the account {handle}. "),
+                (None, None) => "You need an account here. ".to_owned(),
             };
             let has_providers = identity.login_providers().next().is_some();
             let without = match (identity.invited_may_sign_up(), has_providers) {

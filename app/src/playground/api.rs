@@ -1,10 +1,9 @@
 //! What the playground posts.
 
-use std::sync::Arc;
-
 use doorward::{
     mcp::Method as McpMethod,
-    model::{EventId, Member},
+    model::EventId,
+    policy::{self, TryPermit},
     presets::RouteTable,
     proxy::{ProxyBody, ProxyRequest},
 };
@@ -69,6 +68,7 @@ async fn ask(
     let console = console();
     let id = id.parse().map_err(|_| Trouble::NotFound)?;
     let open = console.presets.find(&member, id).await?.ok_or(Trouble::NotFound)?;
+    let permit = policy::may_try(&member, &open.permit)?;
     let (owner, slug) = (open.owner.as_str(), open.preset.slug.as_str());
     let table = console.presets.route_table(owner, slug).await?.ok_or(Trouble::NotFound)?;
     let filled = if json.trim().is_empty() {
@@ -78,7 +78,7 @@ async fn ask(
             .map_err(|error| Mistake::field("json", format!("the arguments are a JSON object: {error}")))?
     };
     let request = Request::of(&subject, &filled, &table)?;
-    let run = send(&member, owner, slug, subject, filled, request).await;
+    let run = send(&permit, owner, slug, subject, filled, request).await;
     let onward = Onward::to(format!("{back}&run={}", run.id));
     runs::keep(run);
     Ok(onward)
@@ -136,7 +136,7 @@ impl Request {
 
 /// Sends the request down the same path as any agent's.
 async fn send(
-    member: &Arc<Member>,
+    permit: &TryPermit,
     owner: &str,
     slug: &str,
     subject: Subject,
@@ -163,7 +163,7 @@ async fn send(
         address: caller_address(),
         request_id: &id.to_string(),
     };
-    let answer = console.proxy.answer_for(member, request).await;
+    let answer = console.proxy.answer_for(permit, request).await;
     let mut text = match answer.body {
         ProxyBody::Full(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         // Streams are for callers that accept them, and this one asked for one object.
@@ -175,7 +175,7 @@ async fn send(
     let at = console.now();
     Run {
         id,
-        user: member.user,
+        user: permit.member().user,
         at,
         subject,
         filled,

@@ -2,6 +2,7 @@
 
 use doorward::{
     model::{AccessLevel, Era, EventId, PresetId},
+    policy,
     presets::RouteTable,
 };
 use leptos::prelude::*;
@@ -42,6 +43,7 @@ async fn load(
     run: Option<String>,
 ) -> Result<Page, Trouble> {
     let open = open(&visit, &id, AccessLevel::Viewer).await?;
+    policy::may_try(&visit.member, &open.permit)?;
     let preset = open.preset.clone();
     let table = console()
         .presets

@@ -1,7 +1,7 @@
 //! The pages on which a preset is forked, and taken over from who offers it.
 
 use doorward::{
-    model::{PresetId, Visibility},
+    model::{OrgRole, PresetId, Visibility},
     presets::{ForkPart, Forkable, OfferedPreset},
 };
 use leptos::prelude::*;
@@ -37,6 +37,7 @@ pub(crate) fn offered_page() -> AnyView {
 async fn load(visit: Visit, id: String) -> Result<Page, Trouble> {
     let id: PresetId = id.parse().map_err(|_| Trouble::NotFound)?;
     let found = console().presets.forkable(&visit.member, id).await?;
+    visit.needs(OrgRole::Admin)?;
     let form = visit.form(FORM_FORK);
     let title = format!("Fork “{}”", found.preset.title);
     let body = view! {

@@ -40,7 +40,8 @@ async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
         (false, false) => "/presets",
     };
     let shown = if archived { put_away } else { in_use };
-    let body = if shared_only { draw_shared(&shared) } else { draw(shown, archived) };
+    let manages = visit.manages();
+    let body = if shared_only { draw_shared(&shared) } else { draw(shown, archived, manages) };
     let body = view! {
         <div class="grid grid-cols-1 gap-5">
             {offered.iter().map(offer).collect_view()}
@@ -50,7 +51,9 @@ async fn load(visit: Visit, show: String) -> Result<Page, Trouble> {
     };
     Ok(Page::new("Presets", body)
         .lead("A preset is a virtual MCP server: the tools you pick, at an address of its own.")
-        .actions(view! { <a class="button button-primary" href="/presets/new">{Icon::Plus.draw()} "New preset"</a> }))
+        .actions(manages.then(|| {
+            view! { <a class="button button-primary" href="/presets/new">{Icon::Plus.draw()} "New preset"</a> }
+        })))
 }
 
 fn offer(offered: &OfferedPreset) -> impl IntoView + use<> {
@@ -63,10 +66,12 @@ fn offer(offered: &OfferedPreset) -> impl IntoView + use<> {
     }
 }
 
-fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {
+fn draw(presets: Vec<PresetSummary>, archived: bool, manages: bool) -> AnyView {
     if presets.is_empty() {
         let (title, text) = if archived {
             ("Nothing is archived", "Presets that you put away stand here, and can be taken out again.")
+        } else if !manages {
+            ("No presets yet", "An administrator of the organisation makes them.")
         } else {
             (
                 "No presets yet",
@@ -75,7 +80,7 @@ fn draw(presets: Vec<PresetSummary>, archived: bool) -> AnyView {
         };
         return view! {
             <Empty icon=Icon::Layers title text>
-                {(!archived).then(|| view! { <a class="button button-primary" href="/presets/new">"Make a preset"</a> })}
+                {(manages && !archived).then(|| view! { <a class="button button-primary" href="/presets/new">"Make a preset"</a> })}
             </Empty>
         }
         .into_any();

@@ -58,11 +58,11 @@ pub(crate) async fn open(visit: &Visit, id: &str, needs: AccessLevel) -> Result<
 /// The tabs of a preset's page.
 pub(crate) fn tabs(open: &OpenPreset) -> Vec<Tab> {
     let id = open.preset.id;
-    let mut tabs = vec![
-        Tab::new(tools_path(id), "Tools"),
-        Tab::new(format!("/presets/{id}/connect"), "Connect"),
-        Tab::new(format!("/presets/{id}/try"), "Playground"),
-    ];
+    let mut tabs =
+        vec![Tab::new(tools_path(id), "Tools"), Tab::new(format!("/presets/{id}/connect"), "Connect")];
+    if open.permit.tries() {
+        tabs.push(Tab::new(format!("/presets/{id}/try"), "Playground"));
+    }
     if open.permit.level() >= AccessLevel::Admin {
         tabs.push(Tab::new(sharing_path(id), "Sharing"));
     }

@@ -1,5 +1,6 @@
 //! The page that makes a preset: a name, who may use it, and its tools.
 
+use doorward::model::OrgRole;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -23,6 +24,7 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, suggested: Option<String>) -> Result<Page, Trouble> {
+    visit.needs(OrgRole::Admin)?;
     let mut editor = console().presets.new_editor(&visit.member).await?;
     let page = |body: AnyView| {
         Page::new("New preset", body)

@@ -2,7 +2,7 @@
 
 use doorward::{
     clock::Ms,
-    model::{EraSetting, Reach, RunsAs, Source, SourceKind, ToolState},
+    model::{EraSetting, OrgRole, Reach, RunsAs, Source, SourceKind, ToolState},
     providers::spark::Manner,
     sources::{Impact, SourceDetail, ToolView},
     upstream::{LinkState, LinkStatus},
@@ -32,19 +32,22 @@ use crate::{
 
 /// Draws the overview.
 pub(crate) fn overview_page() -> AnyView {
-    tab("", |visit, detail| overview(visit.report, detail).into_any())
+    tab("", |visit, detail| {
+        let manages = visit.manages();
+        overview(visit.report, detail, manages).into_any()
+    })
 }
 
 /// Draws the tools with what is held.
 pub(crate) fn tools_page() -> AnyView {
     let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
-    tab("/tools", move |_, detail| tools::draw(detail, &wanted).into_any())
+    tab("/tools", move |visit, detail| tools::draw(detail, &wanted, visit.manages()).into_any())
 }
 
 /// Draws the prompts with what is held.
 pub(crate) fn prompts_page() -> AnyView {
     let wanted = use_query_map().get_untracked().get("q").unwrap_or_default();
-    tab("/prompts", move |_, detail| tools::draw_prompts(detail, &wanted).into_any())
+    tab("/prompts", move |visit, detail| tools::draw_prompts(detail, &wanted, visit.manages()).into_any())
 }
 
 /// Draws the resources and resource templates.
@@ -80,6 +83,9 @@ pub(crate) fn delete_page() -> AnyView {
 fn tab(part: &'static str, draw: impl FnOnce(Visit, SourceDetail) -> AnyView + Send + 'static) -> AnyView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     framed(Place::Sources, move |visit| async move {
+        if matches!(part, "/edit" | "/process" | "/delete") {
+            visit.needs(OrgRole::Admin)?;
+        }
         let found = console().sources.detail(&visit.member, source_id(&id)?).await?;
         let detail = found.ok_or(Trouble::NotFound)?;
         Ok(page_of(part, visit, detail, draw))
@@ -102,27 +108,34 @@ fn page_of(
         Tab::new(path("/tools"), "Tools").counting(detail.tools.len()),
         Tab::new(path("/resources"), "Resources").counting(detail.resources.len() + detail.templates.len()),
         Tab::new(path("/prompts"), "Prompts").counting(detail.prompts.len()),
-        Tab::new(path("/edit"), "Edit"),
     ];
-    if reach.kind() == SourceKind::McpStdio {
-        tabs.push(Tab::new(path("/process"), "Process"));
+    let (manages, operates) = (visit.manages(), visit.operates());
+    if manages {
+        tabs.push(Tab::new(path("/edit"), "Edit"));
+        if reach.kind() == SourceKind::McpStdio {
+            tabs.push(Tab::new(path("/process"), "Process"));
+        }
+        tabs.push(Tab::new(path("/delete"), "Delete"));
     }
-    tabs.push(Tab::new(path("/delete"), "Delete"));
     let lead = view! {
         <span class="flex flex-wrap items-center gap-1.5">{health_badge(&detail.source)} {held_badge(held + held_prompts)}</span>
     };
     let other = (!enabled).to_string();
-    let analyze = is_analysable(&detail).then(|| {
+    let analyze = (operates && is_analysable(&detail)).then(|| {
         view! { <a class="button" href=format!("/analyses/new?source={id}")>{Icon::Analysis.draw()} "Analyze"</a> }
     });
     let actions = view! {
         {analyze}
-        <PostButton action=ENABLE fields=vec![("id", id.to_string()), ("enabled", other)] class="button">
-            {if enabled { "Switch off" } else { "Switch on" }}
-        </PostButton>
-        <PostButton action=TEST fields=vec![("id", id.to_string())] class="button button-primary">
-            {Icon::Play.draw()} "Test now"
-        </PostButton>
+        {manages.then(|| view! {
+            <PostButton action=ENABLE fields=vec![("id", id.to_string()), ("enabled", other)] class="button">
+                {if enabled { "Switch off" } else { "Switch on" }}
+            </PostButton>
+        })}
+        {operates.then(|| view! {
+            <PostButton action=TEST fields=vec![("id", id.to_string())] class="button button-primary">
+                {Icon::Play.draw()} "Test now"
+            </PostButton>
+        })}
     };
     let held_path = path("/tools");
     let waiting = (held > 0 && part != "/tools").then(|| {
@@ -168,11 +181,11 @@ fn is_analysable(detail: &SourceDetail) -> bool {
     detail.source.enabled && Manner::of(detail.source.reach.kind(), names).is_some()
 }
 
-fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
+fn overview(report: Option<Report>, detail: SourceDetail, manages: bool) -> impl IntoView {
     let SourceDetail { source, counts, presets, instructions, tunnels, .. } = detail;
     let tunnel = tunnels.into_iter().find(|tunnel| source.tunnel == Some(tunnel.id));
     let trusted = source.ca_certificates.as_ref().map(authorities::fact);
-    let fresh = report.is_some() && presets.is_empty() && counts.accepted > 0;
+    let fresh = manages && report.is_some() && presets.is_empty() && counts.accepted > 0;
     let failing = source.health.detail.clone();
     let place = match &source.reach {
         Reach::McpHttp { url } | Reach::SparkHistory { url } => url.to_string(),
@@ -244,7 +257,7 @@ fn overview(report: Option<Report>, detail: SourceDetail) -> impl IntoView {
                 </Panel>
             })}
             <Panel title="Used by" lead="The presets that publish tools of this source.">
-                {used_by(presets)}
+                {used_by(presets, manages)}
             </Panel>
         </div>
     }
@@ -287,10 +300,10 @@ fn maybe_ago(at: Option<Ms>) -> AnyView {
     }
 }
 
-fn used_by(presets: Vec<Impact>) -> AnyView {
+fn used_by(presets: Vec<Impact>, manages: bool) -> AnyView {
     if presets.is_empty() {
-        return view! { <p class="text-muted">"No preset yet. " <a href="/presets/new">"Make one"</a></p> }
-            .into_any();
+        let make = manages.then(|| view! { <a href="/presets/new">"Make one"</a> });
+        return view! { <p class="text-muted">"No preset yet. " {make}</p> }.into_any();
     }
     let rows = presets
         .into_iter()

@@ -19,17 +19,31 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit) -> Result<Page, Trouble> {
     let sources = console().sources.list(&visit.member).await?;
-    let body = view! { <div class="grid grid-cols-1 gap-4">{go_on(&visit.member)} {draw(sources)}</div> };
+    let manages = visit.manages();
+    let go_on = manages.then(|| go_on(&visit.member));
+    let body = view! { <div class="grid grid-cols-1 gap-4">{go_on} {draw(sources, manages)}</div> };
     let page = Page::new("Data sources", body)
         .lead("MCP servers that Doorward may reach for you. Their tools become presets.")
         .actions(view! {
             <a class="button" href="/tunnels">"Tunnels"</a>
-            <a class="button button-primary" href="/sources/new">{Icon::Plus.draw()} "Add a data source"</a>
+            {manages.then(|| view! {
+                <a class="button button-primary" href="/sources/new">{Icon::Plus.draw()} "Add a data source"</a>
+            })}
         });
     Ok(page)
 }
 
-fn draw(sources: Vec<SourceSummary>) -> AnyView {
+fn draw(sources: Vec<SourceSummary>, manages: bool) -> AnyView {
+    if sources.is_empty() && !manages {
+        return view! {
+            <Empty
+                icon=Icon::Plug
+                title="No data sources yet"
+                text="An administrator of the organisation adds them."
+            />
+        }
+        .into_any();
+    }
     if sources.is_empty() {
         return view! {
             <Empty

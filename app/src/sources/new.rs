@@ -1,6 +1,10 @@
 //! Adding a data source: one page that unfolds. Nothing is kept until its last button.
 
-use doorward::{model::SourceKind, policy, sources::Detected};
+use doorward::{
+    model::{OrgRole, SourceKind},
+    policy,
+    sources::Detected,
+};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use url::Url;
@@ -35,6 +39,7 @@ pub(crate) fn page() -> AnyView {
 }
 
 async fn load(visit: Visit, by_process: bool, known: Option<&'static WellKnown>) -> Result<Page, Trouble> {
+    visit.needs(OrgRole::Admin)?;
     let may_process = policy::may_use_process(&visit.member);
     let body = if by_process {
         may_process?;

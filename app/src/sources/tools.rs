@@ -49,16 +49,22 @@ const PROMPTS: Kind = Kind {
 };
 
 /// Draws the tab of tools.
-pub(super) fn draw(detail: SourceDetail, wanted: &str) -> impl IntoView + use<> {
-    draw_kind(TOOLS, detail.source.id, detail.tools, wanted)
+pub(super) fn draw(detail: SourceDetail, wanted: &str, manages: bool) -> impl IntoView + use<> {
+    draw_kind(TOOLS, detail.source.id, detail.tools, wanted, manages)
 }
 
 /// Draws the tab of prompts.
-pub(super) fn draw_prompts(detail: SourceDetail, wanted: &str) -> impl IntoView + use<> {
-    draw_kind(PROMPTS, detail.source.id, detail.prompts, wanted)
+pub(super) fn draw_prompts(detail: SourceDetail, wanted: &str, manages: bool) -> impl IntoView + use<> {
+    draw_kind(PROMPTS, detail.source.id, detail.prompts, wanted, manages)
 }
 
-fn draw_kind(kind: Kind, id: SourceId, tools: Vec<ToolView>, wanted: &str) -> impl IntoView + use<> {
+fn draw_kind(
+    kind: Kind,
+    id: SourceId,
+    tools: Vec<ToolView>,
+    wanted: &str,
+    manages: bool,
+) -> impl IntoView + use<> {
     let (held, rest): (Vec<_>, Vec<_>) =
         tools.into_iter().partition(|tool| matches!(tool.state, ToolState::New | ToolState::Changed));
     let total = rest.len();
@@ -67,7 +73,7 @@ fn draw_kind(kind: Kind, id: SourceId, tools: Vec<ToolView>, wanted: &str) -> im
     let (title, text) = kind.none;
     view! {
         <div class="grid gap-6">
-            {(!held.is_empty()).then(|| waiting(kind, id, held))}
+            {(!held.is_empty()).then(|| waiting(kind, id, held, manages))}
             {if nothing_at_all {
                 view! {
                     <Empty
@@ -89,9 +95,9 @@ fn matches(tool: &ToolView, wanted: &str) -> bool {
 }
 
 /// What waits for the owner, with the difference.
-fn waiting(kind: Kind, id: SourceId, held: Vec<ToolView>) -> impl IntoView {
+fn waiting(kind: Kind, id: SourceId, held: Vec<ToolView>, manages: bool) -> impl IntoView {
     let all: Vec<_> = held.iter().map(shown_as).collect();
-    let several = held.len() > 1;
+    let several = manages && held.len() > 1;
     let everything = several.then(|| {
         let mut fields = vec![("id", id.to_string())];
         fields.extend(all.into_iter().map(|tool| (kind.field, tool)));
@@ -100,7 +106,7 @@ fn waiting(kind: Kind, id: SourceId, held: Vec<ToolView>) -> impl IntoView {
         }
         .into_any()
     });
-    let rows = held.into_iter().map(|tool| held_tool(kind, id, tool)).collect_view();
+    let rows = held.into_iter().map(|tool| held_tool(kind, id, tool, manages)).collect_view();
     view! {
         <Panel
             title="Held until you look"
@@ -112,7 +118,7 @@ fn waiting(kind: Kind, id: SourceId, held: Vec<ToolView>) -> impl IntoView {
     }
 }
 
-fn held_tool(kind: Kind, id: SourceId, tool: ToolView) -> impl IntoView {
+fn held_tool(kind: Kind, id: SourceId, tool: ToolView, manages: bool) -> impl IntoView {
     let accept = shown_as(&tool);
     let fields = vec![("id", id.to_string()), (kind.field, accept)];
     let label = format!("Accept {}", tool.name);
@@ -131,7 +137,9 @@ fn held_tool(kind: Kind, id: SourceId, tool: ToolView) -> impl IntoView {
                     <code class="font-medium break-all">{tool.name}</code>
                     {tool_badge(tool.state)}
                 </div>
-                <PostButton action=kind.accept fields=fields label=label>{Icon::Check.draw()} "Accept"</PostButton>
+                {manages.then(|| view! {
+                    <PostButton action=kind.accept fields=fields label=label>{Icon::Check.draw()} "Accept"</PostButton>
+                })}
             </div>
             {body}
         </li>

@@ -1,7 +1,7 @@
 //! Everything about one tunnel: what it leads to, its servers with their keys, and its live sessions.
 
 use doorward::{
-    model::{Fingerprint, Hop, HopAuthKind, Tunnel},
+    model::{Fingerprint, Hop, HopAuthKind, OrgRole, Tunnel},
     sources::TunnelDetail,
     tunnel::{KnownHost, TunnelStatus},
 };
@@ -29,11 +29,15 @@ pub(crate) fn overview_page() -> AnyView {
         let tunnel = &detail.tunnel;
         let path = format!("/tunnels/{}", tunnel.id);
         let actions = view! {
-            <a class="button" href=format!("{path}/edit")>"Edit"</a>
-            <a class="button button-quiet" href=format!("{path}/delete")>"Delete"</a>
-            <PostButton action=TEST fields=vec![("id", tunnel.id.to_string())] class="button button-primary">
-                {Icon::Play.draw()} "Test now"
-            </PostButton>
+            {visit.manages().then(|| view! {
+                <a class="button" href=format!("{path}/edit")>"Edit"</a>
+                <a class="button button-quiet" href=format!("{path}/delete")>"Delete"</a>
+            })}
+            {visit.operates().then(|| view! {
+                <PostButton action=TEST fields=vec![("id", tunnel.id.to_string())] class="button button-primary">
+                    {Icon::Play.draw()} "Test now"
+                </PostButton>
+            })}
         };
         let title = tunnel.name.to_string();
         let page = Page::new(title, overview(&visit, detail)).above("/tunnels", "Tunnels").actions(actions);
@@ -45,6 +49,7 @@ pub(crate) fn overview_page() -> AnyView {
 pub(crate) fn delete_page() -> AnyView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     framed(Place::Sources, move |visit| async move {
+        visit.needs(OrgRole::Admin)?;
         let TunnelDetail { tunnel, sources, .. } = find(&visit, &id).await?;
         let (name, path) = (tunnel.name.to_string(), format!("/tunnels/{}", tunnel.id));
         let body = if sources.is_empty() {
@@ -75,7 +80,7 @@ async fn find(visit: &Visit, id: &str) -> Result<TunnelDetail, Trouble> {
 
 fn overview(visit: &Visit, detail: TunnelDetail) -> AnyView {
     let TunnelDetail { tunnel, known, sources, sessions, passwords } = detail;
-    let asked = visit.report.as_ref().and_then(|report| confirm(report, &tunnel));
+    let asked = visit.report.as_ref().and_then(|report| confirm(report, &tunnel, visit.manages()));
     let destinations =
         tunnel.destinations.iter().map(|place| view! { <li><code>{place.to_string()}</code></li> });
     let destinations = destinations.collect_view();
@@ -112,7 +117,7 @@ fn overview(visit: &Visit, detail: TunnelDetail) -> AnyView {
 }
 
 /// Asks to confirm the host key that the test has shown.
-fn confirm(report: &Report, tunnel: &Tunnel) -> Option<AnyView> {
+fn confirm(report: &Report, tunnel: &Tunnel, manages: bool) -> Option<AnyView> {
     let (index, shown) = report.host_key.clone()?;
     let hop = tunnel.hops.get(index)?;
     let (tone, words) = match &hop.host_key {
@@ -138,7 +143,14 @@ fn confirm(report: &Report, tunnel: &Tunnel) -> Option<AnyView> {
             <div class="grid gap-3">
                 <p>{words}</p>
                 <p><Copyable text=shown/></p>
-                <div><PostButton action=CONFIRM fields class="button button-primary">"Confirm this host key"</PostButton></div>
+                {if manages {
+                    view! {
+                        <div><PostButton action=CONFIRM fields class="button button-primary">"Confirm this host key"</PostButton></div>
+                    }
+                    .into_any()
+                } else {
+                    view! { <p>"An administrator of the organisation confirms it."</p> }.into_any()
+                }}
             </div>
         </Notice>
     };
@@ -171,7 +183,18 @@ fn server(
     let host_key = host_key(hop, known);
     let (user, public_key) = (hop.user.clone(), hop.public_key.clone());
     let was_sent = visit.sent(&sign_in_form(index)).is_some();
-    let own_key = own_key(visit, tunnel, index, passwords);
+    let other_ways = visit.manages().then(|| {
+        let own_key = own_key(visit, tunnel, index, passwords);
+        view! {
+            <details open=was_sent>
+                <summary class="link inline-block">"Sign in with something else"</summary>
+                <div class="grid max-w-3xl gap-5 pt-4">
+                    <div>{generate}</div>
+                    {own_key}
+                </div>
+            </details>
+        }
+    });
     view! {
         <Panel title=title actions=badge.into_any()>
             <div class="grid gap-5">
@@ -181,13 +204,7 @@ fn server(
                     {public_key.map(|line| view! { <Fact term="Public key, for authorized_keys"><Copyable text=line/></Fact> })}
                     <Fact term="Host key">{host_key}</Fact>
                 </Facts>
-                <details open=was_sent>
-                    <summary class="link inline-block">"Sign in with something else"</summary>
-                    <div class="grid max-w-3xl gap-5 pt-4">
-                        <div>{generate}</div>
-                        {own_key}
-                    </div>
-                </details>
+                {other_ways}
             </div>
         </Panel>
     }

@@ -1,6 +1,6 @@
 //! The forms that make and change a tunnel.
 
-use doorward::model::{Hop, Tunnel};
+use doorward::model::{Hop, OrgRole, Tunnel};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -16,6 +16,7 @@ use crate::{
 /// Draws the page that makes one.
 pub(crate) fn new_page() -> AnyView {
     framed(Place::Sources, |visit| async move {
+        visit.needs(OrgRole::Admin)?;
         let form = visit.form(ADD_FORM);
         let body = view! {
             <form class="grid max-w-3xl gap-5" method="post" action=ADD>
@@ -33,6 +34,7 @@ pub(crate) fn new_page() -> AnyView {
 pub(crate) fn edit_page() -> AnyView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     framed(Place::Sources, move |visit| async move {
+        visit.needs(OrgRole::Admin)?;
         let found = console().sources.find_tunnel(&visit.member, tunnel_id(&id)?).await?;
         let tunnel = found.ok_or(Trouble::NotFound)?;
         let path = format!("/tunnels/{}", tunnel.id);

@@ -17,14 +17,23 @@ pub(crate) fn page() -> AnyView {
 
 async fn load(visit: Visit) -> Result<Page, Trouble> {
     let tunnels = console().sources.tunnels(&visit.member).await?;
-    let page = Page::new("Tunnels", draw(tunnels))
+    let manages = visit.manages();
+    let page = Page::new("Tunnels", draw(tunnels, manages))
         .lead("SSH servers through which data sources are reached that this machine's network does not lead to.")
         .above("/sources", "Data sources")
-        .actions(view! { <a class="button button-primary" href="/tunnels/new">{Icon::Plus.draw()} "Add a tunnel"</a> });
+        .actions(manages.then(|| {
+            view! { <a class="button button-primary" href="/tunnels/new">{Icon::Plus.draw()} "Add a tunnel"</a> }
+        }));
     Ok(page)
 }
 
-fn draw(tunnels: Vec<Tunnel>) -> AnyView {
+fn draw(tunnels: Vec<Tunnel>, manages: bool) -> AnyView {
+    if tunnels.is_empty() && !manages {
+        return view! {
+            <Empty icon=Icon::Link title="No tunnels yet" text="An administrator of the organisation adds them."/>
+        }
+        .into_any();
+    }
     if tunnels.is_empty() {
         return view! {
             <Empty

@@ -34,6 +34,8 @@ pub struct Document {
     #[serde(default)]
     pub(super) users: Vec<Spanned<UserItem>>,
     #[serde(default)]
+    pub(super) organisations: Vec<Spanned<OrganisationItem>>,
+    #[serde(default)]
     pub(super) tunnels: Vec<Spanned<TunnelItem>>,
     #[serde(default)]
     pub(super) sources: Vec<Spanned<SourceItem>>,
@@ -53,6 +55,24 @@ pub(super) struct UserItem {
     pub(super) role: Option<InstanceRole>,
     pub(super) plan: Option<PlanName>,
     pub(super) enabled: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganisationItem {
+    pub(super) handle: Handle,
+    pub(super) title: Option<String>,
+    pub(super) enabled: Option<bool>,
+    /// Who belongs to it at least; whoever is not named stays as they are.
+    #[serde(default)]
+    pub(super) members: Vec<Spanned<OrgMemberItem>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrgMemberItem {
+    pub(super) user: Handle,
+    pub(super) role: OrgRole,
 }
 
 #[derive(Debug, Deserialize)]
@@ -234,6 +254,9 @@ pub(super) enum AllowWord {
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyItem {
     pub(super) owner: Handle,
+    /// Whose key it is, of those who belong to the organisation that owns it; absent = whoever applies, and at the
+    /// shell the owner, or the organisation's administrator.
+    pub(super) user: Option<Handle>,
     pub(super) name: String,
     /// The key itself, when it exists already.
     pub(super) secret: Option<Secret>,
@@ -268,10 +291,17 @@ fn check(document: &Document) -> Result<(), Mistake> {
     }
     unique(&document.plans, "plan", |plan| plan.name.to_string())?;
     unique(&document.users, "user", |user| user.handle.to_string())?;
+    unique(&document.organisations, "organisation", |one| one.handle.to_string())?;
+    for one in &document.organisations {
+        unique(&one.value.members, "member", |member| member.user.to_string())?;
+    }
     unique(&document.tunnels, "tunnel", |tunnel| format!("{}/{}", tunnel.owner, tunnel.name))?;
     unique(&document.sources, "source", |source| format!("{}/{}", source.owner, source.name))?;
     unique(&document.presets, "preset", |preset| format!("{}/{}", preset.owner, preset.slug))?;
-    unique(&document.keys, "key", |key| format!("{}/{}", key.owner, key.name))?;
+    unique(&document.keys, "key", |key| match &key.user {
+        Some(user) => format!("{}/{} of {user}", key.owner, key.name),
+        None => format!("{}/{}", key.owner, key.name),
+    })?;
     for user in &document.users {
         let item = &user.value;
         one_of(user, "password", item.password.is_some(), "password_file", item.password_file.is_some())?;

@@ -3,8 +3,8 @@
 use std::{fmt, path::PathBuf};
 
 use doorward::{
-    fault::Fault, identity::IdentityError, model::Handle, policy::Denied, presets::PresetError,
-    sources::SourceError,
+    fault::Fault, identity::IdentityError, model::Handle, orgs::OrgError, policy::Denied,
+    presets::PresetError, sources::SourceError,
 };
 use thiserror::Error;
 
@@ -59,7 +59,7 @@ pub enum ApplyError {
         name: &'static str,
     },
     /// There is no such person.
-    #[error("{}: there is no user `{handle}`, or the account is switched off", line(.at))]
+    #[error("{}: there is no user or organisation `{handle}`, or it is switched off", line(.at))]
     NoUser {
         /// The line of the thing it belongs to.
         at: Option<usize>,
@@ -83,6 +83,14 @@ pub enum ApplyError {
         at: Option<usize>,
         /// Why.
         source: IdentityError,
+    },
+    /// An organisation was not changed.
+    #[error("{}", line(.at))]
+    Organisation {
+        /// The line of the thing.
+        at: Option<usize>,
+        /// Why.
+        source: OrgError,
     },
     /// A source was not changed.
     #[error("{}", line(.at))]
@@ -126,6 +134,7 @@ impl ApplyError {
             Self::SomebodyElse { .. } => Fault::Refused,
             Self::File { .. } => Fault::Gateway,
             Self::Identity { source, .. } => source.fault(),
+            Self::Organisation { source, .. } => source.fault(),
             Self::Source { source, .. } => source.fault(),
             Self::Preset { source, .. } => source.fault(),
             Self::Denied { source, .. } => source.fault(),

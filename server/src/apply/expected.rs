@@ -43,9 +43,17 @@ impl Expected {
         self.plans.insert(plan.name.clone(), plan.sources_max);
     }
 
-    /// Takes note of the accounts there are.
+    /// Says whether somebody will have an account of this handle.
+    pub(super) fn has_account(&self, handle: &Handle) -> bool {
+        self.accounts.contains_key(handle)
+    }
+
+    /// Takes note of the accounts there are, as far as the document says nothing of them.
     pub(super) fn know_users(&mut self, users: &[User]) {
         for user in users {
+            if self.accounts.contains_key(&user.handle) {
+                continue;
+            }
             let account = Account {
                 email: user.email.clone(),
                 role: user.role,

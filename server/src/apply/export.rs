@@ -7,6 +7,7 @@ use doorward::{
         AccessEntry, Grantee, Hop, HopAuthKind, KeyScope, Member, OauthClient, PresetStatus, PresetTool,
         Reach, Selection, Source, SourceId, Take, Tunnel, Visibility,
     },
+    orgs::Team,
     policy,
     sources::HopSignIn,
 };
@@ -24,6 +25,8 @@ struct Written {
     plans: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     users: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    organisations: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tunnels: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -52,6 +55,12 @@ pub async fn export(rooms: &Rooms, authority: &Authority) -> Result<String, Appl
                     "enabled": user.enabled,
                 }));
             }
+            let failed = |source| ApplyError::Organisation { at: None, source };
+            for team in rooms.orgs.teams(&permit).await.map_err(failed)? {
+                owners
+                    .extend(rooms.orgs.at_the_shell(&team.organisation.handle, None).await.map_err(failed)?);
+                written.organisations.push(organisation(&team));
+            }
         }
         Authority::Member(member) => owners.push(Arc::clone(member)),
     }
@@ -59,6 +68,19 @@ pub async fn export(rooms: &Rooms, authority: &Authority) -> Result<String, Appl
         owned(rooms, &owner, &mut written).await?;
     }
     Ok(serde_saphyr::to_string(&written).unwrap_or_default())
+}
+
+fn organisation(Team { organisation, members }: &Team) -> Value {
+    let said: Vec<Value> =
+        members.iter().map(|member| json!({ "user": member.handle, "role": member.role })).collect();
+    let mut item = self::members(json!({ "handle": organisation.handle, "members": said }));
+    if !organisation.title.is_empty() {
+        item.insert("title".to_owned(), value(&organisation.title));
+    }
+    if !organisation.enabled {
+        item.insert("enabled".to_owned(), Value::Bool(false));
+    }
+    Value::Object(item)
 }
 
 async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(), ApplyError> {
@@ -148,10 +170,20 @@ async fn owned(rooms: &Rooms, owner: &Member, written: &mut Written) -> Result<(
         }
         written.presets.push(Value::Object(item));
     }
+    let members = match owner.is_at_home() {
+        true => Vec::new(),
+        false => {
+            let failed = |source| ApplyError::Organisation { at: None, source };
+            rooms.orgs.members(owner).await.map_err(failed)?
+        }
+    };
     let keys =
         rooms.identity.keys(owner).await.map_err(|source| ApplyError::Identity { at: None, source })?;
     for key in keys.into_iter().filter(|key| key.revoked_at.is_none()) {
-        let mut item = members(json!({ "owner": owner.tenant_handle, "name": key.name }));
+        let mut item = self::members(json!({ "owner": owner.tenant_handle, "name": key.name }));
+        if let Some(holder) = members.iter().find(|member| member.user == key.user) {
+            item.insert("user".to_owned(), value(&holder.handle));
+        }
         if let KeyScope::Presets(presets) = &key.scope {
             let named: Vec<&String> = presets.iter().filter_map(|preset| slugs.get(preset)).collect();
             item.insert("presets".to_owned(), value(&named));

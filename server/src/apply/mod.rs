@@ -1,5 +1,5 @@
-//! `doorward apply` and `export`: an installation's users, plans, tunnels, sources, presets and keys as
-//! one YAML document.
+//! `doorward apply` and `export`: an installation's users, plans, organisations, tunnels, sources, presets and keys
+//! as one YAML document.
 //!
 //! Applying compares the document with what is there and does only what is missing, so a second run
 //! does nothing. What the document does not name is left alone; what it leaves out of a thing keeps
@@ -23,7 +23,9 @@ mod run;
 
 use std::sync::Arc;
 
-use doorward::{clock::Clock, identity::Identity, model::Member, presets::Presets, sources::Sources};
+use doorward::{
+    clock::Clock, identity::Identity, model::Member, orgs::Orgs, presets::Presets, sources::Sources,
+};
 
 pub use document::{Document, read};
 pub use error::{ApplyError, Mistake};
@@ -46,6 +48,8 @@ pub enum Authority {
 pub struct Rooms {
     /// Users, plans and keys.
     pub identity: Identity,
+    /// Organisations.
+    pub orgs: Orgs,
     /// Sources and tunnels.
     pub sources: Sources,
     /// Presets.

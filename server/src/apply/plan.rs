@@ -22,7 +22,7 @@ pub enum Action {
 pub struct Step {
     /// What is done to it.
     pub action: Action,
-    /// What it is: `plan`, `user`, `tunnel`, `source`, `preset` or `key`.
+    /// What it is: `plan`, `user`, `organisation`, `tunnel`, `source`, `preset` or `key`.
     pub kind: String,
     /// Its name, after its owner's.
     pub name: String,

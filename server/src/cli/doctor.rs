@@ -8,7 +8,8 @@ use std::{fs, io, os::unix::fs::MetadataExt as _, process::ExitCode, time::Durat
 use doorward::{
     clock::{Clock, Ms},
     engine::{Engine, EngineError},
-    model::{HealthState, Member, Reach, User},
+    model::{Handle, HealthState, Member, Reach, TenantId},
+    orgs::Team,
     policy::operator_at_the_shell,
     quota::{RedisState, WhenAway},
     sources::SourceSummary,
@@ -230,13 +231,27 @@ async fn check_inside(
     }
     let mut newest = None;
     for user in engine.identity.users(&operator_at_the_shell()).await? {
-        newest = newest.max(check_events(engine, &user, findings).await?);
+        newest = newest.max(check_events(engine, user.tenant, &user.handle, findings).await?);
         let Some(member) = engine.identity.at_the_shell(&user.handle).await? else { continue };
-        for summary in engine.sources.list(&member).await? {
-            check_source(engine, &member, summary, findings).await?;
-        }
+        check_sources(engine, &member, findings).await?;
+    }
+    for Team { organisation, .. } in engine.orgs.teams(&operator_at_the_shell()).await? {
+        newest = newest.max(check_events(engine, organisation.id, &organisation.handle, findings).await?);
+        let Some(member) = engine.orgs.at_the_shell(&organisation.handle, None).await? else { continue };
+        check_sources(engine, &member, findings).await?;
     }
     check_skew(engine, newest, findings).await
+}
+
+async fn check_sources(
+    engine: &Engine,
+    member: &Member,
+    findings: &mut Findings,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    for summary in engine.sources.list(member).await? {
+        check_source(engine, member, summary, findings).await?;
+    }
+    Ok(())
 }
 
 /// Tries a source out. A process is not started for it: the one that is running may be the only one
@@ -284,19 +299,20 @@ fn healthy_words(reach: &Reach, held: usize) -> String {
     if held == 0 { place } else { format!("{place}; {held} tools and prompts wait for a look") }
 }
 
-/// Looks whether an account's audit log is whole. Returns when the newest event in it was.
+/// Looks whether an organisation's audit log is whole. Returns when the newest event in it was.
 async fn check_events(
     engine: &Engine,
-    user: &User,
+    tenant: TenantId,
+    handle: &Handle,
     findings: &mut Findings,
 ) -> Result<Option<Ms>, Box<dyn std::error::Error + Send + Sync>> {
-    let report = engine.store.system_read().await?.verify_chain(user.tenant).await?;
+    let report = engine.store.system_read().await?.verify_chain(tenant).await?;
     if let Some(number) = report.broken_at {
         let words = format!("event {number} does not fit the ones before: the database was changed by hand");
-        findings.note(format!("audit of {}", user.handle), Grade::Bad, words);
+        findings.note(format!("audit of {handle}"), Grade::Bad, words);
     }
     let filter = EventFilter { limit: 1, ..EventFilter::default() };
-    let newest = engine.store.read(user.tenant).await?.list_events(&filter).await?;
+    let newest = engine.store.read(tenant).await?.list_events(&filter).await?;
     Ok(newest.first().map(|event| event.at))
 }
 

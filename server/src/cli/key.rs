@@ -20,26 +20,46 @@ pub(super) enum KeyCommand {
     Create(CreateArguments),
     /// List an account's keys.
     List {
-        /// Whose keys.
-        #[arg(long, value_parser = Handle::parse)]
-        user: Handle,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Revoke a key of an account.
     Revoke {
-        /// Whose key.
-        #[arg(long, value_parser = Handle::parse)]
-        user: Handle,
+        #[command(flatten)]
+        whose: Whose,
         /// The key's id, as listed.
         id: ApiKeyId,
     },
 }
 
-/// What `doorward key create` takes.
+/// Whose key it is, and where it acts.
 #[derive(Debug, Args)]
-pub(super) struct CreateArguments {
+pub(super) struct Whose {
     /// Whose key.
     #[arg(long, value_parser = Handle::parse)]
     user: Handle,
+    /// The organisation it acts in; absent = the person's own.
+    #[arg(long, value_parser = Handle::parse)]
+    organisation: Option<Handle>,
+}
+
+impl Whose {
+    async fn member(
+        &self,
+        installation: &Installation,
+    ) -> Result<Arc<Member>, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(organisation) = &self.organisation else { return member(installation, &self.user).await };
+        let found = installation.engine.orgs.at_the_shell(organisation, Some(&self.user)).await?;
+        Ok(found
+            .ok_or_else(|| format!("`{}` is no member of an organisation `{organisation}`", self.user))?)
+    }
+}
+
+/// What `doorward key create` takes.
+#[derive(Debug, Args)]
+pub(super) struct CreateArguments {
+    #[command(flatten)]
+    whose: Whose,
     /// What to call it.
     #[arg(long)]
     name: String,
@@ -65,11 +85,13 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
     let engine = &installation.engine;
     match command {
         KeyCommand::Create(arguments) => {
-            let member = member(installation, &arguments.user).await?;
+            let member = arguments.whose.member(installation).await?;
             let mut presets = Vec::new();
             for slug in &arguments.presets {
                 let found = engine.presets.find_by_slug(&member, slug).await?;
-                presets.push(found.ok_or_else(|| format!("`{}` has no preset `{slug}`", arguments.user))?.id);
+                presets.push(
+                    found.ok_or_else(|| format!("`{}` has no preset `{slug}`", member.tenant_handle))?.id,
+                );
             }
             let new = NewKey {
                 rate: None,
@@ -80,8 +102,8 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
             let (_, secret) = engine.identity.create_key(&member, new).await?;
             println!("{}", secret.expose());
         }
-        KeyCommand::List { user } => {
-            let member = member(installation, &user).await?;
+        KeyCommand::List { whose } => {
+            let member = whose.member(installation).await?;
             for key in engine.identity.keys(&member).await? {
                 let end = match (key.revoked_at, key.expires_at) {
                     (Some(at), _) => format!("revoked {at}"),
@@ -93,10 +115,10 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
                 println!("{}  {:<24} {end}, {used}", key.id, key.name);
             }
         }
-        KeyCommand::Revoke { user, id } => {
-            let member = member(installation, &user).await?;
+        KeyCommand::Revoke { whose, id } => {
+            let member = whose.member(installation).await?;
             if !engine.identity.revoke_key(&member, id).await? {
-                return Err(format!("`{user}` has no key {id} left to revoke").into());
+                return Err(format!("`{}` has no key {id} left to revoke", whose.user).into());
             }
             println!("revoked {id}");
         }
@@ -104,11 +126,16 @@ async fn act(installation: &Installation, command: KeyCommand) -> CommandResult 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the person of this handle, acting at the shell.
+/// Returns the person of this handle, or whoever administers the organisation of this handle, acting at the shell.
 pub(super) async fn member(
     installation: &Installation,
     handle: &Handle,
 ) -> Result<Arc<Member>, Box<dyn std::error::Error + Send + Sync>> {
-    let found = installation.engine.identity.at_the_shell(handle).await?;
-    Ok(found.ok_or_else(|| format!("there is no account `{handle}`, or it is switched off"))?)
+    let engine = &installation.engine;
+    let found = match engine.identity.at_the_shell(handle).await? {
+        Some(person) => Some(person),
+        None => engine.orgs.at_the_shell(handle, None).await?,
+    };
+    Ok(found
+        .ok_or_else(|| format!("there is no account or organisation `{handle}`, or it is switched off"))?)
 }

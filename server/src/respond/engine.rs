@@ -10,6 +10,7 @@ use doorward::{
     identity::IdentityError,
     insights::AnalysisError,
     metrics::MetricsError,
+    orgs::OrgError,
     policy::Denied,
     presets::PresetError,
     quota::QuotaError,
@@ -58,7 +59,9 @@ impl From<Denied> for Problem {
             | Denied::Level { .. }
             | Denied::Owner
             | Denied::InstanceAdmin
+            | Denied::Auditor
             | Denied::KeyScope
+            | Denied::KeyOrganisation
             | Denied::Grant => Self::new(ProblemKind::Forbidden, denied.to_string()),
         }
     }
@@ -147,6 +150,23 @@ impl From<PresetError> for Problem {
     }
 }
 
+impl From<OrgError> for Problem {
+    fn from(error: OrgError) -> Self {
+        match error {
+            OrgError::NotFound | OrgError::NoMember { .. } | OrgError::NoInvitation => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
+            OrgError::Denied(denied) => denied.into(),
+            OrgError::Store(error) => error.into(),
+            OrgError::Mail(error) => Self::of(&error, error.fault()),
+            OrgError::Taken { .. } | OrgError::IsMember { .. } | OrgError::LastAdmin => {
+                Self::new(ProblemKind::Conflict, error.to_string())
+            }
+            other => Self::of(&other, other.fault()),
+        }
+    }
+}
+
 impl From<ExplainError> for Problem {
     fn from(error: ExplainError) -> Self {
         match error {
@@ -175,7 +195,10 @@ impl From<QuotaError> for Problem {
 
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
-        Self::of(&error, error.fault())
+        match error {
+            AuditError::Denied(denied) => denied.into(),
+            other => Self::of(&other, other.fault()),
+        }
     }
 }
 

@@ -1,20 +1,24 @@
-//! Who is calling: an API key if one is given, else the browser's cookie.
+//! Who is calling: an API key if one is given, else the browser's cookie; and in which organisation.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use doorward::{
     identity::KeyError,
-    model::{Member, Whence},
+    model::{Handle, Member, Whence},
 };
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, HeaderName, header, request::Parts};
 
 use crate::{
     respond::{Problem, ProblemKind},
     state::AppState,
 };
 
-/// The person behind a request. A route that takes one refuses everybody else.
+/// What names the organisation a request acts in, by its handle. Without it a key acts where it was made, and a browser
+/// where its person has it act.
+const ORGANISATION: HeaderName = HeaderName::from_static("doorward-organisation");
+
+/// The person behind a request, in the organisation that it acts in. A route that takes one refuses everybody else.
 pub(super) struct Caller(pub(super) Arc<Member>);
 
 impl FromRequestParts<AppState> for Caller {
@@ -26,7 +30,25 @@ impl FromRequestParts<AppState> for Caller {
         })?;
         state.engine().quota.admit_rest(found.user).await?;
         let whence = parts.extensions.get::<Whence>().copied().unwrap_or_default();
-        Ok(Self(Arc::new(found.asking_from(whence))))
+        let member = Arc::new(found.asking_from(whence));
+        match named(&parts.headers)? {
+            Some(organisation) => Ok(Self(state.engine().orgs.acting_in(&member, &organisation).await?)),
+            None => Ok(Self(member)),
+        }
+    }
+}
+
+/// Returns the organisation that the request names.
+fn named(headers: &HeaderMap) -> Result<Option<Handle>, Problem> {
+    let mut given = headers.get_all(ORGANISATION).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let handle = value.to_str().ok().and_then(|text| Handle::parse(text.trim()).ok());
+    match handle.filter(|_| given.next().is_none()) {
+        Some(handle) => Ok(Some(handle)),
+        None => Err(Problem::new(
+            ProblemKind::BadRequest,
+            "`Doorward-Organisation` holds the handle of one organisation",
+        )),
     }
 }
 

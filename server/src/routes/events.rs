@@ -7,8 +7,8 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use doorward::{
-    model::{RunEvent, TenantId},
-    policy,
+    model::RunEvent,
+    policy::{self, AuditPermit},
 };
 use futures::{Stream, StreamExt as _};
 use http::HeaderMap;
@@ -37,10 +37,10 @@ pub(super) async fn events(
     let Ok(place) = state.tails().try_acquire_owned() else {
         return Err(Problem::new(ProblemKind::TooMany, "too many live tails are open"));
     };
-    let tenant = policy::may_see(&member, member.tenant)?.tenant();
+    let permit = policy::may_audit(&member)?;
     let stopped = state.stopping();
     let events = state.engine().audit.tail();
-    let tail = Tail { tenant, events, headers, state };
+    let tail = Tail { permit, events, headers, state };
     let ends = async move {
         tokio::select! {
             () = stopped.cancelled_owned() => {}
@@ -56,20 +56,21 @@ pub(super) async fn events(
 }
 
 struct Tail {
-    tenant: TenantId,
+    permit: AuditPermit,
     events: Receiver<Arc<RunEvent>>,
     headers: HeaderMap,
     state: AppState,
 }
 
 impl Tail {
-    /// Returns the next event of this organisation; `None` when there will be no more.
+    /// Returns the next event that the person may read; `None` when there will be no more.
     async fn next(&mut self) -> Option<Event> {
         loop {
             match self.events.recv().await {
-                Ok(event) if event.tenant == self.tenant => {
-                    // Who has signed out, or was signed out, hears no more.
-                    caller::find(&self.headers, &self.state).await.ok().flatten()?;
+                Ok(event) if self.permit.shows(&event) => {
+                    // Who has signed out, acts elsewhere, or lost the role, hears no more.
+                    let member = caller::find(&self.headers, &self.state).await.ok().flatten()?;
+                    policy::may_audit(&member).ok().filter(|permit| permit.shows(&event))?;
                     return Some(Event::default().id(event.id.to_string()).data(app::live_line(&event)));
                 }
                 Ok(_) => {}

@@ -45,7 +45,7 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
         access, analyses, apply, audit, datasources, document, explain, forks, gallery, invitations, keys,
-        presets, transfers, tunnels, usage, versions,
+        organisations, presets, teams, transfers, tunnels, usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -103,6 +103,47 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::POST, "/api/v1/keys", post(keys::create)),
         row(Method::PATCH, "/api/v1/keys/{id}", patch(keys::update)),
         row(Method::DELETE, "/api/v1/keys/{id}", delete(keys::revoke)),
+        row(Method::GET, "/api/v1/organisations", get(organisations::list)),
+        row(Method::POST, "/api/v1/organisations", post(organisations::create)),
+        row(Method::GET, "/api/v1/organisations/{organisation}", get(organisations::read)),
+        row(Method::PATCH, "/api/v1/organisations/{organisation}", patch(organisations::update)),
+        row(Method::DELETE, "/api/v1/organisations/{organisation}", delete(organisations::remove)),
+        row(Method::GET, "/api/v1/organisations/{organisation}/members", get(organisations::members)),
+        row(
+            Method::PATCH,
+            "/api/v1/organisations/{organisation}/members/{member}",
+            patch(organisations::set_role),
+        ),
+        row(
+            Method::DELETE,
+            "/api/v1/organisations/{organisation}/members/{member}",
+            delete(organisations::expel),
+        ),
+        row(Method::GET, "/api/v1/organisations/{organisation}/invitations", get(organisations::invitations)),
+        row(Method::POST, "/api/v1/organisations/{organisation}/invitations", post(organisations::invite)),
+        row(
+            Method::DELETE,
+            "/api/v1/organisations/{organisation}/invitations/{invitation}",
+            delete(organisations::withdraw),
+        ),
+        row(Method::GET, "/api/v1/invitations", get(organisations::offered)),
+        row(Method::POST, "/api/v1/invitations/{invitation}", post(organisations::accept)),
+        row(Method::DELETE, "/api/v1/invitations/{invitation}", delete(organisations::decline)),
+        row(Method::GET, "/api/v1/admin/organisations", get(teams::list)),
+        row(Method::POST, "/api/v1/admin/organisations", post(teams::create)),
+        row(Method::GET, "/api/v1/admin/organisations/{organisation}", get(teams::read)),
+        row(Method::PATCH, "/api/v1/admin/organisations/{organisation}", patch(teams::update)),
+        row(Method::DELETE, "/api/v1/admin/organisations/{organisation}", delete(teams::remove)),
+        row(
+            Method::PUT,
+            "/api/v1/admin/organisations/{organisation}/members/{member}",
+            put(teams::put_member),
+        ),
+        row(
+            Method::DELETE,
+            "/api/v1/admin/organisations/{organisation}/members/{member}",
+            delete(teams::remove_member),
+        ),
         row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),
         row(Method::GET, "/api/v1/usage/months", get(usage::months)),

@@ -17,9 +17,10 @@ use doorward::{
     issuer::Asked,
     model::{
         AccessLevel, Analysis, AnalysisId, AnalysisReport, AnalysisState, CallRules, Destination, Email,
-        EventId, InstanceRole, KeyScope, Member, Passkey, PasskeyId, Reach, Slug, Source, SourceId,
-        SourceName, Tally, TunnelName, Visibility,
+        EventId, Handle, InstanceRole, KeyScope, Member, OrgRole, Organisation, Passkey, PasskeyId, Reach,
+        Slug, Source, SourceId, SourceName, Tally, TenantId, TunnelName, Visibility,
     },
+    orgs::{NewOrgInvite, Whom},
     policy::operator_at_the_shell,
     presets::{NewGrantee, NewInvite, NewPreset},
     sources::{NewHop, NewHopAuth, NewTunnel},
@@ -124,6 +125,35 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST /api/v1/keys", r#"{"name":"another"}"#, [401, 201, 201, 201]),
     ("PATCH /api/v1/keys/{id}", r#"{"rate":"5/minute"}"#, [401, 404, 204, 404]),
     ("DELETE /api/v1/keys/{id}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/organisations", "", [401, 200, 200, 200]),
+    ("POST /api/v1/organisations", r#"{"handle":"{each}"}"#, [401, 201, 201, 201]),
+    ("GET /api/v1/organisations/{organisation}", "", [401, 404, 200, 404]),
+    ("PATCH /api/v1/organisations/{organisation}", r#"{"title":"renamed"}"#, [401, 404, 200, 404]),
+    ("DELETE /api/v1/organisations/{organisation}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/organisations/{organisation}/members", "", [401, 404, 200, 404]),
+    (
+        "PATCH /api/v1/organisations/{organisation}/members/{member}",
+        r#"{"role":"operator"}"#,
+        [401, 404, 204, 404],
+    ),
+    ("DELETE /api/v1/organisations/{organisation}/members/{member}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/organisations/{organisation}/invitations", "", [401, 404, 200, 404]),
+    ("POST /api/v1/organisations/{organisation}/invitations", r#"{"role":"viewer"}"#, [401, 404, 201, 404]),
+    ("DELETE /api/v1/organisations/{organisation}/invitations/{invitation}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/invitations", "", [401, 200, 200, 200]),
+    ("POST /api/v1/invitations/{invitation}", "", [401, 404, 200, 404]),
+    ("DELETE /api/v1/invitations/{invitation}", "", [401, 404, 204, 404]),
+    ("GET /api/v1/admin/organisations", "", [401, 403, 403, 200]),
+    ("POST /api/v1/admin/organisations", r#"{"handle":"{each}","admin":"stranger"}"#, [401, 403, 403, 201]),
+    ("GET /api/v1/admin/organisations/{organisation}", "", [401, 403, 403, 200]),
+    ("PATCH /api/v1/admin/organisations/{organisation}", r#"{"enabled":false}"#, [401, 403, 403, 200]),
+    ("DELETE /api/v1/admin/organisations/{organisation}", "", [401, 403, 403, 204]),
+    (
+        "PUT /api/v1/admin/organisations/{organisation}/members/{member}",
+        r#"{"role":"operator"}"#,
+        [401, 403, 403, 204],
+    ),
+    ("DELETE /api/v1/admin/organisations/{organisation}/members/{member}", "", [401, 403, 403, 204]),
     ("GET /api/v1/usage", "", [401, 200, 200, 200]),
     ("GET /api/v1/usage/months", "", [401, 200, 200, 200]),
     ("GET /api/v1/usage/months.csv", "", [401, 200, 200, 200]),
@@ -162,7 +192,7 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
 ];
 
 /// The statuses of pages: 303 sends the browser to sign in, or on.
-const PAGES: &[(&str, [u16; 4])] = &[
+pub(crate) const PAGES: &[(&str, [u16; 4])] = &[
     ("/", [303, 200, 200, 200]),
     ("/setup", [303, 303, 303, 303]),
     ("/sign-in", [200, 303, 303, 303]),
@@ -226,6 +256,12 @@ const PAGES: &[(&str, [u16; 4])] = &[
     ("/account/passkeys/{id}", [303, 404, 200, 404]),
     // Of the two others neither has a second step that codes could be for.
     ("/account/recovery-codes", [303, 303, 200, 303]),
+    ("/organisations", [303, 200, 200, 200]),
+    ("/organisations/{organisation}", [303, 404, 200, 404]),
+    ("/organisations/{organisation}/remove", [303, 404, 200, 404]),
+    ("/admin/organisations", [303, 403, 403, 200]),
+    ("/admin/organisations/new", [303, 403, 403, 200]),
+    ("/admin/organisations/{organisation}", [303, 403, 403, 200]),
     ("/admin", [303, 403, 403, 200]),
     ("/admin/users/new", [303, 403, 403, 200]),
     ("/admin/users/{id}", [303, 403, 403, 200]),
@@ -371,6 +407,56 @@ pub(crate) const FORMS: &[(&str, &str, [bool; 4])] = &[
     ("/do/admin/users/password", "id={user}&password=another+horse+battery", [false, false, false, true]),
     ("/do/admin/users/reset-second-step", "id={user}", [false, false, false, true]),
     ("/do/admin/plans/save", "name={new}&is_new=true&calls_per_month=5", [false, false, false, true]),
+    ("/do/admin/organisations/add", "handle={each}&admin=stranger", [false, false, false, true]),
+    (
+        "/do/admin/organisations/change",
+        "organisation={organisation}&enabled=false",
+        [false, false, false, true],
+    ),
+    (
+        "/do/admin/organisations/member",
+        "organisation={organisation}&member=colleague&role=operator",
+        [false, false, false, true],
+    ),
+    (
+        "/do/admin/organisations/remove-member",
+        "organisation={organisation}&member=colleague",
+        [false, false, false, true],
+    ),
+    (
+        "/do/admin/organisations/remove",
+        "organisation={organisation}&confirm={organisation}",
+        [false, false, false, true],
+    ),
+    ("/do/organisations/rename", "organisation={organisation}&title=Renamed", [false, false, true, false]),
+    (
+        "/do/organisations/role",
+        "organisation={organisation}&member=colleague&role=operator",
+        [false, false, true, false],
+    ),
+    ("/do/organisations/expel", "organisation={organisation}&member=colleague", [false, false, true, false]),
+    // The owner is its only administrator.
+    ("/do/organisations/leave", "organisation={organisation}", [false; 4]),
+    (
+        "/do/organisations/invite",
+        "organisation={organisation}&who=&role=viewer&days=7",
+        [false, false, true, false],
+    ),
+    (
+        "/do/organisations/withdraw",
+        "organisation={organisation}&invitation={org_invitation}",
+        [false, false, true, false],
+    ),
+    ("/do/organisations/decline", "invitation={offered}", [false, false, true, false]),
+    (
+        "/do/organisations/remove",
+        "organisation={organisation}&confirm={organisation}",
+        [false, false, true, false],
+    ),
+    // What acts elsewhere from here on owns nothing else.
+    ("/do/organisations/accept", "invitation={offered}", [false, false, true, false]),
+    ("/do/organisations/switch", "organisation={organisation}&next=/", [false; 4]),
+    ("/do/organisations/create", "handle={each}&title=New", [false, true, true, true]),
 ];
 
 #[tokio::test]
@@ -497,11 +583,12 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     stranger: Person,
     admin: Person,
+    colleague: Person,
 }
 
 /// A fresh owner with one thing of each kind, for one request.
 pub(crate) struct Scene {
-    owner: Person,
+    pub(crate) owner: Person,
     names: Vec<(&'static str, String)>,
 }
 
@@ -510,7 +597,8 @@ impl Stage {
         let world = World::with(&[("DOORWARD_METRICS_LISTEN", "main")]).await;
         let admin = world.person("root-of-all", InstanceRole::Admin).await;
         let stranger = world.person("stranger", InstanceRole::Member).await;
-        Self { world, stranger, admin }
+        let colleague = world.person("colleague", InstanceRole::Member).await;
+        Self { world, stranger, admin, colleague }
     }
 
     /// Gives somebody a history server that is not there, an analysis of it that is done, and one that runs elsewhere.
@@ -561,6 +649,12 @@ impl Stage {
         let word = EventId::new().0.simple().to_string();
         let handle = format!("o{}", &word[12..]);
         let owner = self.world.person(&handle, InstanceRole::Member).await;
+        self.furnish(owner, &word).await
+    }
+
+    /// Gives somebody one thing of each kind, in the organisation that they act in.
+    pub(crate) async fn furnish(&self, owner: Person, word: &str) -> Scene {
+        let handle = owner.member.tenant_handle.to_string();
         let engine = &self.world.engine;
         let source = self.world.source(&owner.member, "docs").await;
         let tunnel = engine.sources.add_tunnel(&owner.member, tunnel("bastion")).await.unwrap();
@@ -593,7 +687,7 @@ impl Stage {
             user: owner.member.user,
             tenant: owner.member.tenant,
             name: "telephone".into(),
-            credential_id: word.clone().into_bytes(),
+            credential_id: word.as_bytes().to_vec(),
             credential: "{}".into(),
             counter: 0,
             created_at: Ms(0),
@@ -608,7 +702,12 @@ impl Stage {
         let event = engine.audit.search(&owner.member, &EventFilter::default()).await.unwrap().remove(0);
         let (asked, grant) = self.grant(&owner.member, &handle).await;
         let connection = engine.connections.want(owner.member.tenant, source, None).await.unwrap();
+        let (organisation, org_invitation, offered) = self.teams(&owner.member, word).await;
         let names = vec![
+            ("organisation", organisation),
+            ("member", "colleague".to_owned()),
+            ("org_invitation", org_invitation),
+            ("offered", offered),
             ("asked", asked),
             ("grant", grant),
             ("slug", "notes".to_owned()),
@@ -635,6 +734,41 @@ impl Stage {
             ("password", PASSWORD.replace(' ', "+")),
         ];
         Scene { owner, names }
+    }
+
+    /// Makes a team of the owner's with the colleague and an open invitation, and one that the owner is invited to.
+    /// Returns the first, its invitation, and the other's.
+    pub(crate) async fn teams(&self, owner: &Arc<Member>, word: &str) -> (String, String, String) {
+        let orgs = &self.world.engine.orgs;
+        let made = async |by: &Arc<Member>, name: String| {
+            let mut tx = self.world.engine.store.system().await.unwrap();
+            let made = Organisation {
+                id: TenantId::new(),
+                handle: Handle::parse(&name).unwrap(),
+                title: String::new(),
+                personal_of: None,
+                made_by: None,
+                enabled: true,
+                created_at: Ms(1),
+            };
+            // By the database, since the colleague makes one for each scene.
+            tx.add_organisation(&made, by.user).await.unwrap();
+            tx.commit().await.unwrap();
+            orgs.acting_in(by, &made.handle).await.unwrap()
+        };
+        let invite = async |by: &Member, whom| {
+            let lasts = Duration::from_secs(86_400);
+            let new = NewOrgInvite { whom, role: OrgRole::Viewer, lasts };
+            orgs.invite(by, new, "http://d").await.unwrap().invite.id
+        };
+        let ours = made(owner, format!("t{}", &word[12..])).await;
+        let colleague = &self.colleague.member;
+        let joins = invite(&ours, Whom::Account(colleague.handle.clone())).await;
+        orgs.accept_offered(colleague, joins).await.unwrap();
+        let open = invite(&ours, Whom::Link).await;
+        let theirs = made(colleague, format!("u{}", &word[12..])).await;
+        let offered = invite(&theirs, Whom::Account(owner.handle.clone())).await;
+        (ours.tenant_handle.to_string(), open.to_string(), offered.to_string())
     }
 
     /// Has the owner let a client in. Returns what another one asks for, and what was let.
@@ -693,7 +827,7 @@ impl Stage {
     }
 
     /// Returns what can be seen of the installation that a form could change.
-    async fn snapshot(&self, scene: &Scene) -> String {
+    pub(crate) async fn snapshot(&self, scene: &Scene) -> String {
         let engine = &self.world.engine;
         let document = export(&self.world.state.rooms(), &Authority::Operator).await.unwrap();
         let users = engine.identity.users(&operator_at_the_shell()).await.unwrap();
@@ -705,14 +839,20 @@ impl Stage {
         let preset = scene.fill("{preset}").parse().unwrap();
         let invites = engine.presets.invites(owner, preset).await.map(|invites| invites.len()).ok();
         let offered = engine.presets.transfer(owner, preset).await.ok();
-        let (mut tunnels, mut analyses) = (Vec::new(), Vec::new());
+        let (mut tunnels, mut analyses, mut joining) = (Vec::new(), Vec::new(), Vec::new());
         for person in [&scene.owner, &self.stranger, &self.admin] {
             tunnels.extend(engine.sources.tunnels(&person.member).await.unwrap());
             let all = AnalysisFilter::default();
             analyses.extend(engine.analyses.list(&person.member, &all).await.unwrap());
         }
+        let teams = engine.orgs.teams(&operator_at_the_shell()).await.unwrap();
+        let mut tx = engine.store.system_read().await.unwrap();
+        for team in &teams {
+            let open = tx.list_org_invites(team.organisation.id, engine.clock.now()).await.unwrap();
+            joining.extend(open.into_iter().map(|invite| invite.id));
+        }
         format!(
-            "{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}\n\
+            "{teams:?}\n{joining:?}\n{document}\n{users:?}\n{sessions}\n{second:?}\n{begun:?}\n{grants:?}\n{invites:?}\n{offered:?}\n\
              {tunnels:?}\n{analyses:?}"
         )
     }
@@ -742,9 +882,11 @@ impl Scene {
     }
 
     pub(crate) fn fill(&self, text: &str) -> String {
-        self.names
-            .iter()
-            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+        // A name that nobody has, each time another.
+        let each = format!("e{}", &EventId::new().0.simple().to_string()[12..]);
+        self.names.iter().fold(text.replace("{each}", &each), |text, (name, value)| {
+            text.replace(&format!("{{{name}}}"), value)
+        })
     }
 
     /// Fills in what the path is about.
@@ -765,6 +907,12 @@ impl Scene {
             ("users", "user"),
         ];
         let kind = kind.iter().find(|(part, _)| path.contains(part)).map_or("", |(_, kind)| kind);
+        let invitation = match path {
+            "/api/v1/invitations/{invitation}" => "{offered}",
+            _ if path.contains("organisations") => "{org_invitation}",
+            _ => "{invitation}",
+        };
+        let path = path.replace("{invitation}", invitation);
         self.fill(&path.replace("{id}", &format!("{{{kind}}}")).replace("{name}", "free"))
     }
 }

@@ -208,6 +208,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
         let path = path.replace("{entry}", preset["id"].as_str().unwrap()).replace("{version}", "1");
         let path = path.replace("{other}", preset["id"].as_str().unwrap());
         let path = path.replace("{invitation}", preset["id"].as_str().unwrap());
+        let path = path.replace("{organisation}", "ada").replace("{member}", "ada");
         let body = match row.path {
             "/api/v1/apply" => Some(json!({"version": 1})),
             "/api/v1/presets/{id}" | "/api/v1/presets/{id}/versions/{version}/restore" => {
@@ -226,6 +227,13 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
                 Some(json!({"who": {"email": "grace@example.org"}, "level": "viewer"}))
             }
             "/api/v1/presets/{id}/invitations" => Some(json!({"level": "viewer"})),
+            "/api/v1/organisations" => Some(json!({"handle": "other"})),
+            "/api/v1/organisations/{organisation}" => Some(json!({"title": "other"})),
+            "/api/v1/organisations/{organisation}/members/{member}"
+            | "/api/v1/admin/organisations/{organisation}/members/{member}"
+            | "/api/v1/organisations/{organisation}/invitations" => Some(json!({"role": "viewer"})),
+            "/api/v1/admin/organisations" => Some(json!({"handle": "other", "admin": "bob"})),
+            "/api/v1/admin/organisations/{organisation}" => Some(json!({"enabled": true})),
             "/api/v1/presets/{id}/transfer" if row.method == Method::PUT => Some(json!({"to": "bob"})),
             "/api/v1/presets/{id}/transfer" | "/api/v1/presets/{id}/fork" => Some(json!({"slug": "other"})),
             "/api/v1/presets" => Some(json!({"slug": "other"})),

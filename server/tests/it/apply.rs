@@ -4,7 +4,8 @@ use std::{fs, path::Path, process::Command, sync::Arc};
 
 use axum::body::Body;
 use doorward::{
-    model::{Handle, InstanceRole, Member, SourceName},
+    model::{Handle, InstanceRole, Member, OrgRole, SourceName},
+    policy::operator_at_the_shell,
     tunnel::KeyPair,
 };
 use http::{Method, StatusCode, header};
@@ -174,7 +175,7 @@ async fn a_mistake_in_what_things_refer_to_names_its_line() {
     let source = "version: 1\npresets:\n  - owner: ada\n    slug: x\n    tools:\n      - {source: none-such, allow: all}\n";
     let source = try_apply(source).await;
 
-    assert!(owner.starts_with("line 4: there is no user `bob`"), "{owner}");
+    assert!(owner.starts_with("line 4: there is no user or organisation `bob`"), "{owner}");
     assert!(source.starts_with("line 6: `ada` has no source `none-such`"), "{source}");
 }
 
@@ -270,7 +271,7 @@ const WRONG_ENDS: &[(&str, &str)] = &[
         "sources: [{owner: new, name: b, kind: mcp_http, url: 'http://a/'}, {owner: new, name: c, kind: mcp_http, url: 'http://a/'}]",
         "1 data source",
     ),
-    ("keys: [{owner: nobody, name: k}]", "no user `nobody`"),
+    ("keys: [{owner: nobody, name: k}]", "no user or organisation `nobody`"),
     ("tunnels: [{owner: new, name: t}]", "needs `hops` and `destinations`"),
     ("tunnels: [{owner: new, name: t, hops: [], destinations: ['a:1']}]", "1 to 4 servers"),
     ("tunnels: [{owner: ada, name: t, hops: [{host: b, user: c}], destinations: []}]", "1 to 32 places"),
@@ -570,6 +571,117 @@ async fn by_request_nobody_reaches_files_or_other_people() {
     assert!(wrong.body.contains("line 2"), "{}", wrong.body);
     let b = SourceName::parse("b").unwrap();
     assert!(world.engine.sources.find_by_name(&ada.member, &b).await.unwrap().is_none());
+}
+
+/// An organisation with what it owns, declared with the people it is of.
+const TEAM: &str = r#"
+version: 1
+users:
+  - { handle: ada, email: ada@example.org, password_file: ada.password }
+  - { handle: bob, email: bob@example.org, password_file: ada.password }
+organisations:
+  - handle: acme
+    title: Acme Ltd
+    members: [{ user: ada, role: admin }, { user: bob, role: operator }]
+sources:
+  - { owner: acme, name: docs, kind: mcp_http, url: "http://127.0.0.1:9/mcp", enabled: false }
+presets:
+  - { owner: acme, slug: notes, tools: [{ source: docs, allow: all }] }
+keys:
+  - { owner: acme, name: bench, secret_file: bench.key }
+  - { owner: acme, user: bob, name: agent, secret_file: bob.key, presets: [notes] }
+"#;
+
+#[tokio::test]
+async fn an_organisation_is_declared_with_its_people_and_what_it_owns() {
+    let shop = Shop::open().await;
+
+    let dry = shop.apply(TEAM, true).await;
+    let first = shop.apply(TEAM, false).await;
+    let second = shop.apply(TEAM, false).await;
+    let key = async |file: &str| {
+        let text = fs::read_to_string(shop.world.folder.path().join(file)).unwrap();
+        let member = shop.world.engine.identity.authenticate_key(text.trim()).await.unwrap();
+        (member.handle.to_string(), member.tenant_handle.to_string(), member.org_role)
+    };
+
+    assert_eq!(actions(&dry), [Action::Add; 7], "{dry}");
+    assert_eq!(actions(&first), [Action::Add; 7], "{first}");
+    assert!(second.is_done(), "{second}");
+    assert_eq!(key("bench.key").await, ("ada".into(), "acme".into(), OrgRole::Admin));
+    assert_eq!(key("bob.key").await, ("bob".into(), "acme".into(), OrgRole::Operator));
+
+    let other = TEAM
+        .replace("Acme Ltd", "Acme & Sons")
+        .replace("user: bob, role: operator", "user: bob, role: admin");
+    let changed = shop.apply(&other, false).await;
+    let step = changed.steps.iter().find(|step| step.kind == "organisation").unwrap();
+    assert_eq!((step.action, step.detail.as_str()), (Action::Change, "title, members"));
+    // Where two change places there is an administrator at every moment.
+    let swapped = other.replace("user: ada, role: admin", "user: ada, role: viewer");
+    shop.apply(&swapped, false).await;
+    assert_eq!(key("bench.key").await.2, OrgRole::Viewer);
+}
+
+#[tokio::test]
+async fn what_is_exported_of_an_organisation_is_as_declared() {
+    let shop = Shop::open().await;
+    shop.apply(TEAM, false).await;
+
+    let text = export(&shop.world.state.rooms(), &Authority::Operator).await.unwrap();
+    let document = read(&text).unwrap();
+    let again = apply(&shop.world.state.rooms(), &Authority::Operator, &document, true).await.unwrap();
+
+    assert!(again.is_done(), "{again}\n{text}");
+    assert!(text.contains("Acme Ltd") && text.contains("user: bob"), "{text}");
+}
+
+#[tokio::test]
+async fn a_mistake_in_an_organisation_is_found_before_anything_is_done() {
+    let shop = Shop::open().await;
+    let rooms = shop.world.state.rooms();
+    for (from, to, said) in [
+        (
+            "{ user: bob, role: operator }",
+            "{ user: carol, role: operator }",
+            "no user or organisation `carol`",
+        ),
+        ("role: admin }, ", "role: viewer }, ", "needs a member with `role: admin`"),
+        ("handle: acme", "handle: ada", "`ada` is taken"),
+        ("user: bob, name: agent", "user: carol, name: agent", "no user or organisation `carol`"),
+    ] {
+        let mut document = read(&TEAM.replacen(from, to, 1)).unwrap();
+        resolve(&mut document, shop.world.folder.path()).unwrap();
+        let error = apply(&rooms, &Authority::Operator, &document, false).await.unwrap_err();
+        assert!(chain(&error).contains(said), "{}", chain(&error));
+        let users = rooms.identity.users(&operator_at_the_shell()).await.unwrap();
+        assert!(users.is_empty(), "{to} left {users:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_applies_to_a_team_by_their_own_key_what_their_role_allows() {
+    let shop = Shop::open().await;
+    shop.apply(TEAM, false).await;
+    let key = |file: &str| fs::read_to_string(shop.world.folder.path().join(file)).unwrap().trim().to_owned();
+    let send = async |key: String, text: &str| {
+        let request =
+            request(Method::POST, "/api/v1/apply").header(header::AUTHORIZATION, format!("Bearer {key}"));
+        let answer = shop.world.send(request.body(Body::from(text.to_owned())).unwrap()).await;
+        (answer.status, answer.body)
+    };
+    let more = "version: 1\npresets:\n  - {owner: acme, slug: more}\n";
+    let (in_acme, operators) = (key("bench.key"), key("bob.key"));
+
+    let (made, said) = send(in_acme.clone(), more).await;
+    assert_eq!(made, StatusCode::OK, "{said}");
+    let (elsewhere, said) = send(in_acme.clone(), &more.replace("acme", "ada")).await;
+    assert_eq!(elsewhere, StatusCode::FORBIDDEN, "{said}");
+    let (limited, said) = send(operators, more).await;
+    assert_eq!(limited, StatusCode::FORBIDDEN, "{said}");
+    let declared = "version: 1\norganisations:\n  - {handle: other, members: [{user: ada, role: admin}]}\n";
+    let (denied, said) = send(in_acme, declared).await;
+    assert_eq!(denied, StatusCode::FORBIDDEN, "{said}");
 }
 
 struct Shop {

@@ -30,11 +30,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     // What is no MCP server, shown as tools.
     ("providers", &["mcp", "model", "egress"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
-    ("audit", &["model", "store", "metrics"]),
+    ("audit", &["model", "policy", "store", "metrics"]),
     // Hands letters to the operator's mail server.
     ("mail", &["model"]),
     ("metrics", &["model", "store"]),
     ("identity", &["model", "policy", "store", "vault", "egress", "audit", "changes"]),
+    // Who belongs where; ends the links of what goes with an organisation.
+    ("orgs", &["audit", "changes", "mail", "model", "policy", "store", "upstream"]),
     ("quota", &["model", "store", "changes", "vault"]),
     (
         "sources",
@@ -103,6 +105,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "metrics",
             "model",
             "oauth",
+            "orgs",
             "policy",
             "presets",
             "proxy",

@@ -101,10 +101,12 @@ impl Identity {
             return Err(IdentityError::TooManyPasskeys { max: PASSKEYS_MAX });
         }
         let first = !tx.has_second_factor(permit.user()).await?;
+        // Whatever organisation they act in: nobody loses it by leaving one.
+        let account = tx.find_user(permit.user()).await?.ok_or(IdentityError::WrongCredentials)?;
         let passkey = Passkey {
             id: PasskeyId::new(),
-            user: permit.user(),
-            tenant: permit.tenant(),
+            user: account.id,
+            tenant: account.tenant,
             name,
             credential_id: made.credential_id,
             credential: made.credential,

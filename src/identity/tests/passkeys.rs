@@ -1,6 +1,7 @@
 //! Passkeys, with an authenticator in software.
 
 use super::{soft_passkey::SoftPasskey, *};
+use crate::model::{Organisation, TenantId};
 
 /// Where a browser must be for the passkeys of these settings.
 const HERE: &str = "http://localhost:8080";
@@ -263,4 +264,33 @@ async fn where_browsers_have_no_passkeys_none_is_asked_for() {
     };
     let step = moved.half_step(cookie.expose()).await.unwrap().unwrap();
     assert!(step.has_passkeys && step.has_recovery && step.options.is_none());
+}
+
+#[tokio::test]
+async fn a_passkey_added_while_acting_in_a_team_stays_when_its_person_leaves_that() {
+    let (scene, owner) = Scene::with_owner().await;
+    let team = Organisation {
+        id: TenantId::new(),
+        handle: handle("acme"),
+        title: String::new(),
+        personal_of: None,
+        made_by: None,
+        enabled: true,
+        created_at: NOW,
+    };
+    let mut tx = scene.store.system().await.unwrap();
+    tx.add_organisation(&team, owner.member.user).await.unwrap();
+    let acting = tx.find_member(owner.member.user, team.id, owner.member.via.clone()).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    scene.identity.switch(&acting).await.unwrap();
+    let there = NewSession { member: Arc::new(acting), ..owner };
+    let (_, codes) = scene.add_passkey(&there, "telephone").await;
+    assert!(codes.is_some());
+
+    let mut tx = scene.store.system().await.unwrap();
+    tx.remove_member(team.id, there.member.user).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+
+    let step = scene.identity.second_step(&scene.member(&there).await.unwrap()).await.unwrap();
+    assert_eq!((step.passkeys.len(), step.recovery_left), (1, 10));
 }

@@ -11,6 +11,7 @@ mod leaks;
 mod logins;
 mod metrics;
 mod opening;
+mod orgs;
 mod passkeys;
 mod quota;
 mod schema;

@@ -33,7 +33,7 @@ store_test!(accounts_are_found_by_handle_and_address_in_any_case, |test| async m
         assert_eq!((&user, hash.as_str()), (&ada, "not a hash"));
     }
     assert!(tx.find_user_by_login("eve\0").await.unwrap().is_none());
-    assert_eq!(tx.memberships(ada.id).await.unwrap()[0].1, OrgRole::Admin);
+    assert_eq!(tx.memberships(ada.id).await.unwrap()[0].role, OrgRole::Admin);
     assert_eq!(tx.find_organisation_by_handle(&ada.handle).await.unwrap().unwrap().personal_of, Some(ada.id));
 
     let mut changed = ada.clone();

@@ -72,7 +72,7 @@ store_test!(tunnels_stay_in_their_organisation_and_their_names_are_unique_there,
     tx.add_tunnel(&tunnel(bob.tenant, "bastion"), SEALED).await.unwrap();
 });
 
-fn tunnel(tenant: TenantId, name: &str) -> Tunnel {
+pub(super) fn tunnel(tenant: TenantId, name: &str) -> Tunnel {
     let hop = Hop {
         host: "bastion.example.org".into(),
         port: Hop::PORT,

@@ -1,16 +1,16 @@
 //! API keys.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use doorward::{
     identity::{IdentityError, KEYS_MAX, NewKey},
-    model::{ApiKeyId, KeyScope, Member, PresetId, Slug},
+    model::{ApiKeyId, Handle, KeyScope, Member, PresetId, Slug},
 };
 use serde_saphyr::Spanned;
 
 use super::{Run, identity_error};
 use crate::apply::{
-    Action, ApplyError, Mistake, Step,
+    Action, ApplyError, Authority, Mistake, Step,
     document::{KeyItem, line, mistake},
 };
 
@@ -20,13 +20,39 @@ impl Run<'_> {
     pub(super) async fn keys(&mut self) -> Result<(), ApplyError> {
         for item in &self.document.keys {
             let name = format!("{}/{}", item.value.owner, item.value.name);
-            let owner = self.owner(item, &item.value.owner).await?;
+            let owner = self.holder(item).await?;
             let (action, secret) = self.key(owner.as_deref(), item).await?;
             let kept = item.value.kept_in.as_ref().filter(|_| action == Action::Add);
             let detail = kept.map_or_else(String::new, |path| format!("written to {}", path.display()));
             self.done(Step { action, kind: "key".to_owned(), name, detail, secret });
         }
         Ok(())
+    }
+
+    /// Returns whose key it is, acting in the organisation that owns it; `None` while that is declared and not made yet.
+    async fn holder(&mut self, item: &Spanned<KeyItem>) -> Result<Option<Arc<Member>>, ApplyError> {
+        let at = line(item);
+        let owner = self.owner(item, &item.value.owner).await?;
+        let Some(user) = &item.value.user else { return Ok(owner) };
+        if owner.as_ref().map_or(&item.value.owner, |acting| &acting.handle) == user {
+            return Ok(owner);
+        }
+        if let Authority::Member(member) = self.authority {
+            let (owner, acting) = (user.clone(), member.handle.clone());
+            return Err(ApplyError::SomebodyElse { at, owner, acting });
+        }
+        let found = self.rooms.orgs.at_the_shell(&item.value.owner, Some(user)).await;
+        match found.map_err(|source| ApplyError::Organisation { at, source })? {
+            Some(found) => Ok(Some(found)),
+            None if self.dry_run && self.declares_member(&item.value.owner, user) => Ok(None),
+            None => Err(ApplyError::NoUser { at, handle: user.clone() }),
+        }
+    }
+
+    /// Says whether the document has somebody belong to an organisation, so that they will by then.
+    fn declares_member(&self, organisation: &Handle, user: &Handle) -> bool {
+        let declared = self.document.organisations.iter().find(|one| one.value.handle == *organisation);
+        declared.is_some_and(|one| one.value.members.iter().any(|member| member.value.user == *user))
     }
 
     async fn key(

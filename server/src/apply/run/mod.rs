@@ -4,6 +4,7 @@
 //! [`Run::go_through`].
 
 mod keys;
+mod organisations;
 mod people;
 mod presets;
 mod sources;
@@ -14,7 +15,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use doorward::{
     identity::IdentityError,
     model::{Handle, Member},
-    policy::{self, AdminPermit},
+    orgs::OrgError,
+    policy::{self, AdminPermit, Denied},
 };
 use serde_saphyr::Spanned;
 
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
     async fn go_through(&mut self) -> Result<(), ApplyError> {
         self.plans().await?;
         self.users().await?;
+        self.organisations().await?;
         self.tunnels().await?;
         self.sources().await?;
         self.presets().await?;
@@ -118,16 +121,25 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Arc<Member>>, ApplyError> {
         let at = line(item);
         if let Authority::Member(member) = self.authority {
-            if *handle == member.tenant_handle {
-                return Ok(Some(Arc::clone(member)));
-            }
-            let (owner, acting) = (handle.clone(), member.tenant_handle.clone());
-            return Err(ApplyError::SomebodyElse { at, owner, acting });
+            return match self.rooms.orgs.acting_in(member, handle).await {
+                Ok(acting) => Ok(Some(acting)),
+                Err(OrgError::NotFound | OrgError::Denied(Denied::KeyOrganisation)) => {
+                    let (owner, acting) = (handle.clone(), member.tenant_handle.clone());
+                    Err(ApplyError::SomebodyElse { at, owner, acting })
+                }
+                Err(source) => Err(ApplyError::Organisation { at, source }),
+            };
         }
         if let Some(known) = self.members.get(handle) {
             return Ok(known.clone());
         }
-        let found = self.rooms.identity.at_the_shell(handle).await.map_err(identity_error(at))?;
+        let found = match self.rooms.identity.at_the_shell(handle).await.map_err(identity_error(at))? {
+            Some(person) => Some(person),
+            None => {
+                let team = self.rooms.orgs.at_the_shell(handle, None).await;
+                team.map_err(|source| ApplyError::Organisation { at, source })?
+            }
+        };
         let Some(member) = found else { return Err(ApplyError::NoUser { at, handle: handle.clone() }) };
         self.members.insert(handle.clone(), Some(Arc::clone(&member)));
         Ok(Some(member))

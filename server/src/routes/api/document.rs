@@ -13,8 +13,8 @@ use utoipa::{
 };
 
 use super::{
-    access, analyses, apply, audit, datasources, explain, forks, gallery, invitations, keys, presets,
-    transfers, tunnels, usage, versions,
+    access, analyses, apply, audit, datasources, explain, forks, gallery, invitations, keys, organisations,
+    presets, teams, transfers, tunnels, usage, versions,
 };
 use crate::apply::{Action, Plan, Step};
 
@@ -24,7 +24,10 @@ use crate::apply::{Action, Plan, Step};
     info(
         title = "Doorward",
         description = "What the console does, for programs. Send an API key as `Authorization: Bearer dw_…`. \
-                       What goes wrong is answered as problem details (RFC 9457).",
+                       What goes wrong is answered as problem details (RFC 9457).\n\n\
+                       A request acts in one organisation: the one its API key was made in. A key that a person made \
+                       in their own organisation acts in another one of theirs where the request names that by its \
+                       handle, as `Doorward-Organisation: acme`; a key made in a team acts there alone.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(
@@ -42,8 +45,13 @@ use crate::apply::{Action, Plan, Step};
         gallery::list,
         versions::list, versions::read, versions::restore,
         invitations::list, invitations::create, invitations::remove,
-        keys::list, keys::create, keys::update,
-        keys::revoke,
+        keys::list, keys::create, keys::update, keys::revoke,
+        organisations::list, organisations::create, organisations::read, organisations::update,
+        organisations::remove, organisations::members, organisations::set_role, organisations::expel,
+        organisations::invitations, organisations::invite, organisations::withdraw,
+        organisations::offered, organisations::accept, organisations::decline,
+        teams::list, teams::create, teams::read, teams::update, teams::remove, teams::put_member,
+        teams::remove_member,
         explain::read,
         usage::read, usage::months, usage::csv,
         audit::list, audit::read, audit::export::jsonl, audit::export::csv,

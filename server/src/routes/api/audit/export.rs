@@ -2,8 +2,6 @@
 //!
 //! A file that could not be written to its end breaks off, so that no client takes it for whole.
 
-use std::sync::Arc;
-
 use axum::{
     body::Body,
     extract::State,
@@ -12,8 +10,8 @@ use axum::{
 use bytes::Bytes;
 use doorward::{
     audit::{Audit, AuditError},
-    model::{Member, RunEvent},
-    policy,
+    model::RunEvent,
+    policy::AuditPermit,
     store::EventFilter,
 };
 use futures::{StreamExt as _, future, stream};
@@ -73,7 +71,7 @@ pub(in crate::routes) async fn jsonl(
     Caller(member): Caller,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Response, Problem> {
-    export(&state, member, &query, Form::Jsonl)
+    export(&state, query.permit(&state, &member).await?, &query, Form::Jsonl)
 }
 
 /// Writes what happened in the caller's organisation as a table, the newest first. A text that a spreadsheet would
@@ -87,19 +85,18 @@ pub(in crate::routes) async fn csv(
     Caller(member): Caller,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Response, Problem> {
-    export(&state, member, &query, Form::Csv)
+    export(&state, query.permit(&state, &member).await?, &query, Form::Csv)
 }
 
 fn export(
     state: &AppState,
-    member: Arc<Member>,
+    permit: AuditPermit,
     query: &EventsQuery,
     form: Form,
 ) -> Result<Response, Problem> {
-    policy::may_use_account(&member)?;
     let rest = Rest {
         audit: state.engine().audit.clone(),
-        member,
+        permit,
         filter: query.filter(BATCH)?,
         left: query.limit.unwrap_or(usize::MAX),
         form,
@@ -122,7 +119,7 @@ fn export(
 /// What is still to be written.
 struct Rest {
     audit: Audit,
-    member: Arc<Member>,
+    permit: AuditPermit,
     filter: EventFilter,
     left: usize,
     form: Form,
@@ -130,8 +127,10 @@ struct Rest {
 
 impl Rest {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, AuditError> {
-        let mut events =
-            if self.left > 0 { self.audit.search(&self.member, &self.filter).await? } else { Vec::new() };
+        let mut events = match self.left {
+            0 => Vec::new(),
+            _ => self.audit.search_by(&self.permit, &self.filter).await?,
+        };
         let is_last = events.len() < BATCH;
         events.truncate(self.left);
         let Some(last) = events.last() else { return Ok(None) };

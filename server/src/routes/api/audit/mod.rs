@@ -6,8 +6,8 @@ use axum::{Json, extract::State};
 use doorward::{
     audit::PAGE_MAX as EVENTS_MAX,
     clock::Ms,
-    model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, UserId},
-    policy,
+    model::{Action, ApiKeyId, EventId, Handle, Member, Outcome, PresetId, RunEvent, SourceId, UserId},
+    policy::{self, AuditPermit},
     store::EventFilter,
 };
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,9 @@ impl From<RunEvent> for EventBody {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::routes) struct EventsQuery {
+    /// In the organisation of this handle, for auditors of the instance; absent = in the one acted in.
+    #[param(value_type = Option<String>)]
+    organisation: Option<Handle>,
     /// From this time on, as in `2026-11-21T06:30:00Z`.
     from: Option<String>,
     /// Before this time.
@@ -132,6 +135,14 @@ pub(in crate::routes) struct EventsQuery {
 }
 
 impl EventsQuery {
+    /// Says whose events these are, and that the caller may read them.
+    async fn permit(&self, state: &AppState, member: &Member) -> Result<AuditPermit, Problem> {
+        match &self.organisation {
+            Some(organisation) => Ok(state.engine().orgs.audit(member, organisation).await?),
+            None => Ok(policy::may_audit(member)?),
+        }
+    }
+
     /// Returns the filter, for pages of this size.
     fn filter(&self, limit: usize) -> Result<EventFilter, Problem> {
         let wrong =
@@ -180,7 +191,7 @@ pub(in crate::routes) async fn list(
     Caller(member): Caller,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Json<Page<EventBody>>, Problem> {
-    policy::may_use_account(&member)?;
+    let permit = query.permit(&state, &member).await?;
     let limit = match query.limit {
         None => super::PAGE_DEFAULT,
         Some(limit @ 1..=EVENTS_MAX) => limit,
@@ -190,7 +201,7 @@ pub(in crate::routes) async fn list(
         }
     };
     // One more tells whether there is another page.
-    let mut events = state.engine().audit.search(&member, &query.filter(limit + 1)?).await?;
+    let mut events = state.engine().audit.search_by(&permit, &query.filter(limit + 1)?).await?;
     let more = events.len() > limit;
     events.truncate(limit);
     let next = events.last().filter(|_| more).map(|event| event.id.to_string());
@@ -207,7 +218,6 @@ pub(in crate::routes) async fn read(
     Caller(member): Caller,
     Id(id): Id<EventId>,
 ) -> Result<Json<EventBody>, Problem> {
-    policy::may_use_account(&member)?;
-    let event = state.engine().audit.find(&member, id).await?;
+    let event = state.engine().audit.find(&policy::may_audit(&member)?, id).await?;
     Ok(Json(event.ok_or_else(|| Problem::new(ProblemKind::NotFound, ""))?.into()))
 }
