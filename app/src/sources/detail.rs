@@ -60,6 +60,7 @@ pub(crate) fn resources_page() -> AnyView {
 pub(crate) fn edit_page() -> AnyView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     framed(Place::Sources, move |visit| async move {
+        visit.needs(OrgRole::Admin)?;
         let found = console().sources.detail(&visit.member, source_id(&id)?).await?;
         let detail = found.ok_or(Trouble::NotFound)?;
         let limits = limits::of_source(&detail.source, visit.form(limits::FORM)).await;
@@ -83,7 +84,7 @@ pub(crate) fn delete_page() -> AnyView {
 fn tab(part: &'static str, draw: impl FnOnce(Visit, SourceDetail) -> AnyView + Send + 'static) -> AnyView {
     let id = use_params_map().get_untracked().get("id").unwrap_or_default();
     framed(Place::Sources, move |visit| async move {
-        if matches!(part, "/edit" | "/process" | "/delete") {
+        if matches!(part, "/process" | "/delete") {
             visit.needs(OrgRole::Admin)?;
         }
         let found = console().sources.detail(&visit.member, source_id(&id)?).await?;
