@@ -95,7 +95,7 @@ flow('Keys', prepare, {
 
   'revoking asks first, and holds with the next call': async ({ page, look, world }) => {
     await world.call('first', world.wide)
-    await row(page, 'wide').locator('summary').click()
+    await row(page, 'wide').locator('summary').filter({ hasText: 'Revoke' }).click()
     await row(page, 'wide').getByText('There is no way back').waitFor()
     await look('revoke')
     await row(page, 'wide').getByRole('button', { name: 'Revoke wide' }).click()

@@ -163,7 +163,7 @@ flow('Sources', prepare, {
     await page.getByRole('link', { name: 'Edit' }).click()
     await look('edit')
     await page.getByLabel('Name', { exact: true }).fill('notebook')
-    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
     await page.getByRole('heading', { name: 'notebook' }).waitFor()
 
     await page.getByRole('button', { name: 'Switch off' }).click()

@@ -112,7 +112,9 @@ pub async fn keep_source_draft(
             ("command", &command),
             ("working_dir", &working_dir),
         ];
-        draft::keep(member.user, begun, Draft::of(begun, typed), console().now());
+        let now = console().now();
+        let earlier = draft::find(member.user, begun, now).map(|(_, draft)| draft).unwrap_or_default();
+        draft::keep(member.user, begun, Draft::of(begun, typed).after(&earlier), now);
     }
     Ok(())
 }

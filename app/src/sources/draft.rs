@@ -111,6 +111,19 @@ impl Draft {
         self
     }
 
+    /// Takes over from an earlier draft of the same thing what is not told while somebody types: the news of that may
+    /// come after the form, which says all.
+    pub(super) fn after(mut self, earlier: &Self) -> Self {
+        const UNTOLD: [&str; 7] =
+            ["env", "speaks", "client_id", "scope", "runs_as", "tunnel", "ca_certificates"];
+        let is_same = ["url", "command"].into_iter().all(|field| self.value(field) == earlier.value(field));
+        let untold = UNTOLD.into_iter().filter(|_| is_same);
+        for (field, value) in untold.filter_map(|field| earlier.0.get_key_value(field)) {
+            self.0.entry(field).or_insert_with(|| value.clone());
+        }
+        self
+    }
+
     /// Returns what was typed into a field; empty if nothing was.
     pub(super) fn value(&self, field: &str) -> &str {
         self.0.get(field).map(String::as_str).unwrap_or_default()
@@ -223,5 +236,16 @@ mod tests {
         assert_eq!(draft.value("auth"), "bearer");
         assert_eq!(draft.value("env"), "TOKEN\nHOME");
         assert!(!format!("{draft:?}").contains("secret"));
+    }
+
+    #[test]
+    fn what_is_told_late_takes_nothing_away_from_the_same_draft() {
+        let sent = Draft::of(Begun::Process, [("command", "npx a"), ("name", "a")]).naming("TOKEN=secret");
+
+        let late = Draft::of(Begun::Process, [("command", "npx a"), ("name", "ab")]).after(&sent);
+        let other = Draft::of(Begun::Process, [("command", "npx b")]).after(&sent);
+
+        assert_eq!((late.value("name"), late.value("env")), ("ab", "TOKEN"));
+        assert_eq!(other.value("env"), "");
     }
 }
