@@ -56,7 +56,7 @@ impl KeyLimits {
         let (rate, name) = (key.rate, key.name.clone());
         view! {
             <details open=is_this class="mt-1 text-xs">
-                <summary class="text-muted">{says} <span class="sr-only">" for the key " {name}</span></summary>
+                <summary class="link inline-block">{says} <span class="sr-only">" for the key " {name}</span></summary>
                 <form class="mt-2 grid min-w-48 gap-2" method="post" action=OF_KEY>
                     <FormMistake form=form.clone()/>
                     <input type="hidden" name="id" value=id/>

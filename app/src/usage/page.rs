@@ -57,7 +57,7 @@ impl Use {
             Some(limit) => format!("{} of {} {what}", count(used), count(limit)),
             None => format!("{} {what}, no limit", count(used)),
         };
-        let expected = forecast(used, now());
+        let expected = forecast(used, now()).filter(|_| used > 0);
         let warning = expected.zip(limit).and_then(|(expected, limit)| warning(used, expected, limit));
         let expected = expected
             .map(|expected| format!("About {} by the end of the month, at this pace.", count(expected)));
