@@ -38,25 +38,24 @@ impl Client {
 }
 
 fn build(given: &[CertificateDer<'static>]) -> ClientConfig {
-    let mut roots = common_roots().clone();
-    roots.add_parsable_certificates(given.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .expect("the ring provider has the default versions' cipher suites");
-    let mut config = match Given::new(roots.clone(), given, provider) {
-        Some(verifier) => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
-        }
-        None => builder.with_root_certificates(roots).with_no_client_auth(),
+    let builder = if given.is_empty() {
+        builder.with_root_certificates(Arc::clone(common_roots()))
+    } else {
+        let verifier = Arc::new(Given::new(given, provider));
+        builder.dangerous().with_custom_certificate_verifier(verifier)
     };
+    let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config
 }
 
 /// Returns Mozilla's roots and this machine's, read once.
-fn common_roots() -> &'static RootCertStore {
-    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+fn common_roots() -> &'static Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -65,7 +64,7 @@ fn common_roots() -> &'static RootCertStore {
             tracing::warn!(%error, "could not read some of this machine's root certificates");
         }
         roots.add_parsable_certificates(native.certs);
-        roots
+        Arc::new(roots)
     })
 }
 
@@ -78,18 +77,12 @@ struct Given {
 }
 
 impl Given {
-    /// Returns `None` where nothing is given.
-    fn new(
-        roots: RootCertStore,
-        given: &[CertificateDer<'static>],
-        provider: Arc<CryptoProvider>,
-    ) -> Option<Self> {
-        if given.is_empty() {
-            return None;
-        }
+    fn new(given: &[CertificateDer<'static>], provider: Arc<CryptoProvider>) -> Self {
+        let mut roots = RootCertStore::clone(common_roots());
+        roots.add_parsable_certificates(given.iter().cloned());
         let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let usual = usual.build().expect("there are roots, and no lists of revoked certificates");
-        Some(Self { usual, certificates: given.to_vec() })
+        Self { usual, certificates: given.to_vec() }
     }
 }
 
@@ -164,19 +157,18 @@ pub(super) fn words(error: &io::Error) -> String {
 fn certificate_words(problem: &CertificateError) -> String {
     match problem {
         CertificateError::UnknownIssuer => {
-            "its certificate is signed by nobody who is trusted; give the data \
-                                            source the certificate of its authority, or add that to the \
-                                            machine's root certificates"
+            "its certificate is signed by nobody who is trusted; give the data source the certificate of its \
+             authority, or add that to the machine's root certificates"
                 .to_owned()
         }
         problem if is_an_authoritys(problem) => {
-            "its certificate signs itself; give that certificate to the data \
-                                                 source, or the server one by an authority"
+            "its certificate signs itself; give that certificate to the data source, or the server one by an \
+             authority"
                 .to_owned()
         }
         CertificateError::BadSignature => {
-            "its certificate is signed by somebody else who has the name of one who \
-                                           is trusted; give the data source the certificate of its authority"
+            "its certificate is signed by somebody else who has the name of one who is trusted; give the data \
+             source the certificate of its authority"
                 .to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -106,6 +106,11 @@ impl CaCertificates {
         CertificateDer::pem_slice_iter(self.0.as_bytes()).filter_map(Result::ok).collect()
     }
 
+    /// Returns each of those that somebody gave, as DER; none if nobody gave any.
+    pub fn all(given: Option<&Self>) -> Vec<CertificateDer<'static>> {
+        given.map(Self::der).unwrap_or_default()
+    }
+
     /// Returns what each says of itself.
     pub fn facts(&self) -> Vec<CertificateFacts> {
         let facts = |der: &CertificateDer<'_>| {

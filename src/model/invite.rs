@@ -9,11 +9,36 @@ use crate::{
 };
 
 /// How long an invitation may be open.
-pub const INVITE_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+const INVITE_AGE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Returns the link of an invitation. The secret stands in the query, which is never logged.
 pub fn invitation_link(base_url: &str, token: &Secret) -> String {
     format!("{base_url}/invitation?token={}", token.expose())
+}
+
+/// Says what is wrong with how long an invitation is to be open.
+pub fn check_invite_age(lasts: Duration) -> Result<(), &'static str> {
+    if lasts.is_zero() || lasts > INVITE_AGE_MAX {
+        return Err("an invitation is open for 1 to 30 days");
+    }
+    Ok(())
+}
+
+/// An invitation that was made.
+#[derive(Clone, Debug)]
+pub struct Invited<T> {
+    /// The invitation.
+    pub invite: T,
+    /// The secret end of its link, shown this once; `None` = nobody needs it, or it was sent by e-mail and is for
+    /// the address alone to see.
+    pub token: Option<Secret>,
+}
+
+impl<T> Invited<T> {
+    /// Returns the link, below the program's address; `None` = there is none to pass on.
+    pub fn link(&self, base_url: &str) -> Option<String> {
+        self.token.as_ref().map(|token| invitation_link(base_url, token))
+    }
 }
 
 /// An invitation that nobody has accepted yet.

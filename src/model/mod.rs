@@ -22,6 +22,8 @@ mod preset;
 mod principal;
 mod rate;
 mod rules;
+#[cfg(test)]
+pub(crate) mod samples;
 mod source;
 mod tool;
 mod transfer;
@@ -44,7 +46,7 @@ pub use id::{
     AccessId, AnalysisId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId,
     PasskeyId, PresetId, SignInId, SourceId, TenantId, TunnelId, UserId,
 };
-pub use invite::{INVITE_AGE_MAX, Invite, Invitee, invitation_link};
+pub use invite::{Invite, Invited, Invitee, check_invite_age, invitation_link};
 pub use key::{ApiKey, KeyScope};
 pub use login::{Login, PendingLogin};
 pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName, TunnelName};

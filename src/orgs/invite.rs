@@ -6,8 +6,8 @@ use crate::{
     changes::Change,
     mail::Letter,
     model::{
-        Email, Handle, INVITE_AGE_MAX, InviteId, Invitee, Member, OrgInvite, OrgRole, Organisation, User,
-        Via, invitation_link,
+        Email, Handle, InviteId, Invited, Invitee, Member, OrgInvite, OrgRole, Organisation, User, Via,
+        check_invite_age, invitation_link,
     },
     orgs::{OrgError, Orgs, Result, members, team},
     policy::{self, Actor},
@@ -40,22 +40,6 @@ pub struct NewOrgInvite {
     pub lasts: Duration,
 }
 
-/// An invitation that was made.
-#[derive(Clone, Debug)]
-pub struct Invited {
-    /// The invitation.
-    pub invite: OrgInvite,
-    /// The secret end of its link, shown this once; `None` = nobody needs it, or it was sent to the address alone.
-    pub token: Option<Secret>,
-}
-
-impl Invited {
-    /// Returns the link, below the program's address; `None` = there is none to pass on.
-    pub fn link(&self, base_url: &str) -> Option<String> {
-        self.token.as_ref().map(|token| invitation_link(base_url, token))
-    }
-}
-
 /// What an invitation offers.
 #[derive(Clone, Debug)]
 pub struct OrgOffer {
@@ -70,7 +54,12 @@ pub struct OrgOffer {
 impl Orgs {
     /// Makes an invitation to the organisation acted in. Where e-mail is set up whoever it names is sent a letter, with
     /// a link below `base_url`, and it stands only if the mail server took that.
-    pub async fn invite(&self, member: &Member, new: NewOrgInvite, base_url: &str) -> Result<Invited> {
+    pub async fn invite(
+        &self,
+        member: &Member,
+        new: NewOrgInvite,
+        base_url: &str,
+    ) -> Result<Invited<OrgInvite>> {
         let whom = match &new.whom {
             Whom::Account(handle) => handle.to_string(),
             Whom::Address(email) => email.to_string(),
@@ -87,12 +76,10 @@ impl Orgs {
         new: NewOrgInvite,
         base_url: &str,
         done: String,
-    ) -> Result<Invited> {
+    ) -> Result<Invited<OrgInvite>> {
         let permit = policy::may_manage(member, member.tenant, OrgRole::Admin)?;
-        if new.lasts.is_zero() || new.lasts > INVITE_AGE_MAX {
-            let reason = "an invitation is open for 1 to 30 days".to_owned();
-            return Err(OrgError::Invalid { part: "lasts", reason });
-        }
+        check_invite_age(new.lasts)
+            .map_err(|reason| OrgError::Invalid { part: "lasts", reason: reason.to_owned() })?;
         let now = self.0.clock.now();
         let token = Secret::random().map_err(OrgError::Random)?;
         let mut tx = self.0.store.system().await?;

@@ -32,7 +32,7 @@ use crate::{
 
 pub use error::OrgError;
 pub use instance::Team;
-pub use invite::{INVITES_MAX, Invited, NewOrgInvite, OrgOffer, Whom};
+pub use invite::{INVITES_MAX, NewOrgInvite, OrgOffer, Whom};
 
 type Result<T, E = OrgError> = std::result::Result<T, E>;
 

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     clock::Ms,
     model::{
-        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, CallRules, GrantId, Grantee, Handle, InstanceRole,
-        PlanName, PresetId, PresetStatus, RunEvent, Scopes, Slug, UserId, Whence,
+        AccessEntry, AccessId, ApiKeyId, BrowserSessionId, GrantId, Grantee, Handle, InstanceRole, PlanName,
+        PresetStatus, RunEvent, Scopes, UserId, Whence, samples,
     },
 };
 
@@ -293,19 +293,5 @@ fn entry(member: &Member, level: AccessLevel) -> AccessEntry {
 }
 
 fn preset_of(owner: &Member, visibility: Visibility, anonymous: bool) -> Preset {
-    Preset {
-        id: PresetId::new(),
-        tenant: owner.tenant,
-        slug: Slug::parse("notes").unwrap(),
-        title: String::new(),
-        description: String::new(),
-        visibility,
-        anonymous,
-        status: PresetStatus::Active,
-        expires_at: None,
-        rules: CallRules::default(),
-        version: 1,
-        created_at: Ms(0),
-        updated_at: Ms(0),
-    }
+    Preset { visibility, anonymous, ..samples::preset(owner.tenant, "notes") }
 }

@@ -131,12 +131,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::{
-        clock::Ms,
-        model::{
-            Access, CallRules, Handle, Preset, PresetId, PresetStatus, Slug, SourceId, TenantId, Visibility,
-        },
-    };
+    use crate::model::{Access, Handle, SourceId, TenantId, samples};
 
     #[tokio::test]
     async fn a_change_while_a_table_is_built_is_not_lost() {
@@ -207,21 +202,7 @@ mod tests {
     }
 
     fn table(tenant: TenantId) -> Arc<RouteTable> {
-        let preset = Preset {
-            id: PresetId::new(),
-            tenant,
-            slug: Slug::parse("ops").unwrap(),
-            title: "Ops".to_owned(),
-            description: String::new(),
-            visibility: Visibility::Private,
-            anonymous: false,
-            status: PresetStatus::Active,
-            expires_at: None,
-            rules: CallRules::default(),
-            version: 1,
-            created_at: Ms(0),
-            updated_at: Ms(0),
-        };
+        let preset = samples::preset(tenant, "ops");
         Arc::new(RouteTable::build(preset, Access::default(), Handle::parse("ada").unwrap(), &[], &[]))
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::{
     mail::Letter,
     model::{
-        Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, INVITE_AGE_MAX, Invite, InviteId,
-        Invitee, Member, Preset, PresetId, Via, Visibility, invitation_link,
+        Access, AccessEntry, AccessId, AccessLevel, Email, Grantee, Handle, Invite, InviteId, Invited,
+        Invitee, Member, Preset, PresetId, Via, Visibility, check_invite_age, invitation_link,
     },
     policy,
     presets::{
@@ -32,23 +32,6 @@ pub struct NewInvite {
     pub level: AccessLevel,
     /// How long it is open.
     pub lasts: Duration,
-}
-
-/// An invitation that was made.
-#[derive(Clone, Debug)]
-pub struct Invited {
-    /// The invitation.
-    pub invite: Invite,
-    /// The secret end of its link, shown this once; `None` = the link was sent by e-mail, and is for
-    /// the address alone to see.
-    pub token: Option<Secret>,
-}
-
-impl Invited {
-    /// Returns the link, below the program's address; `None` = it was sent by e-mail.
-    pub fn link(&self, base_url: &str) -> Option<String> {
-        self.token.as_ref().map(|token| invitation_link(base_url, token))
-    }
 }
 
 /// What an invitation offers to whoever has its link.
@@ -78,7 +61,7 @@ impl Presets {
         id: PresetId,
         new: NewInvite,
         base_url: &str,
-    ) -> Result<Invited> {
+    ) -> Result<Invited<Invite>> {
         let open = self.open(member, id, AccessLevel::Admin).await?;
         self.audited(member, "invite", &open, self.make_invite(member, &open, new, base_url)).await
     }
@@ -89,11 +72,9 @@ impl Presets {
         open: &OpenPreset,
         new: NewInvite,
         base_url: &str,
-    ) -> Result<Invited> {
-        if new.lasts.is_zero() || new.lasts > INVITE_AGE_MAX {
-            let reason = "an invitation is open for 1 to 30 days".to_owned();
-            return Err(PresetError::Invalid { part: "lasts", reason });
-        }
+    ) -> Result<Invited<Invite>> {
+        check_invite_age(new.lasts)
+            .map_err(|reason| PresetError::Invalid { part: "lasts", reason: reason.to_owned() })?;
         let letter_to = new.email.clone().filter(|_| self.0.mail.is_on());
         let now = self.0.clock.now();
         let invite = Invite {

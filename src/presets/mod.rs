@@ -50,7 +50,7 @@ pub use arguments::{ArgumentCheck, ArgumentError};
 pub use error::PresetError;
 pub use fork::{ForkChoice, ForkPart, Forkable, Forked, NewFork};
 pub use gallery::{GALLERY_PAGE, GalleryPage};
-pub use invite::{INVITES_MAX, Invited, NewInvite, Offer};
+pub use invite::{INVITES_MAX, NewInvite, Offer};
 pub use lists::ListPage;
 pub use names::NameFlag;
 pub use reach::OpenPreset;

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue};
 use crate::{
     fault::Fault,
     mcp::{Message, Raw, edit, error::relay, headers, response},
-    model::{Era, Outcome, SourceName},
+    model::{Era, Outcome, SourceName, UserId},
     presets::Route,
     proxy::{Guest, Proxy, ledger::Ledger},
     quota::{Claim, Claimed, OnceKey, QuotaError},
@@ -31,28 +31,46 @@ pub(super) enum Instead {
     NoKey(&'static str),
 }
 
-impl Proxy {
-    /// Claims a call that is to be made once; `None` if it may be made as often as it is sent. Without
-    /// a person nobody could be told from others, so that a key would open what others got.
-    pub(super) async fn claim(
-        &self,
+/// A call that is to be made once.
+pub(super) struct MadeOnce<'a> {
+    route: &'a Route,
+    /// Who calls.
+    user: UserId,
+    /// What the caller sent to tell it by; `None` = its arguments tell.
+    key: Option<String>,
+}
+
+impl<'a> MadeOnce<'a> {
+    /// Says whether a call is; `None` if it may be made as often as it is sent. Without a person nobody
+    /// could be told from others, so that a key would open what others got.
+    pub(super) fn of(
         guest: &Guest<'_>,
         message: &Message<'_>,
+        route: &'a Route,
+    ) -> Result<Option<Self>, Instead> {
+        let Some(member) = guest.permit.caller().member() else { return Ok(None) };
+        let key = sent_key(guest, message)?;
+        let rules = &guest.table.preset.rules.retries;
+        let is_marked = rules.tools.contains(&*route.exposed_name);
+        let is_once = key.is_some() || is_marked || (rules.by_annotations && !route.is_harmless);
+        Ok(is_once.then_some(Self { route, user: member.user, key }))
+    }
+}
+
+impl Proxy {
+    /// Claims a call that is to be made once.
+    pub(super) async fn claim(
+        &self,
+        once: MadeOnce<'_>,
+        guest: &Guest<'_>,
         id: Raw<'_>,
         era: Era,
         ledger: &Ledger,
-        route: &Route,
-    ) -> Result<Option<Box<Claim>>, Instead> {
-        let Some(member) = guest.permit.caller().member() else { return Ok(None) };
-        let sent = sent_key(guest, message)?;
-        let rules = &guest.table.preset.rules.retries;
-        let is_marked = rules.tools.contains(&*route.exposed_name);
-        if sent.is_none() && !is_marked && (!rules.by_annotations || route.is_harmless) {
-            return Ok(None);
-        }
+    ) -> Result<Box<Claim>, Instead> {
+        let MadeOnce { route, user, key: sent } = once;
         let key = OnceKey {
             tenant: guest.permit.tenant(),
-            user: member.user,
+            user,
             preset: guest.permit.preset(),
             tool: &route.exposed_name,
             key: sent.as_deref(),
@@ -61,7 +79,7 @@ impl Proxy {
         let claimed =
             self.0.once.claim(&key, self.call_timeout()).await.map_err(|error| not_claimed(&error))?;
         match claimed {
-            Claimed::First(claim) => Ok(Some(Box::new(claim))),
+            Claimed::First(claim) => Ok(Box::new(claim)),
             Claimed::Replay(kept) => Err(replay(id, era, kept.as_deref(), &route.source_name)),
             Claimed::Lost => Err(refusal(
                 format!(

@@ -20,7 +20,7 @@ use crate::{
         exchange::Exchange,
         leave::Leave,
         ledger::Ledger,
-        once::Instead,
+        once::{Instead, MadeOnce},
         params::{self, Edits},
         park::Parked,
         requests::{Client, invalid},
@@ -117,25 +117,26 @@ impl Proxy {
                 error => told(ledger, outcome_of(error.fault()), error.to_string(), &words::quota(error)),
             };
         }
-        let mut claim = match errand.tool.filter(|_| matches!(round, Round::First)) {
-            None => None,
+        let first = errand.tool.filter(|_| matches!(round, Round::First));
+        let claimed = match first.map_or(Ok(None), |route| MadeOnce::of(guest, message, route)) {
+            Ok(None) => Ok(None),
             // Boxed, as what is rarely needed would otherwise take its room in every call.
-            Some(route) => {
-                match Box::pin(self.claim(guest, message, id, client.revision.era(), &ledger, route)).await {
-                    Ok(claim) => claim,
-                    Err(Instead::Answer(message, outcome)) => {
-                        ledger.sent(message.len());
-                        ledger.close(outcome, "a replay: the call was made before");
-                        return body::message(guest.accepts, message);
-                    }
-                    Err(Instead::Refusal { text, outcome, reason }) => {
-                        return told(ledger, outcome, reason, &text);
-                    }
-                    Err(Instead::NoKey(text)) => {
-                        ledger.close(Outcome::Caller, text);
-                        return invalid(id, text);
-                    }
-                }
+            Ok(Some(once)) => {
+                Box::pin(self.claim(once, guest, id, client.revision.era(), &ledger)).await.map(Some)
+            }
+            Err(instead) => Err(instead),
+        };
+        let mut claim = match claimed {
+            Ok(claim) => claim,
+            Err(Instead::Answer(message, outcome)) => {
+                ledger.sent(message.len());
+                ledger.close(outcome, "a replay: the call was made before");
+                return body::message(guest.accepts, message);
+            }
+            Err(Instead::Refusal { text, outcome, reason }) => return told(ledger, outcome, reason, &text),
+            Err(Instead::NoKey(text)) => {
+                ledger.close(Outcome::Caller, text);
+                return invalid(id, text);
             }
         };
         let is_analysis = errand.tool.is_some_and(|route| route.is_analysis);

@@ -343,10 +343,7 @@ impl Upstreams {
 
     /// Returns the door that trusts whom the source's owner does.
     fn door(&self, target: &Target) -> Egress {
-        match &target.ca_certificates {
-            None => self.0.egress.clone(),
-            Some(certificates) => self.0.egress.trusting(certificates.der()),
-        }
+        self.0.egress.trusting(CaCertificates::all(target.ca_certificates.as_ref()))
     }
 
     fn open_by(&self, egress: &Egress, target: &Target, tokens: Option<Arc<dyn Tokens>>) -> Link {

@@ -7,10 +7,7 @@ use std::{
 use super::*;
 use crate::{
     clock::Ms,
-    model::{
-        CallRules, Email, EraSetting, Handle, Health, HealthState, InstanceRole, PlanName, Reach, Source,
-        SourceId, SourceName, User, UserId,
-    },
+    model::{Email, Handle, InstanceRole, PlanName, Source, SourceId, User, UserId, samples},
     store::testing::{TestStore, store_test},
 };
 
@@ -316,25 +313,7 @@ impl Scene {
 
         let id = SourceId::new();
         let place = Place { tenant: user.tenant, table: "sources", row: id.0, column: "credential" };
-        let source = Source {
-            id,
-            tenant: user.tenant,
-            name: SourceName::parse("echo").unwrap(),
-            reach: Reach::McpHttp { url: "http://127.0.0.1:1/".parse().unwrap() },
-            tunnel: None,
-            ca_certificates: None,
-            auth_kind: "bearer".into(),
-            env_names: Vec::new(),
-            era: EraSetting::Auto,
-            runs_as: crate::model::RunsAs::default(),
-            verdict: None,
-            enabled: true,
-            health: Health { state: HealthState::Unknown, detail: String::new(), at: None },
-            rules: CallRules::default(),
-            version: 1,
-            created_at: Ms(0),
-            updated_at: Ms(0),
-        };
+        let source = Source { id, auth_kind: "bearer".into(), ..samples::source(user.tenant, "echo") };
         let mut tx = self.store.tenant(user.tenant).await.unwrap();
         tx.add_source(&source, Some(&vault.seal(&place, credential).unwrap())).await.unwrap();
         tx.commit().await.unwrap();

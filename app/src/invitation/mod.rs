@@ -4,6 +4,7 @@
 //! whoever signs in on the way, or makes an account by a login, come back to the invitation.
 
 mod api;
+pub(crate) mod inviting;
 mod offered;
 mod page;
 

@@ -1,7 +1,7 @@
 //! What the pages of organisations post. The organisation is named in the form, so that a page that was open while its
 //! person went elsewhere still means what it says.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use doorward::{
     model::{Email, Handle, InviteId, Member, OrgRole},
@@ -13,6 +13,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use crate::{
     context::{console, local_path},
     form::{Form, Mistake, Onward},
+    invitation::inviting::read_days,
     session,
     trouble::Trouble,
 };
@@ -171,8 +172,7 @@ async fn invite(organisation: &str, who: &str, role: &str, days: &str) -> Result
         handle => Whom::Account(Handle::parse(handle).map_err(wrong)?),
     };
     let role = OrgRole::from_word(role).ok_or_else(|| Mistake::field("role", "choose a role"))?;
-    let days: u64 = days.parse().map_err(|_| Mistake::field("days", "choose from the list"))?;
-    let new = NewOrgInvite { whom, role, lasts: Duration::from_secs(days.saturating_mul(86_400)) };
+    let new = NewOrgInvite { whom, role, lasts: read_days(days)? };
     let console = console();
     let base_url = &console.settings.base_url;
     let invited = console.orgs.invite(&acting, new, base_url).await.map_err(|error| match error {

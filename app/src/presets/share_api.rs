@@ -1,7 +1,5 @@
 //! What the page of sharing posts.
 
-use std::time::Duration;
-
 use doorward::{
     model::{AccessId, AccessLevel, Email, Handle, InviteId, OrgRole, PresetId},
     presets::{NewGrantee, NewInvite, PresetError},
@@ -13,6 +11,7 @@ use super::{api::mistake, sharing_path};
 use crate::{
     context::console,
     form::{Form, Mistake, Onward},
+    invitation::inviting::read_days,
     session,
     trouble::Trouble,
 };
@@ -120,8 +119,7 @@ async fn invite(id: &str, email: &str, level: &str, days: &str) -> Result<Onward
     };
     let level =
         AccessLevel::from_word(level).ok_or_else(|| Mistake::field("level", "choose what they may do"))?;
-    let days: u64 = days.parse().map_err(|_| Mistake::field("days", "choose from the list"))?;
-    let new = NewInvite { email, level, lasts: Duration::from_secs(days.saturating_mul(86_400)) };
+    let new = NewInvite { email, level, lasts: read_days(days)? };
     let base_url = &console.settings.base_url;
     let invited = console.presets.invite(&member, id, new, base_url).await.map_err(|error| match error {
         PresetError::Invalid { part: "lasts", reason } => Mistake::field("days", reason),

@@ -13,7 +13,6 @@ use crate::{
     model::{AnalysisId, AnalysisState, Principal, TenantId},
     providers::spark,
     proxy::{Analyst, NotBegun, RunningAnalysis, WantedAnalysis},
-    store::AnalysisEnd,
     upstream::UpstreamError,
 };
 
@@ -104,12 +103,10 @@ impl Drop for WaitedFor {
         }
         let (analyses, tenant, id) = (self.analyses.clone(), self.tenant, self.id);
         self.analyses.0.tasks.spawn(async move {
-            let at = analyses.0.clock.now();
-            let end = AnalysisEnd { tenant, id, state: AnalysisState::Cancelled, failure: None, at };
-            if let Err(error) = analyses.end_row(end).await {
+            if let Err(error) = analyses.cancel_in(tenant, id).await {
                 tracing::warn!(analysis.id = %id, %error, "an analysis whose caller left could not be cancelled");
+                running.cancel.cancel();
             }
-            running.cancel.cancel();
         });
     }
 }

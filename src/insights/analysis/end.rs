@@ -91,7 +91,12 @@ impl Analyses {
     }
 
     async fn cancel_now(&self, permit: &ManagePermit, id: AnalysisId) -> Result<bool> {
-        let (tenant, at) = (permit.tenant(), self.0.clock.now());
+        self.cancel_in(permit.tenant(), id).await
+    }
+
+    /// Cancels a running analysis of an organisation; `false` if it does not run any more.
+    pub(super) async fn cancel_in(&self, tenant: TenantId, id: AnalysisId) -> Result<bool> {
+        let at = self.0.clock.now();
         let end = AnalysisEnd { tenant, id, state: AnalysisState::Cancelled, failure: None, at };
         let ended = self.end_row(end).await?;
         if let Some(running) = self.running(id) {

@@ -1,10 +1,9 @@
 use serde_json::value::RawValue;
-use url::Url;
 
 use super::*;
 use crate::{
     clock::Ms,
-    model::{CallRules, EraSetting, Health, Reach, SourceId, SourceName, Take, TenantId, ToolHash},
+    model::{Take, TenantId, ToolHash, samples},
 };
 
 #[test]
@@ -187,25 +186,7 @@ fn said(name: &str, enabled: bool, exposed_name: Option<&str>) -> PresetTool {
 
 /// Makes a source with tools; sources made later are younger.
 pub(in crate::presets) fn stock(name: &str, tools: &[(&str, ToolState)]) -> Stock {
-    let source = Source {
-        id: SourceId::new(),
-        tenant: TenantId::new(),
-        name: SourceName::parse(name).unwrap(),
-        reach: Reach::McpHttp { url: Url::parse("http://localhost/mcp").unwrap() },
-        tunnel: None,
-        ca_certificates: None,
-        auth_kind: "none".to_owned(),
-        env_names: Vec::new(),
-        era: EraSetting::Auto,
-        runs_as: crate::model::RunsAs::default(),
-        verdict: None,
-        enabled: true,
-        health: Health::default(),
-        rules: CallRules::default(),
-        version: 1,
-        created_at: Ms(0),
-        updated_at: Ms(0),
-    };
+    let source = samples::source(TenantId::new(), name);
     let tools = tools.iter().map(|&(name, state)| tool(&source, name, state)).collect();
     Stock::of_tools(source, tools)
 }

@@ -3,9 +3,7 @@ use serde_json::{Value, value::RawValue};
 use super::*;
 use crate::{
     clock::Ms,
-    model::{
-        CallRules, PresetId, PresetStatus, PresetTool, Slug, SourceOffer, TenantId, ToolState, Visibility,
-    },
+    model::{PresetTool, SourceOffer, TenantId, ToolState, samples},
     presets::compose::tests::{stock, tool},
 };
 
@@ -285,20 +283,6 @@ fn all(stock: &Stock) -> Selection {
 }
 
 fn build(selections: &[Selection], stocks: &[Stock]) -> RouteTable {
-    let preset = Preset {
-        id: PresetId::new(),
-        tenant: TenantId::new(),
-        slug: Slug::parse("ops").unwrap(),
-        title: "Ops".to_owned(),
-        description: String::new(),
-        visibility: Visibility::Private,
-        anonymous: false,
-        status: PresetStatus::Active,
-        expires_at: None,
-        rules: CallRules::default(),
-        version: 1,
-        created_at: Ms(0),
-        updated_at: Ms(0),
-    };
+    let preset = samples::preset(TenantId::new(), "ops");
     RouteTable::build(preset, Access::default(), Handle::parse("ada").unwrap(), selections, stocks)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{sharing::denied, *};
 use crate::{
-    model::{AccessLevel, Email, Handle},
-    presets::{INVITES_MAX, Invited, NewGrantee, NewInvite},
+    model::{AccessLevel, Email, Handle, Invite, Invited},
+    presets::{INVITES_MAX, NewGrantee, NewInvite},
     secret::Secret,
     store::testing::TestStore,
 };
@@ -114,7 +114,12 @@ async fn invitations_are_for_those_who_may_share_and_have_an_end() {
     assert!(matches!(one_more, PresetError::Invalid { part: "email", .. }), "{one_more}");
 }
 
-async fn invite(world: &World, by: &Member, id: crate::model::PresetId, email: Option<&str>) -> Invited {
+async fn invite(
+    world: &World,
+    by: &Member,
+    id: crate::model::PresetId,
+    email: Option<&str>,
+) -> Invited<Invite> {
     let email = email.map(|email| Email::parse(email).unwrap());
     let new = NewInvite { email, level: AccessLevel::Viewer, lasts: Duration::from_secs(7 * 86_400) };
     world.presets.invite(by, id, new, "http://d").await.unwrap()

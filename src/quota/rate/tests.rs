@@ -9,8 +9,8 @@ use super::{
     *,
 };
 use crate::model::{
-    ApiKeyId, Handle, InstanceRole, KeyScope, Member, OrgRole, PlanName, Preset, PresetStatus, Principal,
-    Slug, TenantId, Via, Visibility, Whence,
+    ApiKeyId, Handle, InstanceRole, KeyScope, Member, OrgRole, PlanName, Preset, Principal, TenantId, Via,
+    Whence, samples,
 };
 
 const NOW: Ms = Ms(1_795_233_963_183);
@@ -225,21 +225,7 @@ struct Scene {
 
 impl Scene {
     fn new(rules: CallRules) -> Self {
-        let preset = Preset {
-            id: PresetId::new(),
-            tenant: TenantId::new(),
-            slug: Slug::parse("ops").unwrap(),
-            title: "Ops".to_owned(),
-            description: String::new(),
-            visibility: Visibility::Private,
-            anonymous: false,
-            status: PresetStatus::Active,
-            expires_at: None,
-            rules,
-            version: 1,
-            created_at: NOW,
-            updated_at: NOW,
-        };
+        let preset = Preset { rules, ..samples::preset(TenantId::new(), "ops") };
         Self { caller: member(None), preset, source: SourceId::new() }
     }
 

@@ -26,9 +26,9 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Ms,
     model::{
-        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, CallRules, EraSetting, Health, KeyScope,
-        Preset, PresetId, PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId, SourceName,
-        SourceResource, SourceTool, TenantId, ToolHash, ToolState, User, Visibility,
+        Action, ApiKey, ApiKeyId, BrowserSession, BrowserSessionId, Health, KeyScope, Preset, PresetId,
+        PresetStatus, Reach, ResourceKind, RunEvent, Slug, Source, SourceId, SourceName, SourceResource,
+        SourceTool, TenantId, ToolHash, ToolState, User, Visibility, samples,
     },
     store::Store,
 };
@@ -36,43 +36,11 @@ use crate::{
 const NOW: Ms = Ms(1_795_233_963_183);
 
 fn source(tenant: TenantId, name: &str) -> Source {
-    Source {
-        id: SourceId::new(),
-        tenant,
-        name: SourceName::parse(name).unwrap(),
-        reach: Reach::McpHttp { url: "https://example.org/mcp".parse().unwrap() },
-        tunnel: None,
-        ca_certificates: None,
-        auth_kind: "bearer".into(),
-        env_names: Vec::new(),
-        era: EraSetting::Auto,
-        runs_as: crate::model::RunsAs::default(),
-        verdict: None,
-        enabled: true,
-        health: Health::default(),
-        rules: CallRules::default(),
-        version: 1,
-        created_at: NOW,
-        updated_at: NOW,
-    }
+    Source { auth_kind: "bearer".into(), created_at: NOW, updated_at: NOW, ..samples::source(tenant, name) }
 }
 
 fn preset(tenant: TenantId, slug: &str) -> Preset {
-    Preset {
-        id: PresetId::new(),
-        tenant,
-        slug: Slug::parse(slug).unwrap(),
-        title: "A preset".into(),
-        description: String::new(),
-        visibility: Visibility::Private,
-        anonymous: false,
-        status: PresetStatus::Active,
-        expires_at: None,
-        rules: CallRules::default(),
-        version: 1,
-        created_at: NOW,
-        updated_at: NOW,
-    }
+    Preset { created_at: NOW, updated_at: NOW, ..samples::preset(tenant, slug) }
 }
 
 fn tool(source: SourceId, name: &str, definition: &str) -> SourceTool {

@@ -61,6 +61,11 @@ pub(in crate::routes) struct NewInvitationBody {
     days: Option<u32>,
 }
 
+/// Returns how long an invitation is open that is to be so many days.
+pub(super) fn open_for(days: Option<u32>) -> Duration {
+    Duration::from_secs(u64::from(days.unwrap_or(DAYS_DEFAULT)) * 86_400)
+}
+
 fn body(invite: Invite, link: Option<String>) -> InvitationBody {
     InvitationBody {
         id: invite.id,
@@ -102,8 +107,7 @@ pub(in crate::routes) async fn create(
     Id(id): Id<PresetId>,
     Body(new): Body<NewInvitationBody>,
 ) -> Result<Response, Problem> {
-    let lasts = Duration::from_secs(u64::from(new.days.unwrap_or(DAYS_DEFAULT)) * 86_400);
-    let new = NewInvite { email: new.email, level: new.level, lasts };
+    let new = NewInvite { email: new.email, level: new.level, lasts: open_for(new.days) };
     let base_url = state.settings().base_url();
     let invited = state.engine().presets.invite(&member, id, new, &base_url).await?;
     let link = invited.link(&base_url);

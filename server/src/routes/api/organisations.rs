@@ -1,8 +1,6 @@
 //! `/api/v1/organisations`: the organisations of the caller, who belongs to them and who is invited; and
 //! `/api/v1/invitations`: those that name the caller.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -16,15 +14,12 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Body, Id, Ids, Page, PageQuery, time};
+use super::{Body, Id, Ids, Page, PageQuery, invitations::open_for, time};
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
     state::AppState,
 };
-
-/// How long an invitation is open when nothing is said, in days.
-const DAYS_DEFAULT: u32 = 7;
 
 /// An organisation, as one of its members sees it.
 #[derive(Serialize, ToSchema)]
@@ -343,7 +338,7 @@ pub(in crate::routes) async fn invite(
             return Err(Problem::new(ProblemKind::Unprocessable, "give one of `user` and `email`"));
         }
     };
-    let lasts = Duration::from_secs(u64::from(new.days.unwrap_or(DAYS_DEFAULT)) * 86_400);
+    let lasts = open_for(new.days);
     let base_url = state.settings().base_url();
     let invited = orgs.invite(&acting, NewOrgInvite { whom, role: new.role, lasts }, &base_url).await?;
     let link = invited.link(&base_url);

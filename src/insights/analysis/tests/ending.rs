@@ -5,32 +5,11 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::{
     fault::Fault,
-    model::{
-        Access, Action, AnalysisState, Outcome, Preset, PresetId, PresetStatus, Principal, Slug, StepState,
-        Visibility,
-    },
+    model::{Access, Action, AnalysisState, Outcome, Principal, StepState, samples},
     proxy::{Analyst, NotBegun, WantedAnalysis},
     quota::QuotaSubject,
     store::{EventFilter, testing::store_test},
 };
-
-fn preset(owner: &Member) -> Preset {
-    Preset {
-        id: PresetId::new(),
-        tenant: owner.tenant,
-        slug: Slug::parse("tools").unwrap(),
-        title: String::new(),
-        description: String::new(),
-        visibility: Visibility::Private,
-        anonymous: false,
-        status: PresetStatus::Active,
-        expires_at: None,
-        rules: CallRules::default(),
-        version: 1,
-        created_at: NOW,
-        updated_at: NOW,
-    }
-}
 
 #[tokio::test]
 async fn a_cancelled_analysis_ends_at_once_and_is_given_back() {
@@ -52,7 +31,7 @@ async fn a_cancelled_analysis_ends_at_once_and_is_given_back() {
 #[tokio::test]
 async fn a_call_that_is_an_analysis_is_cancelled_and_given_back_when_its_caller_leaves() {
     let scene = Scene::new().await;
-    let preset = preset(&scene.ada);
+    let preset = samples::preset(scene.ada.tenant, "tools");
     let caller = Principal::Member(Arc::new(scene.ada.clone()));
     let permit = policy::may_call(&caller, &preset, &Access::default(), NOW).unwrap();
     let charged = QuotaSubject::from(&scene.ada);

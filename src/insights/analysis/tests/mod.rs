@@ -16,10 +16,7 @@ use crate::{
     changes::Changes,
     connections::Connections,
     egress::{EgressLimits, EgressPolicy},
-    model::{
-        BrowserSessionId, CallRules, EraSetting, Health, InstanceRole, Plan, PlanName, Reach, RunsAs,
-        SourceName, User, Via, Whence,
-    },
+    model::{BrowserSessionId, InstanceRole, Plan, PlanName, Reach, SourceName, User, Via, Whence, samples},
     oauth::OwnNames,
     providers::spark::Thresholds,
     sources::{Providers, SourceSettings},
@@ -164,23 +161,10 @@ fn member(user: &User, org_role: OrgRole) -> Member {
 
 fn source(user: &User, name: &str, address: SocketAddr) -> Source {
     Source {
-        id: SourceId::new(),
-        tenant: user.tenant,
-        name: SourceName::parse(name).unwrap(),
         reach: Reach::SparkHistory { url: format!("http://{address}").parse().unwrap() },
-        tunnel: None,
-        ca_certificates: None,
-        auth_kind: "none".into(),
-        env_names: Vec::new(),
-        era: EraSetting::Auto,
-        runs_as: RunsAs::default(),
-        verdict: None,
-        enabled: true,
-        health: Health::default(),
-        rules: CallRules::default(),
-        version: 1,
         created_at: NOW,
         updated_at: NOW,
+        ..samples::source(user.tenant, name)
     }
 }
 
