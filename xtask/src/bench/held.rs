@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::figures::tenth;
 use super::programs::{Gateway, Load};
-use super::tenth;
 
 /// What is held, where, and how many of it. One person has at most 64 calls that wait, and the one before counts.
 const HELD: [(&str, &str, usize); 3] =

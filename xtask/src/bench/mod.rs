@@ -5,22 +5,23 @@
 //! moves with the machine's noise, where rates do. The gateway runs with everything on: key, preset, renamed
 //! tool, quota, audit, metrics. Every answer is checked, and so is that each call was one request to the source.
 
+mod figures;
 mod held;
+mod limits;
 mod programs;
 mod tunnel;
 
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{cargo, exists, root, run};
 use crate::serve;
+use figures::{Figures, ROUND, hundredth, tenth};
 use programs::{Contender, Gateway, Load, Running, nginx};
 
 const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_millis(1600);
 
 /// What is measured: its name, what the load is told to ask, the era, and the number of connections.
 const SETTINGS: [(&str, &str, &str, usize); 13] = [
@@ -41,15 +42,6 @@ const SETTINGS: [(&str, &str, &str, usize); 13] = [
 
 /// A change that makes a call dearer than this, measured against nginx, is told.
 const DEARER: f64 = 1.2;
-
-/// Medians of one contender in one setting.
-#[derive(Clone, Copy, Default)]
-struct Figures {
-    rate: f64,
-    p50: f64,
-    p99: f64,
-    cpu: f64,
-}
 
 /// Measures, prints the table and compares with the figures kept in the repository; `keep` writes them anew.
 pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
@@ -115,6 +107,9 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
     if only.is_none_or(|only| "memory".contains(only)) {
         held::measure(&gateway, &mut load, &mut kept)?;
     }
+    if only.is_none_or(|only| "limits".contains(only)) {
+        limits::measure(&mut load, &source, pins, &mut kept)?;
+    }
     if only.is_none_or(|only| "tunnel".contains(only)) {
         tunnel::measure(&mut load, pins, &mut kept)?;
     }
@@ -132,34 +127,11 @@ fn setting(
     let mut rounds = vec![Vec::new(); contenders.len()];
     for _ in 0..ROUNDS {
         for (contender, found) in contenders.iter().zip(&mut rounds) {
-            let before = contender.process.as_ref().map_or(0.0, Running::cpu_seconds);
-            let report = load.measure(what, era, contender, connections, ROUND)?;
-            let after = contender.process.as_ref().map_or(0.0, Running::cpu_seconds);
-            let number = |name: &str| report[name].as_f64().unwrap_or_default();
-            // The warm-up's calls cost time too; it is an eighth of the round.
-            let calls = number("calls") * 9.0 / 8.0;
-            found.push(Figures {
-                rate: number("calls") / number("seconds"),
-                p50: number("p50_us"),
-                p99: number("p99_us"),
-                cpu: (after - before) * 1e6 / calls,
-            });
+            let working: Vec<_> = contender.process.iter().collect();
+            found.push(Figures::round(load, (what, era, connections), contender, &working)?);
         }
     }
-    let median = |found: &[Figures], of: fn(&Figures) -> f64| {
-        let mut values: Vec<f64> = found.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    Ok(rounds
-        .iter()
-        .map(|found| Figures {
-            rate: median(found, |figures| figures.rate),
-            p50: median(found, |figures| figures.p50),
-            p99: median(found, |figures| figures.p99),
-            cpu: median(found, |figures| figures.cpu),
-        })
-        .collect())
+    Ok(rounds.iter().map(|found| Figures::middle(found)).collect())
 }
 
 /// Compares the ratios to nginx with those kept, which mean the same on another machine.
@@ -188,12 +160,4 @@ fn compare(found: &Value, keep: bool) -> Result<()> {
         bail!("a call became more than {:.0} % dearer: {}", (DEARER - 1.0) * 100.0, dearer.join(", "));
     }
     Ok(())
-}
-
-fn tenth(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
-}
-
-fn hundredth(number: f64) -> f64 {
-    (number * 100.0).round() / 100.0
 }

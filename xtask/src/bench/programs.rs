@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use super::figures::median;
 use crate::process::{command, exists, run, target};
 
 /// How often the gateway is started to see how long its first answer takes.
@@ -182,6 +183,7 @@ pub(super) struct Gateway {
     folder: PathBuf,
     port: u16,
     key: String,
+    settings: Vec<(String, String)>,
     pins: bool,
 }
 
@@ -206,7 +208,8 @@ presets:
 
     /// Makes an installation of one person, ada, who has what this part of a document declares.
     pub(super) fn declared(folder: &Path, rest: &str, pins: bool) -> Result<Self> {
-        let mut gateway = Self { folder: folder.to_owned(), port: free_port()?, key: String::new(), pins };
+        let (port, key, settings) = (free_port()?, String::new(), Vec::new());
+        let mut gateway = Self { folder: folder.to_owned(), port, key, settings, pins };
         fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
         let declared = folder.join("declared.yaml");
         fs::write(
@@ -226,12 +229,19 @@ keys:
         Ok(gateway)
     }
 
+    /// Starts it with these variables of its environment from now on.
+    pub(super) fn set(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.settings.extend(settings);
+        self
+    }
+
     fn command(&self, pins: bool) -> Command {
         let mut command = pinned(pins, "1", &target().join("dist/doorward"));
         command.current_dir(&self.folder).env("DOORWARD_DATA_DIR", self.folder.join("data"));
         command
             .env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port))
-            .env("DOORWARD_METRICS_LISTEN", "off");
+            .env("DOORWARD_METRICS_LISTEN", "off")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -260,8 +270,7 @@ keys:
             load.measure("echo", "modern", &contender, 1, Duration::ZERO)?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        times.sort_by(f64::total_cmp);
-        Ok(times[times.len() / 2])
+        Ok(median(times))
     }
 }
 

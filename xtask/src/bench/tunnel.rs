@@ -14,12 +14,10 @@ use serde_json::{Value, json};
 
 use super::{
     ROUNDS,
+    figures::{Figures, tenth},
     programs::{Contender, Gateway, Load, Running, free_port, pinned, wait_for},
-    tenth,
 };
 use crate::process::{command, run};
-
-const ROUND: Duration = Duration::from_millis(1600);
 
 /// What is asked over each way, and over how many connections.
 const SETTINGS: [(&str, &str, usize); 4] = [
@@ -62,16 +60,13 @@ pub(super) fn measure(load: &mut Load, pins: bool, kept: &mut Value) -> Result<(
         let mut rounds = vec![Vec::new(); ways.len()];
         for _ in 0..ROUNDS {
             for (way, found) in ways.iter().zip(&mut rounds) {
-                found.push(round(load, &contender, way, what, connections)?);
+                let working: Vec<_> = contender.process.iter().chain(way.helper).collect();
+                let over = over(&contender, way.preset);
+                found.push(Figures::round(load, (what, "modern", connections), &over, &working)?);
             }
         }
         for (way, found) in ways.iter().zip(&rounds) {
-            let median = |at: usize| {
-                let mut values: Vec<f64> = found.iter().map(|figures: &[f64; 4]| figures[at]).collect();
-                values.sort_by(f64::total_cmp);
-                values[values.len() / 2]
-            };
-            let [rate, p50, p99, cpu] = [0, 1, 2, 3].map(median);
+            let Figures { rate, p50, p99, cpu } = Figures::middle(found);
             let flow = if what == BLOB { format!("{rate:.0}") } else { String::new() };
             let name = way.name;
             println!("{title:<19} {name:<9} {rate:>9.0} {p50:>9.0} {p99:>9.0} {cpu:>10.1} {flow:>9}");
@@ -83,28 +78,6 @@ pub(super) fn measure(load: &mut Load, pins: bool, kept: &mut Value) -> Result<(
     println!("2 GiB through one session, without a second connection: {seconds:.1} s");
     kept["tunnel 2 GiB"] = json!({ "seconds": tenth(seconds) });
     Ok(())
-}
-
-/// One round over one way: calls in a second, median and slowest hundredth in µs, processor time of a call in µs, of
-/// the gateway and of what works for it.
-fn round(
-    load: &mut Load,
-    gateway: &Contender,
-    way: &Way<'_>,
-    what: &str,
-    connections: usize,
-) -> Result<[f64; 4]> {
-    let over = over(gateway, way.preset);
-    let used = || {
-        let own = gateway.process.as_ref().map_or(0.0, Running::cpu_seconds);
-        own + way.helper.map_or(0.0, Running::cpu_seconds)
-    };
-    let before = used();
-    let report = load.measure(what, "modern", &over, connections, ROUND)?;
-    let number = |name: &str| report[name].as_f64().unwrap_or_default();
-    // The warm-up's calls cost time too; it is an eighth of the round.
-    let cpu = (used() - before) * 1e6 / (number("calls") * 9.0 / 8.0);
-    Ok([number("calls") / number("seconds"), number("p50_us"), number("p99_us"), cpu])
 }
 
 /// Sends 2 GiB through the session of the tunnel; returns how many seconds that took.
