@@ -6,14 +6,16 @@
 //! A page that shows live news subscribes, and may miss some when it is slow.
 //!
 //! Never carries contents: a change names a thing, and whoever cares reads it again. A new kind of
-//! thing to forget is one more variant of [`Change`].
+//! thing to forget is one more variant of [`Change`]. What other processes are told goes through [`Changes::relay`],
+//! and what they tell comes in by [`Changes::hear`].
 
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::{
@@ -22,7 +24,8 @@ use crate::{
 };
 
 /// A thing that is not what it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// A source was made, edited, switched, removed, or its accepted tools are others.
     Source(TenantId, SourceId),
@@ -50,6 +53,7 @@ type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 #[derive(Clone)]
 pub struct Changes {
     listeners: Arc<RwLock<Vec<Listener>>>,
+    relay: Arc<OnceLock<Listener>>,
     subscribers: broadcast::Sender<Change>,
 }
 
@@ -60,7 +64,11 @@ impl Changes {
     /// Begins with nobody listening.
     #[expect(clippy::new_without_default, reason = "two calls give two that do not hear each other")]
     pub fn new() -> Self {
-        Self { listeners: Arc::default(), subscribers: broadcast::Sender::new(Self::BACKLOG_MAX) }
+        Self {
+            listeners: Arc::default(),
+            relay: Arc::default(),
+            subscribers: broadcast::Sender::new(Self::BACKLOG_MAX),
+        }
     }
 
     /// Calls this on every change, before the announcement returns. It must be quick, must not
@@ -69,8 +77,22 @@ impl Changes {
         self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(listener));
     }
 
-    /// Tells everybody.
+    /// Hands every change of this process to this, which must be quick and must not wait: it tells the other processes
+    /// that share the database. Only the first one counts.
+    pub fn relay(&self, relay: impl Fn(&Change) + Send + Sync + 'static) {
+        let _ = self.relay.set(Box::new(relay));
+    }
+
+    /// Tells everybody, in this process and in others.
     pub fn announce(&self, change: Change) {
+        if let Some(relay) = self.relay.get() {
+            relay(&change);
+        }
+        self.hear(change);
+    }
+
+    /// Tells everybody in this process what has changed by another one.
+    pub fn hear(&self, change: Change) {
         for listener in self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter() {
             listener(&change);
         }

@@ -27,6 +27,7 @@ use crate::{
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::{Once, Quota, RateSettings, RedisSettings},
+    replicas::{self, ReplicaParts, Replicas},
     secret::Secret,
     sources::{Providers, SourceSettings, Sources},
     store::{Store, StoreError},
@@ -124,6 +125,9 @@ pub enum EngineError {
     /// The settings of the mail server cannot be used.
     #[error("could not set up e-mail")]
     Mail(#[from] MailError),
+    /// The system gave no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(getrandom::Error),
 }
 
 impl EngineError {
@@ -144,6 +148,7 @@ pub struct Parts {
     pub store: Store,
     pub vault: Vault,
     pub changes: Changes,
+    pub replicas: Replicas,
     pub metrics: Metrics,
     pub audit: Audit,
     pub identity: Identity,
@@ -185,6 +190,14 @@ impl Engine {
         };
         let vault = Vault::open(store.clone(), settings.vault_key).await?;
         let changes = Changes::new();
+        let replicas = Replicas::new(ReplicaParts {
+            store: store.clone(),
+            changes: changes.clone(),
+            clock: clock.clone(),
+            keys: vault.derive(replicas::KEY_PURPOSE),
+        })
+        .map_err(EngineError::Random)?;
+        replicas.relay_changes();
         let metrics = Metrics::new(store.clone());
         let audit = Audit::new(store.clone(), metrics.clone());
         let egress = Egress::new(settings.egress, settings.egress_limits);
@@ -267,6 +280,7 @@ impl Engine {
             audit: audit.clone(),
             analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),
+            replicas: replicas.clone(),
             clock: clock.clone(),
             keys: vault.derive(proxy::KEY_PURPOSE),
         };
@@ -277,6 +291,7 @@ impl Engine {
             store,
             vault,
             changes,
+            replicas,
             metrics,
             audit,
             identity,
@@ -300,6 +315,17 @@ impl Engine {
     pub fn start(&self) {
         let audit = self.audit.clone();
         self.jobs.writer(async move |stop| audit.run(stop).await);
+        if self.replicas.are_possible() {
+            let replicas = self.replicas.clone();
+            self.jobs.writer(async move |stop| replicas.speak(stop).await);
+            let replicas = self.replicas.clone();
+            self.jobs.worker(async move |stop| replicas.hear(stop).await);
+            let replicas = self.replicas.clone();
+            self.jobs.every(replicas::BEAT, move || {
+                let replicas = replicas.clone();
+                async move { log_failure("the sign of life", replicas.beat().await) }
+            });
+        }
         let identity = self.identity.clone();
         self.jobs.every(KEYS_PAUSE, move || {
             let identity = identity.clone();
@@ -320,10 +346,14 @@ impl Engine {
             let connections = connections.clone();
             async move { log_failure("the tokens of connections", connections.renew_due().await) }
         });
-        let warnings = self.warnings.clone();
+        let (warnings, replicas) = (self.warnings.clone(), self.replicas.clone());
         self.jobs.every(WARNINGS_PAUSE, move || {
-            let warnings = warnings.clone();
-            async move { log_failure("the warnings", warnings.tell().await.map(drop)) }
+            let (warnings, replicas) = (warnings.clone(), replicas.clone());
+            async move {
+                if has_turn(&replicas, "warnings", WARNINGS_PAUSE).await {
+                    log_failure("the warnings", warnings.tell().await.map(drop));
+                }
+            }
         });
         let analyses = self.analyses.clone();
         self.jobs.every(ANALYSES_PAUSE, move || {
@@ -342,7 +372,12 @@ impl Engine {
             let (identity, issuer) = (engine.identity.clone(), engine.issuer.clone());
             let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
             let (warnings, once) = (engine.warnings.clone(), engine.once.clone());
+            let replicas = engine.replicas.clone();
             async move {
+                if !has_turn(&replicas, "retention", RETENTION_PAUSE).await {
+                    return;
+                }
+                log_failure("the replicas of long ago", replicas.forget_old().await);
                 log_failure("the retention", crate::audit::retain(&store, now).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the calls made once", once.forget_ended().await);
@@ -365,6 +400,7 @@ impl Engine {
         self.jobs.end().await;
         log_failure("the keys' last use", self.identity.flush_used().await);
         log_failure("the quota counters", self.quota.give_back().await);
+        log_failure("the farewell to the other replicas", self.replicas.leave().await);
         self.store.close().await;
     }
 
@@ -393,6 +429,21 @@ impl Engine {
             },
             self.analyses.gauge(),
         ]
+    }
+}
+
+/// Says whether this process is the one that does a piece of work for all, this time. Whoever had the turn keeps it
+/// while it comes back in time.
+async fn has_turn(replicas: &Replicas, work: &str, pause: Duration) -> bool {
+    match replicas.take_turn(work, pause + pause / 2).await {
+        Ok(has_turn) => has_turn,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "could not ask whose turn it is: {work}"
+            );
+            false
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod presets;
 pub mod providers;
 pub mod proxy;
 pub mod quota;
+pub mod replicas;
 pub mod secret;
 pub mod sources;
 pub mod store;

@@ -12,6 +12,7 @@ pub mod door;
 pub mod layers;
 pub mod logging;
 pub mod prefix;
+pub mod reach;
 pub mod respond;
 pub mod routes;
 pub mod serve;

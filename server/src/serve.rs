@@ -2,11 +2,13 @@
 //!
 //! Never looks into a request. What it promises: small answers leave at once (TCP_NODELAY), slow
 //! or endless headers do not hold a place, no more connections than the settings say, and after a
-//! request to stop no new ones, while those under way may finish until the deadline.
+//! request to stop no new ones, while those under way may finish until the deadline. Before that it may take its leave:
+//! each answer says that its connection closes, so that a balancer in front goes elsewhere and none of its requests
+//! meets a closed door.
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::Request;
+use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -27,12 +29,21 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long to wait when the system has no room for another connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` is cancelled, and then until every connection has ended or `drain` is over.
+/// How a listener ends; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// From when on each answer is the last of its connection.
+    pub leaving: CancellationToken,
+    /// From when on no connection is taken.
+    pub stop: CancellationToken,
+}
+
+/// Serves until it is to stop, and then until every connection has ended or `drain` is over.
 pub async fn serve(
     listener: TcpListener,
     door: impl Answers,
     connections_max: usize,
-    stop: CancellationToken,
+    ending: Ending,
     drain: Duration,
 ) {
     let places = Arc::new(Semaphore::new(connections_max));
@@ -40,8 +51,10 @@ pub async fn serve(
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            // What has been taken in by the system is answered before the door closes.
+            biased;
             accepted = listener.accept() => accepted,
+            () = ending.stop.cancelled() => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -50,7 +63,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connections.watch(connection(stream, peer, door.clone()));
+        let connection = connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
         tokio::spawn(async move {
             // A connection that breaks is the caller's matter; what was under way has noted it.
             let _ = connection.await;
@@ -68,14 +81,21 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     door: impl Answers,
+    leaving: CancellationToken,
 ) -> impl hyper_util::server::graceful::GracefulConnection {
     // Without it every second small answer waits 40 ms for the caller's acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("could not switch off delays: {error}");
     }
     let service = service_fn(move |request: Request<Incoming>| {
-        let door = door.clone();
-        async move { Ok::<_, Infallible>(door.answer(peer, request).await) }
+        let (door, leaving) = (door.clone(), leaving.clone());
+        async move {
+            let mut response = door.answer(peer, request).await;
+            if leaving.is_cancelled() {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

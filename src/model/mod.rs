@@ -21,6 +21,7 @@ mod plan;
 mod preset;
 mod principal;
 mod rate;
+mod replica;
 mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -57,6 +58,7 @@ pub use plan::Plan;
 pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
 pub use principal::{Member, Principal, Via};
 pub use rate::{Rate, RateError};
+pub use replica::{Replica, ReplicaNumber};
 pub use rules::{CallRules, RetryRules, RulesError};
 pub use source::{
     Auth, Credential, Era, EraSetting, EraVerdict, Health, HealthState, Reach, Source, SourceKind,

@@ -17,7 +17,9 @@ use crate::{
     proxy::{
         Guest, Proxy, ProxyAnswer, ProxyRequest, body, lists, origin,
         requests::{Client, invalid},
+        seal::CannotSeal,
         session::{Session, Terms},
+        sessions::SessionId,
         words,
     },
     upstream::ReplyBody,
@@ -194,7 +196,7 @@ impl Proxy {
         if message.is_request() && message.method.as_deref() == Some(Method::Initialize.as_str()) {
             return self.initialize(guest, message);
         }
-        let session = match self.session(guest, message.id) {
+        let session = match self.session_of(guest.request, &guest.permit, message.id).await {
             Ok(session) => session,
             Err(refusal) => return *refusal,
         };
@@ -239,38 +241,42 @@ impl Proxy {
         let permit = &guest.permit;
         let now = self.0.clock.now();
         let id = message.id.unwrap_or(Raw::NULL);
-        match self.0.sessions.begin(permit.caller(), permit.preset(), terms, now) {
+        let (caller, preset) = (permit.caller(), permit.preset());
+        let begun =
+            SessionId::random(self.0.replicas.own()).map_err(CannotSeal::Random).and_then(|session| {
+                let header = session.header(&self.0.sealer, caller, preset, &terms, now)?;
+                self.0.sessions.go_on(session, caller, preset, terms, now);
+                Ok(header)
+            });
+        match begun {
             Ok(session) => {
                 let greeting = mcp::initialize_result(revision, &lists::card(&guest.table));
-                body::with_session(guest.result(id, &greeting), session.header())
+                body::with_session(guest.result(id, &greeting), session)
             }
-            Err(error) => {
+            Err(CannotSeal::Random(error)) => {
                 tracing::error!(%error, "the system gave no random bytes for a session");
                 unavailable(Some(id))
             }
+            Err(CannotSeal::Form(_)) => invalid(id, "the capabilities are too many to be carried"),
         }
     }
 
-    fn session(&self, guest: &Guest<'_>, id: Option<Raw<'_>>) -> Result<Arc<Session>, Refusal> {
-        self.session_of(guest.request.headers, &guest.permit, id)
-    }
-
     /// Returns the session that a request names.
-    pub(super) fn session_of(
+    pub(super) async fn session_of(
         &self,
-        headers: &HeaderMap,
+        request: &ProxyRequest<'_>,
         permit: &CallPermit,
         id: Option<Raw<'_>>,
     ) -> Result<Arc<Session>, Refusal> {
-        let Ok(Some(value)) = headers::single(headers, &headers::SESSION_ID) else {
+        let Ok(Some(value)) = headers::single(request.headers, &headers::SESSION_ID) else {
             let text = "name one session in the header `Mcp-Session-Id`; `initialize` begins one";
             return Err(Box::new(body::error(StatusCode::BAD_REQUEST, id, text)));
         };
-        let session = self.0.sessions.find(value, permit.caller(), permit.preset(), self.0.clock.now());
-        session.ok_or_else(|| {
-            let text = "there is no such session; `initialize` begins one";
-            Box::new(body::error(StatusCode::NOT_FOUND, id, text))
-        })
+        match self.0.sessions.find(value, permit.caller(), permit.preset(), self.0.clock.now()) {
+            Some(session) => Ok(session),
+            // Boxed, as what is rarer would otherwise take its room in every call.
+            None => Box::pin(self.session_elsewhere(request, value, permit, id)).await,
+        }
     }
 
     async fn delete(&self, request: &ProxyRequest<'_>) -> ProxyAnswer {
@@ -278,16 +284,13 @@ impl Proxy {
             Ok(admitted) => admitted,
             Err(refusal) => return *refusal,
         };
-        let Ok(Some(value)) = headers::single(request.headers, &headers::SESSION_ID) else {
-            let text = "name one session in the header `Mcp-Session-Id`";
-            return body::error(StatusCode::BAD_REQUEST, None, text);
-        };
-        let now = self.0.clock.now();
-        if self.0.sessions.end(value, permit.caller(), permit.preset(), now) {
-            body::empty(StatusCode::NO_CONTENT)
-        } else {
-            body::error(StatusCode::NOT_FOUND, None, "there is no such session")
+        if let Err(refusal) = self.session_of(request, &permit, None).await {
+            return *refusal;
         }
+        if let Ok(Some(value)) = headers::single(request.headers, &headers::SESSION_ID) {
+            self.0.sessions.end(value);
+        }
+        body::empty(StatusCode::NO_CONTENT)
     }
 }
 

@@ -108,6 +108,11 @@ impl Ledger {
         self.write(outcome, reason.into());
     }
 
+    /// Writes nothing: another process does.
+    pub(super) fn handed_on(mut self) {
+        self.event = None;
+    }
+
     fn write(&mut self, outcome: Outcome, mut reason: String) {
         let Some(mut event) = self.event.take() else { return };
         reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));

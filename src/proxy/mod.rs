@@ -14,6 +14,7 @@ mod asker;
 mod body;
 mod call;
 mod dialogue;
+mod elsewhere;
 mod events;
 mod exchange;
 mod feed;
@@ -61,6 +62,7 @@ use crate::{
     presets::{Presets, RouteTable},
     proxy::{grants::Narrowed, listen::Listens, park::Park, seal::Sealer, sessions::Sessions},
     quota::{Once, Quota},
+    replicas::Replicas,
     sources::Sources,
 };
 
@@ -72,7 +74,7 @@ pub use exchange::SILENCE_MAX;
 pub use listen::LISTENS_PER_HOLDER_MAX;
 pub use park::{PARKED_BYTES_MAX, PARKED_FOR_MAX, PARKED_MAX, PARKED_PER_HOLDER_MAX};
 pub use session::{OPEN_CALLS_MAX, OPEN_QUESTIONS_MAX, PAGES_MAX, WATCHED_MAX};
-pub use sessions::{IDLE_MAX, PER_PERSON_MAX, PER_PUBLIC_PRESET_MAX};
+pub use sessions::{IDLE_MAX, PER_PERSON_MAX, PER_PUBLIC_PRESET_MAX, TAKEN_OVER_FOR};
 pub use streams::STREAM_AGE_MAX;
 
 /// What the path of a call needs to know.
@@ -119,6 +121,9 @@ pub struct ProxyRequest<'a> {
     pub address: IpAddr,
     /// The request's id, as in the logs.
     pub request_id: &'a str,
+    /// Whether it is answered here, whatever it names: another process has handed it on, or it has no credential that
+    /// another one would know its caller by.
+    pub stays: bool,
 }
 
 /// What a proxy is made of.
@@ -132,6 +137,7 @@ pub struct ProxyParts {
     pub audit: Audit,
     pub analyst: Arc<dyn Analyst>,
     pub changes: Changes,
+    pub replicas: Replicas,
     pub clock: Clock,
     /// Keys for what callers carry between two requests; the first one seals. Not empty.
     pub keys: Vec<Zeroizing<[u8; 32]>>,
@@ -153,6 +159,7 @@ struct Inner {
     audit: Audit,
     analyst: Arc<dyn Analyst>,
     changes: Changes,
+    replicas: Replicas,
     clock: Clock,
     settings: ProxySettings,
     patience: Patience,
@@ -207,8 +214,19 @@ struct Guest<'r> {
 impl Proxy {
     /// Makes a proxy without sessions.
     pub fn new(parts: ProxyParts, settings: ProxySettings) -> Self {
-        let ProxyParts { identity, presets, sources, quota, once, audit, analyst, changes, clock, keys } =
-            parts;
+        let ProxyParts {
+            identity,
+            presets,
+            sources,
+            quota,
+            once,
+            audit,
+            analyst,
+            changes,
+            replicas,
+            clock,
+            keys,
+        } = parts;
         Self(Arc::new(Inner {
             identity,
             presets,
@@ -218,6 +236,7 @@ impl Proxy {
             audit,
             analyst,
             changes,
+            replicas,
             clock,
             settings,
             patience: Patience::default(),

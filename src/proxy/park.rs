@@ -37,7 +37,7 @@ pub const PARKED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a source is given to hear that nobody answers.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Names a parked call.
+/// Names a parked call: the number of the process that has it, and 96 random bits.
 pub(super) type Handle = [u8; 16];
 
 /// A call that waits.
@@ -71,7 +71,8 @@ impl Park {
     /// Parks a call; `None` if there is no room. Must be called inside the runtime.
     pub(super) fn put(&self, proxy: &Proxy, leave: Leave, parked: Parked) -> Option<Handle> {
         let mut handle = Handle::default();
-        getrandom::fill(&mut handle).ok()?;
+        handle[..4].copy_from_slice(&proxy.0.replicas.own().to_bytes());
+        getrandom::fill(&mut handle[4..]).ok()?;
         let holder = Holder::of(leave.permit.caller(), leave.permit.preset());
         let bytes = parked.questions.iter().map(|question| question.params.len()).sum();
         let (claim, claimed) = oneshot::channel();

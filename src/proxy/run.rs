@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use crate::{
     fault::Fault,
     mcp::{Capabilities, Message, Method, Params, Raw, sealed, translate},
-    model::{Era, Outcome, Principal, SourceId, SourceName},
+    model::{Era, Outcome, Principal, ReplicaNumber, SourceId, SourceName},
     presets::Route,
     proxy::{
         Guest, Proxy, ProxyAnswer,
@@ -79,6 +79,20 @@ enum Round {
     Parked(Parked),
 }
 
+/// Why a request goes on with nothing here.
+enum NoRound {
+    /// It cannot.
+    Text(String),
+    /// What it goes on with is in the memory of this process.
+    Elsewhere(ReplicaNumber),
+}
+
+impl From<String> for NoRound {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl Proxy {
     /// Charges what is to be charged, finds the way to the source, and brings back what it answers.
     pub(super) async fn run(
@@ -104,10 +118,21 @@ impl Proxy {
         };
         let round = match round {
             Ok(round) => round,
-            Err(text) => {
+            Err(NoRound::Text(text)) => {
                 ledger.close(Outcome::Caller, text.clone());
                 return invalid(id, format!("`requestState` cannot be used: {text}"));
             }
+            Err(NoRound::Elsewhere(replica)) => match self.hand_on(guest.request, replica, Some(id)).await {
+                Some(answer) => {
+                    // The other process keeps the books.
+                    ledger.handed_on();
+                    return answer;
+                }
+                None => {
+                    let text = "the replica that has the call it belongs to is not reached";
+                    return told(ledger, Outcome::Gateway, text.to_owned(), "Try again in a moment.");
+                }
+            },
         };
         if !matches!(round, Round::Parked(_))
             && let Err(error) = self.0.quota.admit(&asked(guest, &errand)).await
@@ -268,7 +293,7 @@ impl Proxy {
         state: Raw<'_>,
         ledger: &Ledger,
         errand: &Errand<'_>,
-    ) -> Result<Round, String> {
+    ) -> Result<Round, NoRound> {
         let foreign = || SealError::Foreign.to_string();
         let state = state.as_str().ok_or_else(foreign)?;
         let bound = Bound {
@@ -282,20 +307,26 @@ impl Proxy {
         let opened =
             self.0.sealer.open(&bound, &state, self.0.clock.now()).map_err(|error| error.to_string())?;
         if opened.source != errand.source {
-            return Err("the name leads to another data source by now".to_owned());
+            return Err("the name leads to another data source by now".to_owned().into());
         }
         let answers = params.and_then(|params| params.input_responses);
         if answers.is_some_and(|answers| translate::answers(answers).is_none()) {
-            return Err("`inputResponses` is not an object of answers".to_owned());
+            return Err("`inputResponses` is not an object of answers".to_owned().into());
         }
         match State::read(&opened.fields).ok_or_else(foreign)? {
             State::Relayed(state) => Ok(Round::Relayed(state)),
             State::Parked(handle) => match self.0.park.take(handle).await {
                 Some(parked) => Ok(Round::Parked(parked)),
                 None => {
+                    let replica = ReplicaNumber::of_name(handle);
+                    let own = replica == self.0.replicas.own();
+                    if !own && !guest.request.stays && self.0.replicas.find(replica).await.unwrap_or(false) {
+                        return Err(NoRound::Elsewhere(replica));
+                    }
                     Err("the call it belongs to is over: it was answered already, waited too long, or the \
-                             gateway was restarted. Make the request again without it."
-                        .to_owned())
+                         gateway was restarted. Make the request again without it."
+                        .to_owned()
+                        .into())
                 }
             },
         }

@@ -11,12 +11,15 @@ use std::{
 };
 
 use http::HeaderValue;
+use uuid::Uuid;
 
 use crate::{
     clock::Ms,
-    model::{PresetId, Principal, UserId},
+    mcp::{Capabilities, Raw, Revision, sealed::Purpose},
+    model::{PresetId, Principal, ReplicaNumber, SourceId, UserId},
     proxy::{
         events::Budget,
+        seal::{Bound, CannotSeal, Sealer},
         session::{Session, Terms},
     },
 };
@@ -31,26 +34,80 @@ pub const PER_PERSON_MAX: usize = 2048;
 /// How many sessions anonymous callers may have at one preset, all together.
 pub const PER_PUBLIC_PRESET_MAX: usize = 8192;
 
-/// Names a session: 128 random bits.
+/// How long a session is taken over by another process after it began.
+pub const TAKEN_OVER_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The hexadecimal digits of an id, behind which its terms are sealed.
+const ID_DIGITS: usize = 32;
+
+/// Names a session: the number of the process that began it, and 96 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SessionId([u8; 16]);
+pub(super) struct SessionId(pub(super) [u8; 16]);
 
 impl SessionId {
-    fn random() -> Result<Self, getrandom::Error> {
+    pub(super) fn random(replica: ReplicaNumber) -> Result<Self, getrandom::Error> {
         let mut bits = [0; 16];
-        getrandom::fill(&mut bits)?;
+        bits[..4].copy_from_slice(&replica.to_bytes());
+        getrandom::fill(&mut bits[4..])?;
         Ok(Self(bits))
     }
 
     fn parse(value: &HeaderValue) -> Option<Self> {
+        let (digits, rest) = value.as_bytes().split_at_checked(ID_DIGITS)?;
         let mut bits = [0; 16];
-        hex::decode_to_slice(value.as_bytes(), &mut bits).ok()?;
-        Some(Self(bits))
+        hex::decode_to_slice(digits, &mut bits).ok()?;
+        rest.first().is_some_and(|dot| *dot == b'.').then_some(Self(bits))
     }
 
-    pub(super) fn header(self) -> HeaderValue {
-        HeaderValue::from_str(&hex::encode(self.0)).expect("hexadecimal is visible ASCII")
+    /// Returns the process that began it.
+    pub(super) fn replica(self) -> ReplicaNumber {
+        ReplicaNumber::of_name(self.0)
     }
+
+    /// Returns it as the caller carries it, with what it was begun on: another process, or the next one, can go on
+    /// with it when this one is gone.
+    pub(super) fn header(
+        self,
+        sealer: &Sealer,
+        caller: &Principal,
+        preset: PresetId,
+        terms: &Terms,
+        now: Ms,
+    ) -> Result<HeaderValue, CannotSeal> {
+        let digits = hex::encode(self.0);
+        let capabilities = terms.capabilities.write(terms.revision);
+        let fields = [terms.revision.as_str().as_bytes(), terms.client.as_bytes(), capabilities.as_bytes()];
+        let expires = now.plus(TAKEN_OVER_FOR);
+        let sealed = sealer.seal(&bound(caller, preset, &digits), expires, NOWHERE, &fields)?;
+        Ok(HeaderValue::try_from(format!("{digits}.{sealed}")).expect("digits and Base64 are visible ASCII"))
+    }
+
+    /// Reads what the caller carries; `None` if it is not theirs at this preset, or too old.
+    pub(super) fn open(
+        value: &HeaderValue,
+        sealer: &Sealer,
+        caller: &Principal,
+        preset: PresetId,
+        now: Ms,
+    ) -> Option<(Self, Terms)> {
+        let id = Self::parse(value)?;
+        let (digits, sealed) = value.to_str().ok()?.split_once('.')?;
+        let opened = sealer.open(&bound(caller, preset, digits), sealed, now).ok()?;
+        let [revision, client, capabilities] = opened.fields.as_slice() else { return None };
+        let terms = Terms {
+            revision: Revision::parse(std::str::from_utf8(revision).ok()?)?,
+            client: std::str::from_utf8(client).ok()?.into(),
+            capabilities: Capabilities::read(Raw::parse_bytes(capabilities).ok()?),
+        };
+        Some((id, terms))
+    }
+}
+
+/// A session is of no data source.
+const NOWHERE: SourceId = SourceId(Uuid::nil());
+
+fn bound<'a>(caller: &'a Principal, preset: PresetId, digits: &'a str) -> Bound<'a> {
+    Bound { purpose: Purpose::Session, caller, preset, method: "", subject: digits, digest: "" }
 }
 
 impl fmt::Debug for SessionId {
@@ -96,22 +153,27 @@ struct Table {
 }
 
 impl Sessions {
-    /// Begins a session. If its holder has too many, the one unused for longest ends.
-    pub(super) fn begin(
+    /// Begins a session, or goes on with one that another process has begun: what was watched and what was sent there
+    /// is lost, and two requests that come at once go on with the same one. If its holder has too many, the one unused
+    /// for longest ends.
+    pub(super) fn go_on(
         &self,
+        id: SessionId,
         caller: &Principal,
         preset: PresetId,
         terms: Terms,
         now: Ms,
-    ) -> Result<SessionId, getrandom::Error> {
-        let id = SessionId::random()?;
+    ) -> Arc<Session> {
         let holder = Holder::of(caller, preset);
-        let session = Arc::new(Session::new(holder, preset, terms, &self.budget, now));
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = table.sessions.get(&id) {
+            return Arc::clone(session);
+        }
+        let session = Arc::new(Session::new(holder, preset, terms, &self.budget, now));
         table.make_room(holder);
         table.held.entry(holder).or_default().push(id);
-        table.sessions.insert(id, session);
-        Ok(id)
+        table.sessions.insert(id, Arc::clone(&session));
+        session
     }
 
     /// Returns the session a request names, if it is the caller's own at this preset and still
@@ -134,15 +196,11 @@ impl Sessions {
         Some(Arc::clone(session))
     }
 
-    /// Ends a session; `false` if it is not the caller's own.
-    pub(super) fn end(&self, value: &HeaderValue, caller: &Principal, preset: PresetId, now: Ms) -> bool {
-        if self.find(value, caller, preset, now).is_none() {
-            return false;
-        }
+    /// Ends a session that [`Sessions::find`] has found by this value.
+    pub(super) fn end(&self, value: &HeaderValue) {
         if let Some(id) = SessionId::parse(value) {
             self.table.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         }
-        true
     }
 
     /// Ends the sessions that have not been used for [`IDLE_MAX`], and forgets what the others sent
@@ -204,13 +262,45 @@ mod tests {
 
     const NOW: Ms = Ms(1_000_000_000);
 
+    fn sealer() -> Sealer {
+        Sealer::new(&[zeroize::Zeroizing::new([7; 32])])
+    }
+
+    #[test]
+    fn what_a_session_was_begun_on_is_read_by_another_process_for_its_caller_alone() {
+        let (sealer, preset, caller) = (sealer(), PresetId::new(), &Principal::Anonymous);
+        let capabilities =
+            Capabilities::read(Raw::parse(r#"{"elicitation":{},"sampling":{}}"#).expect("JSON"));
+        let terms = Terms { revision: Revision::LATEST_LEGACY, client: "test 1".into(), capabilities };
+        let id = SessionId::random(ReplicaNumber(7)).expect("random bytes");
+        let value = id.header(&sealer, caller, preset, &terms, NOW).expect("small");
+
+        let open = |value: &HeaderValue, preset, now| SessionId::open(value, &sealer, caller, preset, now);
+        let (opened, read) = open(&value, preset, NOW).expect("it is ours");
+
+        assert!(opened == id && opened.replica() == ReplicaNumber(7));
+        assert_eq!((read.revision, &*read.client), (terms.revision, "test 1"));
+        assert_eq!(read.capabilities, terms.capabilities);
+        assert!(open(&value, PresetId::new(), NOW).is_none());
+        assert!(open(&value, preset, NOW.plus(TAKEN_OVER_FOR)).is_none());
+        let other = SessionId::random(ReplicaNumber(7)).expect("random bytes");
+        let text = value.to_str().expect("ASCII");
+        let swapped = format!("{}{}", hex::encode(other.0), &text[ID_DIGITS..]);
+        assert!(open(&HeaderValue::try_from(swapped).expect("ASCII"), preset, NOW).is_none());
+        assert!(value.len() < 512, "{} bytes", value.len());
+    }
+
     fn begin(sessions: &Sessions, preset: PresetId, now: Ms) -> HeaderValue {
         let terms = Terms {
             revision: Revision::LATEST_LEGACY,
             client: "test".into(),
             capabilities: Capabilities::default(),
         };
-        sessions.begin(&Principal::Anonymous, preset, terms, now).expect("random bytes").header()
+        let (sealer, caller) = (sealer(), &Principal::Anonymous);
+        let id = SessionId::random(ReplicaNumber(7)).expect("random bytes");
+        let header = id.header(&sealer, caller, preset, &terms, now).expect("small");
+        sessions.go_on(id, caller, preset, terms, now);
+        header
     }
 
     #[test]
@@ -220,9 +310,8 @@ mod tests {
 
         let session = sessions.find(&id, &Principal::Anonymous, preset, NOW).expect("it is there");
         assert!(sessions.find(&id, &Principal::Anonymous, PresetId::new(), NOW).is_none());
-        assert!(!sessions.end(&id, &Principal::Anonymous, PresetId::new(), NOW));
         assert!(!session.ended.is_cancelled());
-        assert!(sessions.end(&id, &Principal::Anonymous, preset, NOW));
+        sessions.end(&id);
         assert!(session.ended.is_cancelled());
         assert!(sessions.find(&id, &Principal::Anonymous, preset, NOW).is_none());
         assert_eq!(sessions.count(), 0);

@@ -40,7 +40,7 @@ impl Proxy {
             Ok(admitted) => admitted,
             Err(refusal) => return *refusal,
         };
-        let session = match self.session_of(request.headers, &permit, None) {
+        let session = match self.session_of(request, &permit, None).await {
             Ok(session) => session,
             Err(refusal) => return *refusal,
         };

@@ -145,7 +145,7 @@ async fn prepare(owner: &mut PgConnection, app: &str) -> Result<()> {
             source: sqlx::Error::RowNotFound,
         });
     }
-    query("select doorward_grant($1::text::name)").bind(app).execute(owner).await.map_err(|error| {
+    grant(owner, app).await.map_err(|error| {
         if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) {
             StoreError::Prepare {
                 cure: format!(
@@ -159,6 +159,17 @@ async fn prepare(owner: &mut PgConnection, app: &str) -> Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Names the turn in which processes that start at once grant.
+const GRANT_TURN: i64 = 0x00d0_0172_6400;
+
+/// Gives the serving role what it needs; one process at a time, since PostgreSQL refuses grants that meet.
+async fn grant(owner: &mut PgConnection, app: &str) -> std::result::Result<(), sqlx::Error> {
+    let mut turn = owner.begin().await?;
+    query("select pg_advisory_xact_lock($1)").bind(GRANT_TURN).execute(&mut *turn).await?;
+    query("select doorward_grant($1::text::name)").bind(app).execute(&mut *turn).await?;
+    turn.commit().await
 }
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";

@@ -16,6 +16,7 @@ use crate::{
     tunnel::{
         TunnelError, TunnelLimits, TunnelTarget, error,
         guard::{Ended, Guard},
+        prompt::Prompt,
         sign_in,
     },
 };
@@ -98,7 +99,7 @@ impl Session {
         for (index, (hop, secret)) in target.hops.iter().enumerate() {
             let host = hop.address();
             let stream: Box<dyn ByteStream> = match handles.last() {
-                None => Box::new(reach(egress, hop, trace).await?),
+                None => Box::new(Prompt(reach(egress, hop, trace).await?)),
                 Some(via) => {
                     let begun = Instant::now();
                     let opened = open(via, &last, &hop.host, hop.port, limits).await;

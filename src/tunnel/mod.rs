@@ -16,6 +16,7 @@ mod hops;
 mod key;
 mod known_hosts;
 mod live;
+mod prompt;
 mod sign_in;
 mod stream;
 #[cfg(test)]

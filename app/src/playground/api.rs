@@ -162,6 +162,7 @@ async fn send(
         body: body.to_string().into(),
         address: caller_address(),
         request_id: &id.to_string(),
+        stays: true,
     };
     let answer = console.proxy.answer_for(permit, request).await;
     let mut text = match answer.body {

@@ -1,18 +1,19 @@
 //! `doorward serve`: opens everything, serves until asked to stop, and ends in order.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use doorward::{clock::Clock, engine::Engine};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::{CommandResult, Context, installation::Hold};
 use crate::{
     config::{MetricsListen, Settings},
     door::Door,
-    logging, routes,
-    serve::{StopSignals, serve},
+    logging,
+    reach::own_address,
+    routes,
+    serve::{Ending, StopSignals, serve},
     state::{AppState, as_usize, engine_settings},
 };
 
@@ -23,6 +24,11 @@ struct ListenError {
     address: SocketAddr,
     source: std::io::Error,
 }
+
+/// How long a process that leaves others behind goes on taking connections, until those of a balancer are elsewhere.
+const LEAVE: Duration = Duration::from_millis(1500);
+/// How long it then answers what the others handed on before they heard that it leaves.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How many connections the listener of metrics takes.
 const METRICS_CONNECTIONS_MAX: usize = 16;
@@ -38,24 +44,36 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     let listener = listen(settings.listen).await?;
     let metrics = metrics_listener(&settings).await?;
 
-    let stop = CancellationToken::new();
-    let state = AppState::new(engine.clone(), settings.clone(), stop.clone());
+    let ending = Ending::default();
+    let state = AppState::new(engine.clone(), settings.clone(), ending.stop.clone());
     engine.start();
     let metrics = metrics.map(|listener| {
         let router = routes::metrics_router(state.clone());
-        tokio::spawn(serve(listener, router, METRICS_CONNECTIONS_MAX, stop.clone(), settings.drain()))
+        tokio::spawn(serve(listener, router, METRICS_CONNECTIONS_MAX, ending.clone(), settings.drain()))
     });
-    greet(&engine, &settings, listener.local_addr()?).await?;
+    let address = listener.local_addr()?;
+    if let Some(address) = own_address(&settings, address) {
+        engine.replicas.join(&address).await?;
+    }
+    greet(&engine, &settings, address).await?;
     let connections_max = as_usize(settings.connections_max);
     let served =
-        tokio::spawn(serve(listener, Door::new(state), connections_max, stop.clone(), settings.drain()));
+        tokio::spawn(serve(listener, Door::new(state), connections_max, ending.clone(), settings.drain()));
 
     signals.heard().await;
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);
+    ending.leaving.cancel();
+    if !engine.replicas.others().is_empty() {
+        tokio::time::sleep(LEAVE).await;
+        if let Err(error) = engine.replicas.leave().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the other replicas");
+        }
+        tokio::time::sleep(FAREWELL).await;
+    }
     // First the callers, since their calls need everything else; then the engine, which writes what
     // they did; last the hold, so that no other process begins before that.
     engine.proxy.drain();
-    stop.cancel();
+    ending.stop.cancel();
     served.await?;
     if let Some(metrics) = metrics {
         metrics.await?;

@@ -135,6 +135,8 @@ settings! {
     warning_webhook: Option<Secret> = "";
     /// What these posts are signed with, as Standard Webhooks says. Absent = they are not signed.
     warning_webhook_secret: Option<Secret> = "";
+    /// Where other processes on the same PostgreSQL database reach this one's listener, as `http://10.0.0.7:8080`: they hand on requests for what lies in its memory. Absent = the address it listens on, or, if that is every address, the one by which it reaches the database.
+    replica_address: Option<Url> = "";
     /// How fast calls with one API key, or of one client that somebody let in, may come: `600/minute`, per `second`, `minute`, `hour` or `day`; with `, 20 at once` behind it where fewer may come at the same moment. Owners of keys, presets and data sources set limits of their own beside these. Absent = as fast as others let them; so for all that follow.
     rate_limit_key: Option<Rate> = "";
     /// How fast the calls of one person may come, unless their plan has a `rate` of its own.

@@ -74,14 +74,16 @@ where
     let proxy = &state.engine().proxy;
     let limit = as_usize(state.settings().request_bytes_max);
     let mut id = Uuid::encode_buffer();
+    let vouched = state.engine().replicas.vouched(&parts.method, parts.uri.path(), &parts.headers);
     let head = ProxyRequest {
         owner: &owner,
         slug: &slug,
         method: &parts.method,
         headers: &parts.headers,
         body: Bytes::new(),
-        address: state.address(peer, &parts.headers),
+        address: vouched.unwrap_or_else(|| state.address(peer, &parts.headers)),
         request_id: Uuid::now_v7().simple().encode_lower(&mut id),
+        stays: vouched.is_some(),
     };
     let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= READ_FOR_ANYBODY);
     let refused = if is_small { None } else { Box::pin(proxy.turn_away(&head)).await };

@@ -30,6 +30,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // What is no MCP server, shown as tools.
     ("providers", &["mcp", "model", "egress"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
+    // Who shares the database, and what goes from one process to another.
+    ("replicas", &["changes", "egress", "model", "store"]),
     ("audit", &["model", "policy", "store", "metrics"]),
     // Hands letters to the operator's mail server.
     ("mail", &["model"]),
@@ -62,7 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "proxy",
         &[
             "changes", "mcp", "model", "policy", "identity", "issuer", "presets", "sources", "upstream",
-            "quota", "audit", "metrics",
+            "quota", "audit", "metrics", "replicas",
         ],
     ),
     // What is built on calls to sources, and kept.
@@ -110,6 +112,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "presets",
             "proxy",
             "quota",
+            "replicas",
             "sources",
             "store",
             "upstream",

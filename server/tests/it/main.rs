@@ -38,6 +38,7 @@ mod prefix;
 mod program;
 mod provider;
 mod readme;
+mod replicas;
 mod roles;
 mod running;
 mod scripted;

@@ -214,6 +214,11 @@ impl Door {
         Self(address.to_owned())
     }
 
+    /// Returns where it leads.
+    pub(crate) fn address(&self) -> &str {
+        &self.0
+    }
+
     /// Sends a request over a connection of its own. `None` if there was no whole answer.
     #[expect(clippy::disallowed_methods, reason = "a test is a caller")]
     pub(crate) async fn send(&self, request: Request<Body>) -> Option<Answer> {

@@ -23,6 +23,7 @@ use crate::{
     policy,
     presets::NewPreset,
     proxy::{Patience, Proxy, ProxyAnswer, ProxyBody, ProxyParts, ProxyRequest, ProxySettings},
+    replicas::{ReplicaParts, Replicas},
     secret::Secret,
     sources::{NewSource, SourceSettings},
     store::EventFilter,
@@ -230,8 +231,26 @@ impl Door {
 
     /// Puts a new proxy in the place of the old one, as a restart does.
     pub fn replace_proxy(&mut self, change: impl FnOnce(&mut Patience)) {
-        let Parts { identity, presets, sources, quota, once, audit, changes, clock, vault, analyses, .. } =
-            &*self.engine;
+        let Parts {
+            identity,
+            presets,
+            sources,
+            quota,
+            once,
+            audit,
+            changes,
+            clock,
+            vault,
+            analyses,
+            store,
+            ..
+        } = &*self.engine;
+        let replicas = Replicas::new(ReplicaParts {
+            store: store.clone(),
+            changes: changes.clone(),
+            clock: clock.clone(),
+            keys: vault.derive(crate::replicas::KEY_PURPOSE),
+        });
         let parts = ProxyParts {
             identity: identity.clone(),
             presets: presets.clone(),
@@ -241,6 +260,7 @@ impl Door {
             audit: audit.clone(),
             analyst: Arc::new(analyses.clone()),
             changes: changes.clone(),
+            replicas: replicas.expect("random bytes"),
             clock: clock.clone(),
             keys: vault.derive(crate::proxy::KEY_PURPOSE),
         };
@@ -336,6 +356,7 @@ impl Door {
             body: Bytes::from(ask.body.clone()),
             address: IpAddr::from([127, 0, 0, 1]),
             request_id: "r1",
+            stays: false,
         };
         self.proxy.answer(request).await
     }
