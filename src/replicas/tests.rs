@@ -34,7 +34,7 @@ async fn two_on(test: &TestStore) -> [Replicas; 2] {
 }
 
 store_test!(a_process_on_a_file_owns_everything, |test| async move {
-    let own = one_on(&test);
+    let own = one_on(test);
     own.join("http://127.0.0.1:9").await.unwrap();
     if own.are_possible() {
         return;
@@ -153,7 +153,7 @@ async fn a_session_of_a_process_that_was_not_seen_yet_stays_there() {
 }
 
 store_test!(more_changes_than_can_wait_are_told_as_everything, |test| async move {
-    let replica = one_on(&test);
+    let replica = one_on(test);
     if !replica.are_possible() {
         return;
     }
@@ -173,7 +173,7 @@ store_test!(more_changes_than_can_wait_are_told_as_everything, |test| async move
 });
 
 store_test!(what_is_not_understood_is_taken_for_everything, |test| async move {
-    let replica = one_on(&test);
+    let replica = one_on(test);
     let mut news = replica.0.changes.subscribe();
 
     replica.take_in(r#"{"from":1,"says":{"changed":{"of_tomorrow":"x"}}}"#);
@@ -185,7 +185,7 @@ store_test!(what_is_not_understood_is_taken_for_everything, |test| async move {
 });
 
 store_test!(what_is_vouched_for_is_believed_for_this_request_alone, |test| async move {
-    let [from, to] = [one_on(&test), one_on(&test)];
+    let [from, to] = [one_on(test), one_on(test)];
     let address = "203.0.113.9".parse().unwrap();
     let (post, path) = (Method::POST, "/mcp/ada/tools");
     let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);

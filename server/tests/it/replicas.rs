@@ -236,6 +236,18 @@ async fn nobody_but_a_replica_says_where_a_caller_is() {
     assert_eq!(scene.cluster.count("select count(*) from replicas").await, 0, "who ends says so");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn replica_address_says_where_the_others_reach_a_process() {
+    let Some(mut scene) = Scene::start().await else { return };
+    let said = "http://replica.example.org:9";
+    let place = scene.places.remove(0).with("DOORWARD_REPLICA_ADDRESS", said);
+    let replica = place.serve().await;
+    let told = "select count(*) from replicas where address = 'http://replica.example.org:9'";
+
+    assert_eq!(scene.cluster.count(told).await, 1);
+    replica.stop().await;
+}
+
 /// Everything the replicas stand on, and nginx before them.
 struct Scene {
     places: Vec<Place>,
@@ -343,6 +355,7 @@ impl Helper {
         command
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a test is a caller")]
     async fn start(port: u16, command: impl FnOnce(&std::path::Path) -> Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let running = command(folder.path()).spawn().expect("it is installed: see `xtask/src/machine.rs`");

@@ -56,6 +56,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("logins_file", LOGINS, "somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on"),
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
+    ("replica_address", include_str!("replicas.rs"), "replica_address_says_where_the_others_reach_a_process"),
     ("rate_limit_key", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_person", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_organisation", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
