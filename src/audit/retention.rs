@@ -1,5 +1,5 @@
-//! Forgetting: events, metrics and analyses older than a plan keeps them: that of whoever manages the organisation, and
-//! of several the one that keeps them longest.
+//! Forgetting: events, metrics and analyses older than a plan keeps them: that of the organisation, else that of whoever
+//! manages it, and of several the one that keeps them longest.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub async fn retain(store: &Store, now: Ms) -> Result<(), StoreError> {
     let plans = store.system_read().await?.list_plans().await?;
     let mut after = None;
     loop {
-        let organisations = store.system_read().await?.list_admins_plans(after, ORGANISATIONS).await?;
+        let organisations = store.system_read().await?.list_keeping_plans(after, ORGANISATIONS).await?;
         let Some((last, _)) = organisations.last() else { break };
         after = Some(*last);
         forget(store, &plans, &organisations, now).await?;
@@ -84,6 +84,8 @@ mod tests {
             analyses_per_month: None,
             concurrent_analyses: None,
             sources_max: None,
+            presets_max: None,
+            stored_analyses_max: None,
             retention_days,
             rate: None,
         };

@@ -356,7 +356,12 @@ impl Explain {
                 self.quota.usage(owner.user).await?
             }
         };
-        steps.quota(whom, &usage);
+        let owner = self.store.system_read().await?.find_organisation(found.preset.tenant).await?;
+        let team = match owner.filter(|owner| !owner.is_personal()) {
+            Some(team) => Some(self.quota.usage(team.id).await?),
+            None => None,
+        };
+        steps.quota(whom, &usage, team.as_ref());
         Ok(())
     }
 

@@ -298,26 +298,31 @@ impl<'a> Steps<'a> {
         }
     }
 
-    pub(super) fn quota(&mut self, whom: &Principal, usage: &Usage) {
+    /// What is left of the month: of whoever is charged, and of the team that owns the preset, if one does.
+    pub(super) fn quota(&mut self, whom: &Principal, usage: &Usage, team: Option<&Usage>) {
         let whose = if whom.member().is_some() { "the caller's" } else { "the owner's" };
-        let resets = usage.resets_at;
-        match (usage.left, usage.limit) {
-            (Some(left), Some(limit)) if left <= 0 => {
-                let says = match self.knows {
-                    true => format!("{whose} plan has none of its {limit} calls left until {resets}"),
-                    false => format!("{whose} plan has no calls left until {resets}"),
-                };
-                self.refuses(Layer::Quota, says, "wait, or ask an administrator for another plan", None);
-            }
-            (Some(left), Some(limit)) if self.knows => {
-                let says = format!("{whose} plan has {left} of {limit} calls left this month");
-                self.passes(Layer::Quota, says);
-            }
-            (Some(_), Some(_)) => {
-                self.passes(Layer::Quota, format!("{whose} plan has calls left this month"))
-            }
-            _ => self.passes(Layer::Quota, format!("{whose} plan has no limit of calls")),
+        let team = team.filter(|team| team.limit.is_some());
+        let months = [(whose, usage, self.knows)].into_iter();
+        let months: Vec<_> =
+            months.chain(team.map(|team| ("the organisation's", team, self.owns))).collect();
+        let used_up = months.iter().find(|(_, usage, _)| usage.left.is_some_and(|left| left <= 0));
+        if let Some((whose, usage, knows)) = used_up {
+            let resets = usage.resets_at;
+            let says = match usage.limit.filter(|_| *knows) {
+                Some(limit) => format!("{whose} plan has none of its {limit} calls left until {resets}"),
+                None => format!("{whose} plan has no calls left until {resets}"),
+            };
+            return self.refuses(Layer::Quota, says, "wait, or ask an administrator for another plan", None);
         }
+        let says = months.iter().map(|(whose, usage, knows)| match (usage.left, usage.limit) {
+            (Some(left), Some(limit)) if *knows => {
+                format!("{whose} plan has {left} of {limit} calls left this month")
+            }
+            (Some(_), Some(_)) => format!("{whose} plan has calls left this month"),
+            _ => format!("{whose} plan has no limit of calls"),
+        });
+        let says = says.collect::<Vec<_>>().join(", and ");
+        self.passes(Layer::Quota, says);
     }
 
     /// How fast calls may come. What is left of a person's or a source's own limits is theirs to know.

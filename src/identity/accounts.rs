@@ -149,10 +149,20 @@ pub fn check_plan(plan: &Plan) -> Result<(), IdentityError> {
         analyses_per_month,
         concurrent_analyses,
         sources_max,
+        presets_max,
+        stored_analyses_max,
         retention_days,
         rate: _,
     } = plan;
-    let numbers = [calls_per_month, analyses_per_month, concurrent_analyses, sources_max, retention_days];
+    let numbers = [
+        calls_per_month,
+        analyses_per_month,
+        concurrent_analyses,
+        sources_max,
+        presets_max,
+        stored_analyses_max,
+        retention_days,
+    ];
     if numbers.into_iter().flatten().any(|number| *number < 0) {
         return Err(IdentityError::BadPlan);
     }

@@ -54,7 +54,7 @@ pub use name::{Email, Handle, NameError, PlanName, Slug, SourceName, TunnelName}
 pub use offer::{ResourceKind, SourceOffer, SourceResource};
 pub use org::{Membership, OrgInvite, OrgMember, OrgRole, Organisation};
 pub use passkey::Passkey;
-pub use plan::Plan;
+pub use plan::{Payer, Plan};
 pub use preset::{Preset, PresetStatus, PresetTool, Selection, Take, Visibility};
 pub use principal::{Member, Principal, Via};
 pub use rate::{Rate, RateError};

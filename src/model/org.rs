@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Ms,
-    model::{Email, Handle, InviteId, TenantId, User, UserId, words},
+    model::{Email, Handle, InviteId, PlanName, TenantId, User, UserId, words},
 };
 
 /// What a person may do inside an organisation; each role includes the ones before it.
@@ -30,6 +30,8 @@ pub struct Organisation {
     pub personal_of: Option<UserId>,
     /// Who made it; `None` = the operator, or it is somebody's own.
     pub made_by: Option<UserId>,
+    /// What it may use beside what its members may; `None` = it has no plan of its own, as one person's own never has.
+    pub plan: Option<PlanName>,
     /// Whether its members may act in it and its presets answer.
     pub enabled: bool,
     /// When it was made.

@@ -2,7 +2,13 @@
 
 use thiserror::Error;
 
-use crate::{fault::Fault, mail::MailError, model::Handle, policy::Denied, store::StoreError};
+use crate::{
+    fault::Fault,
+    mail::MailError,
+    model::{Handle, PlanName},
+    policy::Denied,
+    store::StoreError,
+};
 
 /// Says why an organisation was not found or changed.
 #[derive(Debug, Error)]
@@ -36,6 +42,13 @@ pub enum OrgError {
     TooManyMade {
         /// How many there may be.
         max: i64,
+    },
+
+    /// There is no plan of that name.
+    #[error("there is no plan `{plan}`")]
+    NoPlan {
+        /// The plan asked for.
+        plan: PlanName,
     },
 
     /// The organisation has as many people as one may.
@@ -105,6 +118,7 @@ impl OrgError {
         match self {
             Self::NotFound
             | Self::Invalid { .. }
+            | Self::NoPlan { .. }
             | Self::Taken { .. }
             | Self::Personal
             | Self::Nobody { .. }

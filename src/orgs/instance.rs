@@ -2,7 +2,7 @@
 
 use crate::{
     changes::Change,
-    model::{Handle, OrgMember, OrgRole, Organisation, UserId},
+    model::{Handle, OrgMember, OrgRole, Organisation, PlanName, UserId},
     orgs::{NewOrganisation, OrgError, Orgs, Result, checked_title, members, team},
     policy::AdminPermit,
     store::SystemTx,
@@ -15,6 +15,17 @@ pub struct Team {
     pub organisation: Organisation,
     /// Who belongs to it, by handle.
     pub members: Vec<OrgMember>,
+}
+
+/// What is to be different about a team; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct TeamChange {
+    /// What it is called in full.
+    pub title: Option<String>,
+    /// Whether its members may act in it and its presets answer.
+    pub enabled: Option<bool>,
+    /// What it may use beside what its members may; `None` within = it has no plan of its own.
+    pub plan: Option<Option<PlanName>>,
 }
 
 impl Orgs {
@@ -90,35 +101,51 @@ impl Orgs {
         self.take_out(found.id, permit.actor(), who, format!("remove {who}")).await
     }
 
-    /// Changes what a team is called, or switches it on or off; `None` leaves it as it is. While it is off nobody acts
-    /// in it and its presets answer nobody. Holds on the next call.
+    /// Changes what a team is called, switches it on or off, or gives it a plan. While it is off nobody acts in it and
+    /// its presets answer nobody. What it has used of the month stays used under another plan. Holds on the next call.
     pub async fn change_team(
         &self,
         permit: &AdminPermit,
         handle: &Handle,
-        title: Option<&str>,
-        enabled: Option<bool>,
+        change: TeamChange,
     ) -> Result<Organisation> {
-        let title = title.map(checked_title).transpose()?;
+        let title = change.title.as_deref().map(checked_title).transpose()?;
         let mut tx = self.0.store.system().await?;
         let found = find(&mut tx, handle).await?;
         tx.take_turn_in(found.id).await?;
         let before = team(&mut tx, found.id).await?;
         let after = Organisation {
             title: title.unwrap_or_else(|| before.title.clone()),
-            enabled: enabled.unwrap_or(before.enabled),
+            enabled: change.enabled.unwrap_or(before.enabled),
+            plan: change.plan.unwrap_or_else(|| before.plan.clone()),
             ..before.clone()
         };
+        if let Some(plan) = after.plan.as_ref().filter(|plan| before.plan.as_ref() != Some(*plan))
+            && tx.find_plan(plan).await?.is_none()
+        {
+            return Err(OrgError::NoPlan { plan: plan.clone() });
+        }
         if !after.enabled {
             tx.send_browser_sessions_home(after.id, None).await?;
         }
         tx.update_organisation(&after).await?;
-        let (told, done) = match (before.enabled, after.enabled) {
-            (true, false) => (vec![Change::Everything], "switch the organisation off"),
-            (false, true) => (vec![Change::Everything], "switch the organisation on"),
-            (true, true) | (false, false) => (Vec::new(), "rename the organisation"),
-        };
-        let event = self.event(after.id, permit.actor(), done.to_owned());
+        let mut told = Vec::new();
+        let mut done = Vec::new();
+        if before.enabled != after.enabled {
+            told.push(Change::Everything);
+            done.push(if after.enabled { "switch the organisation on" } else { "switch the organisation off" }.to_owned());
+        }
+        if before.plan != after.plan {
+            told.extend(before.plan.iter().chain(&after.plan).cloned().map(Change::Plan));
+            done.push(match &after.plan {
+                Some(plan) => format!("give the organisation the plan {plan}"),
+                None => "take the organisation's plan away".to_owned(),
+            });
+        }
+        if done.is_empty() {
+            done.push("rename the organisation".to_owned());
+        }
+        let event = self.event(after.id, permit.actor(), done.join(", "));
         self.commit(tx, told, event).await?;
         Ok(after)
     }

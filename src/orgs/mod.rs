@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub use error::OrgError;
-pub use instance::Team;
+pub use instance::{Team, TeamChange};
 pub use invite::{INVITES_MAX, NewOrgInvite, OrgOffer, Whom};
 
 type Result<T, E = OrgError> = std::result::Result<T, E>;
@@ -174,6 +174,7 @@ impl Orgs {
             title: checked_title(&new.title)?,
             personal_of: None,
             made_by: by,
+            plan: None,
             enabled: true,
             created_at: self.0.clock.now(),
         })

@@ -8,7 +8,7 @@ use crate::{
     egress::{Egress, EgressLimits, EgressPolicy},
     identity::{Identity, IdentitySettings, NewKey, NewUser, Origin, PasswordCost},
     metrics::Metrics,
-    model::{Email, InstanceRole, KeyScope, OrgRole, PresetId, Via},
+    model::{Email, InstanceRole, KeyScope, OrgRole, PlanName, PresetId, Via},
     policy::operator_at_the_shell,
     secret::Secret,
     store::testing::{TestStore, store_test},
@@ -359,7 +359,7 @@ store_test!(who_manages_the_instance_sets_members_and_never_themselves, |test| a
     assert_eq!(policy::may_see(&root.member, acting.tenant).err(), Some(Denied::OtherOrganisation));
     assert!(matches!(scene.orgs.acting_in(&root.member, &acme_handle).await, Err(OrgError::NotFound)));
     assert_eq!(scene.orgs.teams(&permit).await.unwrap().len(), 1);
-    let personal = scene.orgs.change_team(&permit, &handle("ada"), None, Some(false)).await;
+    let personal = scene.orgs.change_team(&permit, &handle("ada"), switched(false)).await;
     assert!(matches!(personal, Err(OrgError::Personal)), "{personal:?}");
 });
 
@@ -373,12 +373,42 @@ store_test!(nobody_acts_in_an_organisation_that_is_switched_off, |test| async mo
     assert!(scene.identity.authenticate_key(text.expose()).await.is_ok());
     let permit = operator_at_the_shell();
 
-    scene.orgs.change_team(&permit, &handle("acme"), None, Some(false)).await.unwrap();
+    scene.orgs.change_team(&permit, &handle("acme"), switched(false)).await.unwrap();
 
     assert!(scene.identity.authenticate_key(text.expose()).await.is_err());
     assert_eq!(scene.looks(&ada).await.as_deref(), Some("ada"));
     assert!(matches!(scene.orgs.acting_in(&ada.member, &handle("acme")).await, Err(OrgError::NotFound)));
 
-    scene.orgs.change_team(&permit, &handle("acme"), None, Some(true)).await.unwrap();
+    scene.orgs.change_team(&permit, &handle("acme"), switched(true)).await.unwrap();
     assert!(scene.identity.authenticate_key(text.expose()).await.is_ok());
+});
+
+fn switched(on: bool) -> TeamChange {
+    TeamChange { enabled: Some(on), ..TeamChange::default() }
+}
+
+store_test!(a_team_gets_a_plan_that_there_is_and_its_log_says_so, |test| async move {
+    let mut scene = Scene::on(test).await;
+    let ada = scene.person("ada", InstanceRole::Member).await;
+    scene.orgs.create(&ada.member, acme()).await.unwrap();
+    let (permit, acme) = (operator_at_the_shell(), handle("acme"));
+    let plan = |name: &str| TeamChange {
+        plan: Some(Some(PlanName::parse(name).unwrap())),
+        ..TeamChange::default()
+    };
+
+    let none = scene.orgs.change_team(&permit, &acme, plan("gold")).await;
+    let given = scene.orgs.change_team(&permit, &acme, plan("team")).await.unwrap();
+    let renamed = TeamChange { title: Some("Acme".to_owned()), ..TeamChange::default() };
+    let kept = scene.orgs.change_team(&permit, &acme, renamed).await.unwrap();
+    let taken = TeamChange { plan: Some(None), ..TeamChange::default() };
+    let taken = scene.orgs.change_team(&permit, &acme, taken).await.unwrap();
+
+    assert!(matches!(none, Err(OrgError::NoPlan { .. })), "{none:?}");
+    assert_eq!(given.plan.as_ref().map(PlanName::as_str), Some("team"));
+    assert_eq!(kept.plan, given.plan);
+    assert_eq!(taken.plan, None);
+    let done: Vec<String> = scene.recorded().into_iter().map(|(_, _, done)| done).collect();
+    let (gave, took) = ("give the organisation the plan team", "take the organisation's plan away");
+    assert_eq!(done, ["make the organisation", gave, "rename the organisation", took]);
 });

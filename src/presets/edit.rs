@@ -6,7 +6,7 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        AccessEntry, AccessLevel, Member, OrgRole, Preset, PresetId, PresetStatus, Reach, Selection,
+        AccessEntry, AccessLevel, Member, OrgRole, Plan, Preset, PresetId, PresetStatus, Reach, Selection,
         TenantId, Visibility,
     },
     policy::{self, ManagePermit},
@@ -61,7 +61,11 @@ impl Presets {
         check_texts(&preset)?;
         check::rules(&preset.rules)?;
         self.check_anonymous(permit.tenant(), preset.anonymous).await?;
+        let plan = self.0.store.system_read().await?.find_plan_in(permit.tenant(), &member.plan).await?;
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
+        // Two at once must not pass the plan's limit.
+        tx.take_turn().await?;
+        room_for_one(&mut tx, plan.as_ref()).await?;
         check_selections(&mut tx, member, true, &[], &new.selections).await?;
         tx.add_preset(&preset).await.map_err(|error| taken(error, &preset))?;
         tx.set_selections(id, &new.selections).await?;
@@ -293,7 +297,7 @@ fn may_manage(member: &Member) -> Result<ManagePermit> {
 }
 
 impl Presets {
-    /// Refuses calls without a key where nobody would be charged for them: a team has no plan of its own.
+    /// Refuses calls without a key of what a team owns: each is charged to whoever makes it, beside the team.
     async fn check_anonymous(&self, owner: TenantId, anonymous: bool) -> Result<()> {
         if !anonymous {
             return Ok(());
@@ -307,6 +311,15 @@ impl Presets {
             .to_owned();
         Err(PresetError::Invalid { part: "anonymous", reason })
     }
+}
+
+/// Says whether the plan holds one more preset.
+async fn room_for_one(tx: &mut Tx, plan: Option<&Plan>) -> Result<()> {
+    let Some((plan, limit)) = plan.and_then(|plan| Some((&plan.name, plan.presets_max?))) else {
+        return Ok(());
+    };
+    let used = tx.count_presets().await?;
+    if used < limit { Ok(()) } else { Err(PresetError::Limit { plan: plan.clone(), limit, used }) }
 }
 
 fn check_texts(preset: &Preset) -> Result<()> {

@@ -3,7 +3,12 @@
 use thiserror::Error;
 
 use crate::{
-    clock::Ms, fault::Fault, mail::MailError, model::Slug, policy::Denied, presets::Collision,
+    clock::Ms,
+    fault::Fault,
+    mail::MailError,
+    model::{PlanName, Slug},
+    policy::Denied,
+    presets::Collision,
     store::StoreError,
 };
 
@@ -32,6 +37,20 @@ pub enum PresetError {
     SlugTaken {
         /// The slug.
         slug: Slug,
+    },
+
+    /// The owner's plan holds no more presets.
+    #[error(
+        "the plan `{plan}` holds {limit} presets and {used} are there: remove one, or ask an administrator of this \
+         gateway for another plan"
+    )]
+    Limit {
+        /// The plan.
+        plan: PlanName,
+        /// How many it holds.
+        limit: i64,
+        /// How many there are.
+        used: i64,
     },
 
     /// Two tools want one name.
@@ -89,7 +108,7 @@ impl PresetError {
             | Self::SlugTaken { .. }
             | Self::Collision { .. }
             | Self::Stale { .. } => Fault::Caller,
-            Self::Denied(_) | Self::NotYours => Fault::Refused,
+            Self::Denied(_) | Self::NotYours | Self::Limit { .. } => Fault::Refused,
             Self::Random(_) => Fault::Gateway,
             Self::Mail(error) => error.fault(),
             Self::Store(error) => error.fault(),

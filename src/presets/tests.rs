@@ -11,7 +11,7 @@ use crate::{
     changes::Change,
     mcp::ListKind,
     model::{
-        CallRules, Era, InstanceRole, Member, PresetStatus, PresetTool, Selection, Slug, SourceId, Take,
+        CallRules, Era, InstanceRole, Member, Plan, PresetStatus, PresetTool, Selection, Slug, SourceId, Take,
         ToolState, Visibility,
     },
     policy::Denied,
@@ -22,6 +22,27 @@ use crate::{
     },
     store::testing::TestStore,
 };
+
+#[tokio::test]
+async fn a_plan_limits_the_presets_though_several_are_made_at_once() {
+    let stores = [Some(TestStore::sqlite().await), TestStore::postgres().await];
+    for db in stores.into_iter().flatten() {
+        let world = World::on(db).await;
+        let ada = world.member("ada", InstanceRole::Member, "free").await;
+        let mut tx = world.db.store.system().await.unwrap();
+        let free = tx.find_plan(&ada.plan).await.unwrap().unwrap();
+        tx.save_plan(&Plan { presets_max: Some(2), ..free }).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let adding = (0..8).map(|n| world.presets.add(&ada, new_preset(&format!("ops-{n}"), Vec::new())));
+        let added = futures::future::join_all(adding).await;
+
+        assert_eq!(added.iter().filter(|added| added.is_ok()).count(), 2, "{added:?}");
+        let refused = world.presets.add(&ada, new_preset("more", Vec::new())).await.unwrap_err();
+        assert!(matches!(refused, PresetError::Limit { limit: 2, used: 2, .. }), "{refused}");
+        assert!(refused.to_string().contains("an administrator of this gateway"), "{refused}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_story_runs_on_postgres_too() {

@@ -336,7 +336,7 @@ impl Proxy {
         Duration::from_millis(self.0.settings.call_timeout_ms)
     }
 
-    /// Charges the caller, or, if nobody knows who that is, the preset's owner. Only calls of tools
+    /// Charges the caller, or, if nobody knows who that is, the preset's owner, and a team that owns it beside. Only calls of tools
     /// are charged, and only once: going on with a call that waits is none, and one that is an analysis
     /// is charged as that.
     async fn charge(&self, guest: &Guest<'_>, is_charged: bool) -> Result<Option<Reservation>, QuotaError> {
@@ -344,7 +344,7 @@ impl Proxy {
             return Ok(None);
         }
         let charged = self.charged(guest).await?;
-        self.0.quota.reserve(&charged).await.map(Some)
+        self.0.quota.reserve(&charged, guest.permit.tenant()).await.map(Some)
     }
 
     /// Returns who is charged for a call.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::{
     mcp::{ErrorObject, Method, Raw, Revision, codes, response, translate, write},
-    model::SourceName,
+    model::{Payer, SourceName},
     quota::{QuotaError, TooFast},
     sources::SourceError,
     upstream::UpstreamError,
@@ -113,9 +113,13 @@ pub(super) fn source(name: &SourceName, error: &SourceError) -> String {
 /// Says why a call was not charged, and so not made.
 pub(super) fn quota(error: &QuotaError) -> String {
     match error {
-        QuotaError::Exhausted { limit, resets_at } => format!(
+        QuotaError::Exhausted { payer: Payer::Person(_), limit, resets_at } => format!(
             "The quota of {limit} tool calls per month is used up. It is reset at {resets_at}; the plan can be \
              changed by the administrator of this gateway."
+        ),
+        QuotaError::Exhausted { payer: Payer::Team(_), limit, resets_at } => format!(
+            "The quota of {limit} tool calls per month of the organisation whose preset this is, is used up. It is \
+             reset at {resets_at}; the organisation's plan can be changed by the administrator of this gateway."
         ),
         QuotaError::TooFast(too_fast) => slower(too_fast),
         QuotaError::NobodyToCharge { .. } => {

@@ -4,7 +4,7 @@ use super::{TooFast, rate::Refusal};
 use crate::{
     clock::Ms,
     fault::Fault,
-    model::{PlanName, TenantId},
+    model::{Payer, PlanName, TenantId},
     store::StoreError,
 };
 
@@ -12,8 +12,10 @@ use crate::{
 #[derive(Debug, Error)]
 pub enum QuotaError {
     /// The plan has nothing left in this month.
-    #[error("all {limit} calls of this month are used up; the next month begins at {resets_at}")]
+    #[error("all {limit} calls of {whose} month are used up; the next month begins at {resets_at}", whose = whose(*.payer))]
     Exhausted {
+        /// Whose plan: the person's or the organisation's.
+        payer: Payer,
         /// Calls the plan allows in a month.
         limit: i64,
         /// When the next month begins.
@@ -50,6 +52,13 @@ impl QuotaError {
             Self::NoPlan { .. } | Self::RedisAway => Fault::Gateway,
             Self::Store(error) => error.fault(),
         }
+    }
+}
+
+fn whose(payer: Payer) -> &'static str {
+    match payer {
+        Payer::Person(_) => "the person's",
+        Payer::Team(_) => "the organisation's",
     }
 }
 

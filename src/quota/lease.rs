@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::clock::{Month, Ms};
 
-/// The most units one lease holds, and so the most a crash can lose of a person's month.
+/// The most units one lease holds, and so the most a crash can lose of a payer's month.
 pub(super) const UNITS_MAX: i64 = 1000;
 
 /// A lease takes at most this part of what is left, so that it shrinks to single calls near the
@@ -24,7 +24,7 @@ pub(super) fn smaller(size: i64) -> Option<i64> {
     (size > 1).then_some(size / 2)
 }
 
-/// Calls of one person in one month.
+/// Calls of one payer in one month.
 #[derive(Debug)]
 pub(super) struct Lease {
     month: Month,
@@ -75,12 +75,13 @@ impl Lease {
         spent.is_ok()
     }
 
-    /// Takes a spent call back; does nothing if the lease is over.
-    pub(super) fn refund(&self) {
+    /// Takes a spent call back; `false` if the lease is over, and the row has to be told.
+    pub(super) fn refund(&self) -> bool {
         let difference = if self.limit.is_some() { 1 } else { -1 };
-        let _ = self.units.fetch_update(Ordering::AcqRel, Ordering::Acquire, |units| {
+        let refunded = self.units.fetch_update(Ordering::AcqRel, Ordering::Acquire, |units| {
             (units != CLOSED).then(|| units + difference)
         });
+        refunded.is_ok()
     }
 
     /// Says whether it may serve this limit at this time.
@@ -203,7 +204,7 @@ mod tests {
             assert!(lease.spend(limit, NOW));
             lease.close();
 
-            lease.refund();
+            assert!(!lease.refund());
 
             assert!(!lease.spend(limit, NOW));
             assert_eq!(lease.close(), Balance::Even);
@@ -216,7 +217,7 @@ mod tests {
         let lease = Lease::of(MONTH, 10, 1, NOW);
         assert!(lease.spend(Some(10), NOW));
 
-        lease.refund();
+        assert!(lease.refund());
 
         assert!(lease.spend(Some(10), NOW));
         assert!(!lease.spend(Some(10), NOW));
@@ -228,12 +229,12 @@ mod tests {
         for _ in 0..3 {
             assert!(lease.spend(None, NOW));
         }
-        lease.refund();
+        assert!(lease.refund());
 
         assert_eq!(lease.ahead(), -2);
         assert_eq!(lease.drain(), Balance::Uncharged(2));
         assert_eq!(lease.drain(), Balance::Even);
-        lease.refund();
+        assert!(lease.refund());
         assert_eq!(lease.drain(), Balance::Unspent(1));
     }
 

@@ -26,6 +26,9 @@ const OWNERS_MAX: u64 = 10_000;
 /// What another process changed is noticed after this long.
 const AGE_MAX: Duration = Duration::from_secs(10);
 
+/// How many teams are read at once.
+const TEAMS: i64 = 1000;
+
 /// Remembers plans and owners until something about them changes.
 pub(super) struct Limits {
     /// Counts the changes. What was read before the last of them is not believed.
@@ -38,6 +41,8 @@ struct Plans {
     generation: u64,
     read_at: Ms,
     of: HashMap<PlanName, PlanLimits>,
+    /// The teams, each with its plan if it has one.
+    teams: HashMap<TenantId, Option<PlanName>>,
     /// Whether any of them says how fast calls may come.
     some_rate: bool,
 }
@@ -49,6 +54,15 @@ pub(super) struct PlanLimits {
     pub(super) calls: Option<i64>,
     /// How fast; `None` = as the settings say for all.
     pub(super) rate: Option<Rate>,
+}
+
+/// How many calls a month may have that one call is charged to.
+#[derive(Clone, Copy)]
+pub(super) struct MonthLimits {
+    /// Of whoever calls; `None` = unlimited.
+    pub(super) person: Option<i64>,
+    /// Of the team whose preset is called; `None` = it is one person's own. Within, `None` = unlimited.
+    pub(super) team: Option<Option<i64>>,
 }
 
 #[derive(Clone)]
@@ -105,6 +119,22 @@ impl Limits {
         self.remembered(plan).ok_or_else(|| QuotaError::NoPlan { plan: plan.clone() })
     }
 
+    /// Returns how many calls a month may have, of whoever calls and of the organisation whose preset is called.
+    pub(super) async fn months(
+        &self,
+        store: &Store,
+        plan: &PlanName,
+        owner: TenantId,
+        now: Ms,
+    ) -> Result<MonthLimits, QuotaError> {
+        if let Some(limits) = self.remembered_months(plan, owner) {
+            return Ok(limits);
+        }
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        Box::pin(self.read_plans(store, now)).await?;
+        self.remembered_months(plan, owner).ok_or_else(|| QuotaError::NoPlan { plan: plan.clone() })
+    }
+
     /// Reads the plans again if they were read long ago. Done ahead of time, so that no call waits
     /// for it.
     pub(super) async fn refresh(&self, store: &Store, now: Ms) -> Result<(), QuotaError> {
@@ -131,6 +161,23 @@ impl Limits {
         Ok(subject)
     }
 
+    /// Returns the same from memory; `None` if that is out of date, or does not know a plan.
+    fn remembered_months(&self, plan: &PlanName, owner: TenantId) -> Option<MonthLimits> {
+        let plans = self.plans.load();
+        let plans = plans.as_ref()?;
+        if plans.generation != self.generation.load(Ordering::Acquire) {
+            return None;
+        }
+        let calls = |plan: &PlanName| Some(plans.of.get(plan)?.calls);
+        let person = calls(plan)?;
+        let team = match plans.teams.get(&owner) {
+            None => None,
+            Some(None) => Some(None),
+            Some(Some(plan)) => Some(calls(plan)?),
+        };
+        Some(MonthLimits { person, team })
+    }
+
     fn remembered(&self, plan: &PlanName) -> Option<PlanLimits> {
         let plans = self.plans.load();
         let plans = plans.as_ref()?;
@@ -143,11 +190,21 @@ impl Limits {
     async fn read_plans(&self, store: &Store, now: Ms) -> Result<(), QuotaError> {
         // Taken before the plans are read: a change in between makes what is read here out of date.
         let generation = self.generation.load(Ordering::Acquire);
-        let plans = store.system_read().await?.list_plans().await?;
+        let mut tx = store.system_read().await?;
+        let plans = tx.list_plans().await?;
+        let mut teams = HashMap::new();
+        let mut after = None;
+        loop {
+            let more = tx.list_team_plans(after, TEAMS).await?;
+            let Some((last, _)) = more.last() else { break };
+            after = Some(*last);
+            teams.extend(more);
+        }
+        drop(tx);
         let some_rate = plans.iter().any(|plan| plan.rate.is_some());
         let limits = |plan: &Plan| PlanLimits { calls: plan.calls_per_month, rate: plan.rate };
         let of = plans.into_iter().map(|plan| (plan.name.clone(), limits(&plan))).collect();
-        self.plans.store(Some(Arc::new(Plans { generation, read_at: now, of, some_rate })));
+        self.plans.store(Some(Arc::new(Plans { generation, read_at: now, of, teams, some_rate })));
         Ok(())
     }
 }

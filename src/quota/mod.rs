@@ -5,6 +5,9 @@
 //! atomic counter, so that a warm call touches no database. Debit first, spend later: a crash loses
 //! at most the unspent lease, to the caller's disadvantage.
 //!
+//! A call of what a team owns is charged to whoever calls and to the team, and both have to admit it: to both months
+//! or to none.
+//!
 //! Never decides who may call, and never knows how a refusal is shown.
 
 mod error;
@@ -26,7 +29,7 @@ use crate::{
     apart,
     changes::Changes,
     clock::{Clock, Ms},
-    model::{Member, PlanName, Principal, Rate, TenantId, UserId},
+    model::{Member, Payer, PlanName, Principal, Rate, TenantId, UserId},
     store::Store,
 };
 use lease::Lease;
@@ -57,7 +60,7 @@ impl From<&Member> for QuotaSubject {
     }
 }
 
-/// What a person has used and has left in the month.
+/// What a payer has used and has left in the month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// Calls made.
@@ -81,19 +84,41 @@ struct Inner {
     store: Store,
     clock: Clock,
     limits: Arc<Limits>,
-    meters: RwLock<HashMap<UserId, Arc<Meter>>>,
+    meters: RwLock<HashMap<Payer, Arc<Meter>>>,
     rates: Rates,
+}
+
+/// A payer's meter, and how many calls its month may have.
+type Metered = (Arc<Meter>, Option<i64>);
+
+/// One call, charged to one payer.
+#[derive(Debug)]
+struct Charge {
+    meter: Arc<Meter>,
+    lease: Arc<Lease>,
+}
+
+impl Charge {
+    fn refund(self) {
+        self.meter.take_back(&self.lease);
+    }
 }
 
 /// One call, charged. Dropping it leaves the call charged, however it ends.
 #[derive(Debug)]
-pub struct Reservation(Arc<Lease>);
+pub struct Reservation {
+    person: Charge,
+    /// Of one person's own organisation there is none.
+    team: Option<Charge>,
+}
 
 impl Reservation {
-    /// Gives the call back: it never left, by a fault of our own. A lease that is over by then
-    /// takes nothing back, and the call stays charged.
+    /// Gives the call back to everybody it was charged to: it never left, by a fault of our own.
     pub fn refund(self) {
-        self.0.refund();
+        self.person.refund();
+        if let Some(team) = self.team {
+            team.refund();
+        }
     }
 }
 
@@ -170,21 +195,34 @@ impl Quota {
         }
     }
 
-    /// Charges one call.
-    pub async fn reserve(&self, subject: &QuotaSubject) -> Result<Reservation, QuotaError> {
+    /// Charges one call of what this organisation owns to whoever calls, and if it is a team to that as well: to both
+    /// or to none.
+    pub async fn reserve(&self, subject: &QuotaSubject, owner: TenantId) -> Result<Reservation, QuotaError> {
         let Inner { store, clock, limits, .. } = &*self.0;
         let now = clock.now();
-        let limit = limits.plan(store, &subject.plan, now).await?.calls;
-        let meter = self.meter(subject.user);
-        if let Some(lease) = meter.spend(limit, now) {
-            return Ok(Reservation(lease));
+        let limits = limits.months(store, &subject.plan, owner, now).await?;
+        let person = (self.meter(Payer::Person(subject.user)), limits.person);
+        let Some(team) = limits.team.map(|limit| (self.meter(Payer::Team(owner)), limit)) else {
+            return match spend(&person, now)? {
+                Some(person) => Ok(Reservation { person, team: None }),
+                None => {
+                    let person = Box::pin(self.renew(person.0, person.1)).await?;
+                    Ok(Reservation { person, team: None })
+                }
+            };
+        };
+        if let Some(of_person) = spend(&person, now)? {
+            match spend(&team, now) {
+                Ok(Some(of_team)) => return Ok(Reservation { person: of_person, team: Some(of_team) }),
+                // Taken again together with the team's.
+                Ok(None) => of_person.refund(),
+                Err(refused) => {
+                    of_person.refund();
+                    return Err(refused);
+                }
+            }
         }
-        if let Some(limit) = limit
-            && meter.was_refused(limit, now)
-        {
-            return Err(QuotaError::Exhausted { limit, resets_at: now.month().end() });
-        }
-        Box::pin(self.renew(meter, limit)).await.map(Reservation)
+        Box::pin(self.join(person, team)).await
     }
 
     /// Returns who is charged when nobody is known: the person whose organisation owns the preset.
@@ -192,27 +230,31 @@ impl Quota {
         self.0.limits.owner(&self.0.store, tenant, self.0.clock.now()).await
     }
 
-    /// Returns what a person has used and has left in this month.
-    pub async fn usage(&self, user: UserId) -> Result<Usage, QuotaError> {
-        let month = self.0.clock.now().month();
+    /// Returns what a payer has used and has left in this month.
+    pub async fn usage(&self, of: impl Into<Payer>) -> Result<Usage, QuotaError> {
+        let (payer, month) = (of.into(), self.0.clock.now().month());
         let mut tx = self.0.store.system_read().await?;
-        let plan = match tx.find_user(user).await? {
-            Some(user) => tx.find_plan(&user.plan).await?,
+        let plan = match payer {
+            Payer::Person(user) => tx.find_user(user).await?.map(|user| user.plan),
+            Payer::Team(team) => tx.find_organisation(team).await?.and_then(|team| team.plan),
+        };
+        let plan = match plan {
+            Some(plan) => tx.find_plan(&plan).await?,
             None => None,
         };
-        let charged = tx.usage(user, month).await?;
+        let charged = tx.usage(payer, month).await?;
 
-        let ahead = self.find_meter(user).map_or(0, |meter| meter.ahead(month));
+        let ahead = self.find_meter(payer).map_or(0, |meter| meter.ahead(month));
         let used = (charged - ahead).max(0);
         let limit = plan.and_then(|plan| plan.calls_per_month);
         Ok(Usage { used, limit, left: limit.map(|limit| (limit - used).max(0)), resets_at: month.end() })
     }
 
-    /// Returns what a person has used month by month, the newest first.
-    pub async fn months(&self, user: UserId) -> Result<Vec<MonthUsage>, QuotaError> {
-        let now = self.0.clock.now().month();
-        let mut months = self.0.store.system_read().await?.usage_by_month(user, MONTHS_MAX).await?;
-        let ahead = self.find_meter(user).map_or(0, |meter| meter.ahead(now));
+    /// Returns what a payer has used month by month, the newest first.
+    pub async fn months(&self, of: impl Into<Payer>) -> Result<Vec<MonthUsage>, QuotaError> {
+        let (payer, now) = (of.into(), self.0.clock.now().month());
+        let mut months = self.0.store.system_read().await?.usage_by_month(payer, MONTHS_MAX).await?;
+        let ahead = self.find_meter(payer).map_or(0, |meter| meter.ahead(now));
         if let Some(this) = months.iter_mut().find(|month| month.month == now) {
             this.calls = (this.calls - ahead).max(0);
         }
@@ -253,20 +295,55 @@ impl Quota {
     }
 
     /// Renews in a task of its own: a caller who leaves in the middle must not take the units along.
-    async fn renew(&self, meter: Arc<Meter>, limit: Option<i64>) -> Result<Arc<Lease>, QuotaError> {
+    async fn renew(&self, meter: Arc<Meter>, limit: Option<i64>) -> Result<Charge, QuotaError> {
         let inner = Arc::clone(&self.0);
-        apart::finish(async move { meter.renew(&inner.store, &inner.clock, limit).await }).await
+        apart::finish(async move { inner.charge(meter, limit).await }).await
     }
 
-    fn meter(&self, user: UserId) -> Arc<Meter> {
-        self.find_meter(user).unwrap_or_else(|| {
+    /// Charges one call to both, the person first, in a task of its own: a caller who leaves in the middle is charged
+    /// by both or by none.
+    async fn join(&self, person: Metered, team: Metered) -> Result<Reservation, QuotaError> {
+        let inner = Arc::clone(&self.0);
+        apart::finish(async move {
+            let person = inner.charge(person.0, person.1).await?;
+            match inner.charge(team.0, team.1).await {
+                Ok(team) => Ok(Reservation { person, team: Some(team) }),
+                Err(refused) => {
+                    person.refund();
+                    Err(refused)
+                }
+            }
+        })
+        .await
+    }
+
+    fn meter(&self, payer: Payer) -> Arc<Meter> {
+        self.find_meter(payer).unwrap_or_else(|| {
             let mut meters = self.0.meters.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(meters.entry(user).or_insert_with(|| Arc::new(Meter::new(user))))
+            Arc::clone(meters.entry(payer).or_insert_with(|| Arc::new(Meter::new(payer))))
         })
     }
 
-    fn find_meter(&self, user: UserId) -> Option<Arc<Meter>> {
-        self.0.meters.read().unwrap_or_else(PoisonError::into_inner).get(&user).cloned()
+    fn find_meter(&self, payer: Payer) -> Option<Arc<Meter>> {
+        self.0.meters.read().unwrap_or_else(PoisonError::into_inner).get(&payer).cloned()
+    }
+}
+
+impl Inner {
+    async fn charge(&self, meter: Arc<Meter>, limit: Option<i64>) -> Result<Charge, QuotaError> {
+        let lease = meter.renew(&self.store, &self.clock, limit).await?;
+        Ok(Charge { meter, lease })
+    }
+}
+
+/// Charges one call without waiting; `None` if the lease has to be renewed first.
+fn spend((meter, limit): &Metered, now: Ms) -> Result<Option<Charge>, QuotaError> {
+    if let Some(lease) = meter.spend(*limit, now) {
+        return Ok(Some(Charge { meter: Arc::clone(meter), lease }));
+    }
+    match limit {
+        Some(limit) if meter.was_refused(*limit, now) => Err(meter.exhausted(*limit, now.month())),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -1,3 +1,5 @@
+mod teams;
+
 use std::{sync::Arc, time::Duration};
 
 use super::*;
@@ -18,11 +20,11 @@ store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows,
 
     let tasks: Vec<_> = (0..64)
         .map(|_| {
-            let (quota, subject) = (scene.quota.clone(), scene.subject.clone());
+            let (quota, subject, tenant) = (scene.quota.clone(), scene.subject.clone(), scene.user.tenant);
             tokio::spawn(async move {
                 let mut admitted = 0;
                 for _ in 0..20 {
-                    admitted += usize::from(quota.reserve(&subject).await.is_ok());
+                    admitted += usize::from(quota.reserve(&subject, tenant).await.is_ok());
                 }
                 admitted
             })
@@ -35,9 +37,9 @@ store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows,
 
     assert_eq!(admitted, 500);
     assert_eq!(scene.charged().await, 500);
-    let error = scene.quota.reserve(&scene.subject).await.unwrap_err();
+    let error = scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap_err();
     let end = NOW.month().end();
-    assert!(matches!(error, QuotaError::Exhausted { limit: 500, resets_at } if resets_at == end));
+    assert!(matches!(error, QuotaError::Exhausted { limit: 500, resets_at, payer: Payer::Person(_) } if resets_at == end));
 });
 
 store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| async move {
@@ -48,12 +50,12 @@ store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| asy
     let mut admitted = 0;
     for n in 0..2000 {
         let quota = if n % 3 == 0 { &other } else { &scene.quota };
-        admitted += usize::from(quota.reserve(&scene.subject).await.is_ok());
+        admitted += usize::from(quota.reserve(&scene.subject, scene.user.tenant).await.is_ok());
     }
     // What one of them holds unspent when it is refused, the other may not use; it comes back.
     scene.quota.give_back().await.unwrap();
     other.give_back().await.unwrap();
-    while scene.quota.reserve(&scene.subject).await.is_ok() {
+    while scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_ok() {
         admitted += 1;
     }
 
@@ -75,12 +77,13 @@ store_test!(sixty_four_callers_on_three_replicas_with_ten_units_left_never_get_e
     let tasks: Vec<_> = (0..64)
         .map(|n| {
             let (quota, subject) = (replicas[n % 3].clone(), scene.subject.clone());
+            let tenant = scene.user.tenant;
             let start = Arc::clone(&start);
             tokio::spawn(async move {
                 start.wait().await;
                 let mut admitted = 0;
                 for _ in 0..5 {
-                    match quota.reserve(&subject).await {
+                    match quota.reserve(&subject, tenant).await {
                         Ok(_) => admitted += 1,
                         Err(QuotaError::Exhausted { .. }) => {}
                         Err(error) => panic!("{error}"),
@@ -104,13 +107,13 @@ store_test!(a_replica_that_is_killed_takes_no_more_along_than_its_lease, |test| 
     let killed =
         Quota::new(test.reopen().await, &Changes::new(), scene.clock.clone(), RateSettings::default());
     for _ in 0..5 {
-        killed.reserve(&scene.subject).await.unwrap();
+        killed.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
     // As with SIGKILL: nothing is given back.
     drop(killed);
 
     let mut admitted = 0;
-    while scene.quota.reserve(&scene.subject).await.is_ok() {
+    while scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_ok() {
         admitted += 1;
     }
 
@@ -123,12 +126,12 @@ store_test!(a_replica_that_is_killed_takes_no_more_along_than_its_lease, |test| 
 async fn a_warm_call_reads_no_database() {
     let scene = Scene::new(Some(10_000)).await;
     for _ in 0..2 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
     scene.store.close().await;
 
     for _ in 0..500 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
 }
 
@@ -136,28 +139,28 @@ async fn a_warm_call_reads_no_database() {
 async fn the_counter_begins_again_with_the_month() {
     let scene = Scene::new(Some(3)).await;
     for _ in 0..3 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
-    assert!(scene.quota.reserve(&scene.subject).await.is_err());
+    assert!(scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_err());
 
     scene.clock.advance(NOW.month().end().since(NOW));
 
     for _ in 0..3 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
-    assert!(scene.quota.reserve(&scene.subject).await.is_err());
+    assert!(scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_err());
 }
 
 #[tokio::test]
 async fn a_lease_of_the_old_month_is_not_spent_in_the_new_one() {
     let scene = Scene::new(Some(800)).await;
     for _ in 0..2 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
     scene.clock.advance(NOW.month().end().since(NOW));
 
     let mut admitted = 0;
-    while scene.quota.reserve(&scene.subject).await.is_ok() {
+    while scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_ok() {
         admitted += 1;
     }
 
@@ -168,7 +171,7 @@ async fn a_lease_of_the_old_month_is_not_spent_in_the_new_one() {
 async fn what_lies_idle_is_given_back() {
     let scene = Scene::new(Some(800)).await;
     for _ in 0..2 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
     assert!(scene.charged().await > 2);
 
@@ -179,14 +182,14 @@ async fn what_lies_idle_is_given_back() {
 
     assert_eq!(scene.charged().await, 2);
     assert_eq!(scene.quota.0.meters.read().unwrap().len(), 0);
-    scene.quota.reserve(&scene.subject).await.unwrap();
+    scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_end_of_the_process_gives_everything_back() {
     let scene = Scene::new(Some(800)).await;
     for _ in 0..5 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
 
     scene.quota.give_back().await.unwrap();
@@ -198,9 +201,9 @@ async fn the_end_of_the_process_gives_everything_back() {
 async fn usage_shows_calls_and_not_leases() {
     let scene = Scene::new(Some(800)).await;
     for _ in 0..5 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
-    scene.quota.reserve(&scene.subject).await.unwrap().refund();
+    scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap().refund();
 
     let usage = scene.quota.usage(scene.subject.user).await.unwrap();
 
@@ -212,7 +215,7 @@ async fn usage_shows_calls_and_not_leases() {
 async fn calls_without_a_limit_are_counted_in_batches() {
     let scene = Scene::new(None).await;
     for _ in 0..7 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
     assert_eq!(scene.charged().await, 0);
     assert_eq!(scene.quota.usage(scene.subject.user).await.unwrap().used, 7);
@@ -227,13 +230,13 @@ async fn calls_without_a_limit_are_counted_in_batches() {
 #[tokio::test]
 async fn calls_of_the_old_month_are_counted_in_it_before_the_new_one_begins() {
     let scene = Scene::new(None).await;
-    scene.quota.reserve(&scene.subject).await.unwrap();
+    scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     let old = scene.clock.now().month();
     scene.clock.advance(NOW.month().end().since(NOW) - Duration::from_millis(1));
-    scene.quota.reserve(&scene.subject).await.unwrap();
+    scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     scene.clock.advance(Duration::from_millis(1));
 
-    scene.quota.reserve(&scene.subject).await.unwrap();
+    scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     assert_eq!(scene.charged_in(old).await, 2);
     scene.quota.flush().await.unwrap();
 
@@ -244,16 +247,16 @@ async fn calls_of_the_old_month_are_counted_in_it_before_the_new_one_begins() {
 async fn a_changed_plan_holds_on_the_next_call() {
     let scene = Scene::new(Some(800)).await;
     for _ in 0..5 {
-        scene.quota.reserve(&scene.subject).await.unwrap();
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
 
     scene.set_limit(Some(6)).await;
-    let admitted = [scene.quota.reserve(&scene.subject).await, scene.quota.reserve(&scene.subject).await]
+    let admitted = [scene.quota.reserve(&scene.subject, scene.user.tenant).await, scene.quota.reserve(&scene.subject).await]
         .iter()
         .filter(|reserved| reserved.is_ok())
         .count();
     scene.set_limit(None).await;
-    let unlimited = scene.quota.reserve(&scene.subject).await;
+    let unlimited = scene.quota.reserve(&scene.subject, scene.user.tenant).await;
 
     assert_eq!(admitted, 1);
     assert!(unlimited.is_ok());
@@ -263,7 +266,7 @@ async fn a_changed_plan_holds_on_the_next_call() {
 async fn a_caller_who_leaves_takes_no_lease_along() {
     let scene = Scene::new(Some(1000)).await;
     for polls in 0..40 {
-        let mut reserving = Box::pin(scene.quota.reserve(&scene.subject));
+        let mut reserving = Box::pin(scene.quota.reserve(&scene.subject, scene.user.tenant));
         for _ in 0..polls {
             if futures::poll!(reserving.as_mut()).is_ready() {
                 break;
@@ -283,7 +286,7 @@ async fn a_caller_who_leaves_takes_no_lease_along() {
 async fn a_plan_without_calls_admits_nobody() {
     let scene = Scene::new(Some(0)).await;
 
-    assert!(matches!(scene.quota.reserve(&scene.subject).await, Err(QuotaError::Exhausted { limit: 0, .. })));
+    assert!(matches!(scene.quota.reserve(&scene.subject, scene.user.tenant).await, Err(QuotaError::Exhausted { limit: 0, .. })));
 }
 
 #[tokio::test]
@@ -365,6 +368,8 @@ fn plan(limit: Option<i64>) -> Plan {
         analyses_per_month: None,
         concurrent_analyses: None,
         sources_max: None,
+        presets_max: None,
+        stored_analyses_max: None,
         retention_days: None,
         rate: None,
     }

@@ -8,7 +8,7 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, CallRules, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, PlanName,
+        Auth, CallRules, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, Plan, PlanName,
         Source, SourceId, SourceName, TunnelId,
     },
     secret::Secret,
@@ -43,15 +43,20 @@ impl Sources {
         Ok(plan.and_then(|plan| plan.sources_max))
     }
 
+    /// Returns the plan that bounds what the organisation owns that the member acts in.
+    pub async fn plan(&self, member: &Member) -> Result<Option<Plan>> {
+        Ok(self.0.store.system_read().await?.find_plan_in(member.tenant, &member.plan).await?)
+    }
+
     async fn add_new(&self, member: &Member, id: SourceId, new: NewSource) -> Result<Added> {
         let permit = may_manage(member, OrgRole::Admin)?;
         Self::may_add(member, &new)?;
         new.check()?;
         let sealed = credential::seal(&self.0.vault, permit.tenant(), id, &new.credential)?;
-        let limit = self.limit(&member.plan).await?;
+        let plan = self.plan(member).await?;
         let mut tx = self.0.store.read(permit.tenant()).await?;
         check_tunnel(&mut tx, new.tunnel, Run::Real).await?;
-        room_for_one(&mut tx, member, limit, &new.name).await?;
+        room_for_one(&mut tx, plan.as_ref(), &new.name).await?;
         drop(tx);
 
         let now = self.0.clock.now();
@@ -92,7 +97,7 @@ impl Sources {
         let mut tx = self.0.store.tenant(permit.tenant()).await?;
         // Others may have added meanwhile, and two at once must not pass the plan's limit.
         tx.take_turn().await?;
-        room_for_one(&mut tx, member, limit, &source.name).await?;
+        room_for_one(&mut tx, plan.as_ref(), &source.name).await?;
         tx.add_source(&source, sealed.as_deref()).await.map_err(|error| taken(error, &source.name))?;
         if source.is_signed_in_to() {
             tx.want_connection(id, None, now).await?;
@@ -388,16 +393,15 @@ async fn check_tunnel(tx: &mut Tx, tunnel: Option<TunnelId>, run: Run) -> Result
 }
 
 /// Says whether the name is free and the plan holds one more source.
-async fn room_for_one(tx: &mut Tx, member: &Member, limit: Option<i64>, name: &SourceName) -> Result<()> {
+async fn room_for_one(tx: &mut Tx, plan: Option<&Plan>, name: &SourceName) -> Result<()> {
     if tx.find_source_by_name(name).await?.is_some() {
         return Err(SourceError::NameTaken { name: name.clone() });
     }
-    match limit {
-        Some(limit) if tx.count_sources().await? >= limit => {
-            Err(SourceError::Limit { plan: member.plan.to_string(), limit })
-        }
-        _ => Ok(()),
-    }
+    let Some((plan, limit)) = plan.and_then(|plan| Some((&plan.name, plan.sources_max?))) else {
+        return Ok(());
+    };
+    let used = tx.count_sources().await?;
+    if used < limit { Ok(()) } else { Err(SourceError::Limit { plan: plan.to_string(), limit, used }) }
 }
 
 fn taken(error: StoreError, name: &SourceName) -> SourceError {

@@ -42,12 +42,17 @@ pub enum SourceError {
     },
 
     /// The owner's plan holds no more sources.
-    #[error("the plan `{plan}` holds {limit} data sources and all are in use")]
+    #[error(
+        "the plan `{plan}` holds {limit} data sources and {used} are there: remove one, or ask an administrator of \
+         this gateway for another plan"
+    )]
     Limit {
         /// The plan.
         plan: String,
         /// How many it holds.
         limit: i64,
+        /// How many there are.
+        used: i64,
     },
 
     /// Somebody else edited it after this caller looked.

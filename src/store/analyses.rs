@@ -1,12 +1,12 @@
-//! Analyses: how each is, what it found, and how many somebody has begun in a month.
+//! Analyses: how each is, what it found, and how many there are.
 
 use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 
 use crate::{
-    clock::{Month, Ms},
+    clock::Ms,
     model::{
-        Analysis, AnalysisId, AnalysisReport, AnalysisState, AnalysisStep, SourceId, SourceName, StepState,
-        TenantId, UserId,
+        Analysis, AnalysisId, AnalysisReport, AnalysisState, AnalysisStep, Payer, SourceId, SourceName,
+        StepState, TenantId, UserId,
     },
     store::{
         LIST_MAX, Result, SystemTx, Tx, audit::like_pattern, changed, clean, on, read_json, read_word,
@@ -296,23 +296,14 @@ impl Tx {
 }
 
 impl SystemTx {
-    /// Returns how many analyses a person has begun in a month, without those that were given back.
-    pub async fn analyses_used(&mut self, user: UserId, month: Month) -> Result<i64> {
-        let used: Option<i64> = on!(self, |c| {
-            query_scalar("select analyses from quotas where user_id = $1 and month = $2")
-                .bind(user)
-                .bind(month)
-                .fetch_optional(c)
-                .await
-        })?;
-        Ok(used.unwrap_or(0))
-    }
-
-    /// Returns how many analyses of a person run, in whichever organisation.
+    /// Returns how many analyses of a person run, in whichever organisation that has no plan of its own to say how
+    /// many may.
     pub async fn count_running_analyses(&mut self, user: UserId, now: Ms) -> Result<i64> {
         Ok(on!(self, |c| {
             query_scalar(
-                "select count(*) from analyses where begun_by = $1 and state = 'running' and alive_until >= $2",
+                "select count(*) from analyses a
+                 where a.begun_by = $1 and a.state = 'running' and a.alive_until >= $2 and not exists (
+                    select 1 from organisations o where o.id = a.tenant_id and o.plan is not null)",
             )
             .bind(user)
             .bind(now)
@@ -321,22 +312,24 @@ impl SystemTx {
         })?)
     }
 
-    /// Charges one analysis to a person's month. Whether there is one left was found out before, in the same turn.
-    pub async fn charge_analysis(&mut self, user: UserId, month: Month, now: Ms) -> Result<()> {
-        on!(self, |c| {
-            query(
-                "insert into quotas (user_id, month, used, analyses, updated_at) values ($1, $2, 0, 1, $3)
-                 on conflict (user_id, month) do update
-                    set analyses = quotas.analyses + 1, updated_at = excluded.updated_at",
+    /// Returns how many analyses run in an organisation.
+    pub async fn count_running_analyses_in(&mut self, tenant: TenantId, now: Ms) -> Result<i64> {
+        Ok(on!(self, |c| {
+            query_scalar(
+                "select count(*) from analyses where tenant_id = $1 and state = 'running' and alive_until >= $2",
             )
-            .bind(user)
-            .bind(month)
+            .bind(tenant)
             .bind(now)
-            .execute(c)
+            .fetch_one(c)
             .await
-            .map(drop)
-        })?;
-        Ok(())
+        })?)
+    }
+
+    /// Returns how many analyses an organisation keeps, those that run included.
+    pub async fn count_analyses(&mut self, tenant: TenantId) -> Result<i64> {
+        Ok(on!(self, |c| {
+            query_scalar("select count(*) from analyses where tenant_id = $1").bind(tenant).fetch_one(c).await
+        })?)
     }
 
     /// Adds an analysis that is about to run.
@@ -369,7 +362,7 @@ impl SystemTx {
         Ok(())
     }
 
-    /// Ends a running analysis without a report, and gives it back to the month it was charged to unless something
+    /// Ends a running analysis without a report, and gives it back to the months it was charged to unless something
     /// had been read for it. `false` if it does not run any more; then nothing is given back either.
     pub async fn end_analysis(&mut self, end: &AnalysisEnd) -> Result<bool> {
         let ended: Option<(Option<UserId>, Ms, String)> = on!(self, |c| {
@@ -388,22 +381,11 @@ impl SystemTx {
         })?;
         let Some((begun_by, begun_at, steps)) = ended else { return Ok(false) };
         let steps: Vec<AnalysisStep> = read_json("analyses.steps", &steps)?;
-        if let Some(user) = begun_by
-            && steps.iter().all(|step| step.state != StepState::Done)
-        {
-            on!(self, |c| {
-                query(
-                    "update quotas set analyses = case when analyses > 0 then analyses - 1 else 0 end,
-                        updated_at = $3
-                     where user_id = $1 and month = $2",
-                )
-                .bind(user)
-                .bind(begun_at.month())
-                .bind(end.at)
-                .execute(c)
-                .await
-                .map(drop)
-            })?;
+        if steps.iter().all(|step| step.state != StepState::Done) {
+            let payers = begun_by.map(Payer::Person).into_iter().chain([Payer::Team(end.tenant)]);
+            for payer in payers {
+                self.give_back_analysis(payer, begun_at.month(), end.at).await?;
+            }
         }
         Ok(true)
     }

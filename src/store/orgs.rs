@@ -18,6 +18,7 @@ struct OrganisationRow {
     title: String,
     personal_of: Option<UserId>,
     made_by: Option<UserId>,
+    plan: Option<PlanName>,
     enabled: bool,
     created_at: Ms,
 }
@@ -30,6 +31,7 @@ impl From<OrganisationRow> for Organisation {
             title: row.title,
             personal_of: row.personal_of,
             made_by: row.made_by,
+            plan: row.plan,
             enabled: row.enabled,
             created_at: row.created_at,
         }
@@ -87,13 +89,14 @@ impl SystemTx {
     pub async fn add_organisation(&mut self, organisation: &Organisation, admin: UserId) -> Result<()> {
         on!(self, |c| {
             query(
-                "insert into organisations (id, handle, title, made_by, enabled, created_at)
-                 values ($1, $2, $3, $4, $5, $6)",
+                "insert into organisations (id, handle, title, made_by, plan, enabled, created_at)
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(organisation.id)
             .bind(&organisation.handle)
             .bind(clean(&organisation.title))
             .bind(organisation.made_by)
+            .bind(&organisation.plan)
             .bind(organisation.enabled)
             .bind(organisation.created_at)
             .execute(c)
@@ -103,17 +106,18 @@ impl SystemTx {
         self.put_member(organisation.id, admin, OrgRole::Admin, organisation.created_at).await
     }
 
-    /// Replaces title and switch of a team; `false` if there is none of that id.
+    /// Replaces title, switch and plan of a team; `false` if there is none of that id.
     pub async fn update_organisation(&mut self, organisation: &Organisation) -> Result<bool> {
         let updated = changed!(
             self,
             query(
-                "update organisations set title = $2, enabled = $3
+                "update organisations set title = $2, enabled = $3, plan = $4
                  where id = $1 and personal_of is null and removed_at is null",
             )
             .bind(organisation.id)
             .bind(clean(&organisation.title))
             .bind(organisation.enabled)
+            .bind(&organisation.plan)
         );
         Ok(updated > 0)
     }
@@ -217,6 +221,25 @@ impl SystemTx {
             .await
         })?;
         Ok(rows.into_iter().map(Organisation::from).collect())
+    }
+
+    /// Returns the teams after `after` in the order of their ids, each with its plan.
+    pub async fn list_team_plans(
+        &mut self,
+        after: Option<TenantId>,
+        limit: i64,
+    ) -> Result<Vec<(TenantId, Option<PlanName>)>> {
+        let after = after.unwrap_or(TenantId(uuid::Uuid::nil()));
+        Ok(on!(self, |c| {
+            query_as(
+                "select id, plan from organisations
+                 where id > $1 and personal_of is null and removed_at is null order by id limit $2",
+            )
+            .bind(after)
+            .bind(limit)
+            .fetch_all(c)
+            .await
+        })?)
     }
 
     /// Returns the organisations a person belongs to, the personal one first.
@@ -353,9 +376,9 @@ impl SystemTx {
         })?)
     }
 
-    /// Returns the organisations after `after` in the order of their ids, each with the plans of those who administer
-    /// it.
-    pub async fn list_admins_plans(
+    /// Returns the organisations after `after` in the order of their ids, each with the plans that say how long what
+    /// was recorded there is kept: its own, else those of the people who administer it.
+    pub async fn list_keeping_plans(
         &mut self,
         after: Option<TenantId>,
         limit: i64,
@@ -374,7 +397,13 @@ impl SystemTx {
             .fetch_all(c)
             .await
         })?;
-        let plans = |id| rows.iter().filter(|(of, _)| *of == id).map(|(_, plan)| plan.clone()).collect();
-        Ok(organisations.iter().map(|organisation| (organisation.id, plans(organisation.id))).collect())
+        let plans = |organisation: &Organisation| match &organisation.plan {
+            Some(plan) => vec![plan.clone()],
+            None => {
+                let of = rows.iter().filter(|(of, _)| *of == organisation.id);
+                of.map(|(_, plan)| plan.clone()).collect()
+            }
+        };
+        Ok(organisations.iter().map(|organisation| (organisation.id, plans(organisation))).collect())
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, query, query_as};
 
 use crate::{
-    model::{Plan, PlanName},
+    model::{Plan, PlanName, TenantId},
     store::{LIST_MAX, Result, SystemTx, on, read_rate},
 };
 
@@ -14,6 +14,8 @@ struct PlanRow {
     analyses_per_month: Option<i64>,
     concurrent_analyses: Option<i64>,
     sources_max: Option<i64>,
+    presets_max: Option<i64>,
+    stored_analyses_max: Option<i64>,
     retention_days: Option<i64>,
     rate: Option<String>,
 }
@@ -26,6 +28,8 @@ impl PlanRow {
             analyses_per_month: self.analyses_per_month,
             concurrent_analyses: self.concurrent_analyses,
             sources_max: self.sources_max,
+            presets_max: self.presets_max,
+            stored_analyses_max: self.stored_analyses_max,
             retention_days: self.retention_days,
             rate: read_rate("plans.rate", self.rate.as_deref())?,
         })
@@ -49,20 +53,39 @@ impl SystemTx {
         row.map(PlanRow::plan).transpose()
     }
 
+    /// Finds the plan that bounds what an organisation owns: its own, else that of the person it belongs to, else, as
+    /// for a team without one, that of whoever asks.
+    pub async fn find_plan_in(&mut self, tenant: TenantId, asking: &PlanName) -> Result<Option<Plan>> {
+        let row: Option<PlanRow> = on!(self, |c| {
+            query_as(
+                "select p.* from plans p where p.name = coalesce(
+                    (select coalesce(o.plan, u.plan) from organisations o left join users u on u.id = o.personal_of
+                        where o.id = $1), $2)",
+            )
+            .bind(tenant)
+            .bind(asking)
+            .fetch_optional(c)
+            .await
+        })?;
+        row.map(PlanRow::plan).transpose()
+    }
+
     /// Adds a plan, or replaces the one of that name.
     pub async fn save_plan(&mut self, plan: &Plan) -> Result<()> {
         on!(self, |c| {
             query(
                 "insert into plans (name, calls_per_month, analyses_per_month, concurrent_analyses,
-                    sources_max, retention_days, rate)
-                 values ($1, $2, $3, $4, $5, $6, $7)
+                    sources_max, retention_days, rate, presets_max, stored_analyses_max)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                  on conflict (name) do update set
                     calls_per_month = excluded.calls_per_month,
                     analyses_per_month = excluded.analyses_per_month,
                     concurrent_analyses = excluded.concurrent_analyses,
                     sources_max = excluded.sources_max,
                     retention_days = excluded.retention_days,
-                    rate = excluded.rate",
+                    rate = excluded.rate,
+                    presets_max = excluded.presets_max,
+                    stored_analyses_max = excluded.stored_analyses_max",
             )
             .bind(&plan.name)
             .bind(plan.calls_per_month)
@@ -71,6 +94,8 @@ impl SystemTx {
             .bind(plan.sources_max)
             .bind(plan.retention_days)
             .bind(plan.rate.map(|rate| rate.to_string()))
+            .bind(plan.presets_max)
+            .bind(plan.stored_analyses_max)
             .execute(c)
             .await
             .map(drop)

@@ -1,6 +1,6 @@
 //! Presets.
 
-use sqlx::{FromRow, query, query_as};
+use sqlx::{FromRow, query, query_as, query_scalar};
 
 use crate::{
     clock::Ms,
@@ -141,6 +141,14 @@ impl Tx {
             .map(drop)
         })?;
         Ok(())
+    }
+
+    /// Returns how many presets the organisation has.
+    pub async fn count_presets(&mut self) -> Result<i64> {
+        let tenant = self.tenant;
+        Ok(on!(self, |c| {
+            query_scalar("select count(*) from presets where tenant_id = $1").bind(tenant).fetch_one(c).await
+        })?)
     }
 
     /// Replaces everything an owner edits and sets the version to `expected_version + 1`. `false`

@@ -134,6 +134,8 @@ pub async fn save_plan(
     #[server(default)] analyses_per_month: String,
     #[server(default)] concurrent_analyses: String,
     #[server(default)] sources_max: String,
+    #[server(default)] presets_max: String,
+    #[server(default)] stored_analyses_max: String,
     #[server(default)] retention_days: String,
     #[server(default)] rate: String,
 ) -> Result<(), ServerFnError> {
@@ -148,6 +150,8 @@ pub async fn save_plan(
         .keep("analyses_per_month", &analyses_per_month)
         .keep("concurrent_analyses", &concurrent_analyses)
         .keep("sources_max", &sources_max)
+        .keep("presets_max", &presets_max)
+        .keep("stored_analyses_max", &stored_analyses_max)
         .keep("retention_days", &retention_days)
         .keep("rate", rate.trim());
     let outcome = async {
@@ -164,6 +168,8 @@ pub async fn save_plan(
             analyses_per_month: read_limit("analyses_per_month", &analyses_per_month)?,
             concurrent_analyses: read_limit("concurrent_analyses", &concurrent_analyses)?,
             sources_max: read_limit("sources_max", &sources_max)?,
+            presets_max: read_limit("presets_max", &presets_max)?,
+            stored_analyses_max: read_limit("stored_analyses_max", &stored_analyses_max)?,
             retention_days: read_limit("retention_days", &retention_days)?,
             rate: limits::read_rate(&rate)?,
         };

@@ -31,6 +31,8 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
         Column::number("Analyses a month"),
         Column::number("At a time"),
         Column::number("Data sources"),
+        Column::number("Presets").wide(),
+        Column::number("Analyses kept").wide(),
         Column::number("Days kept"),
     ];
     let rows = plans
@@ -44,6 +46,8 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
                     <td class="number">{limit(plan.analyses_per_month)}</td>
                     <td class="number">{limit(plan.concurrent_analyses)}</td>
                     <td class="number">{limit(plan.sources_max)}</td>
+                    <td class="number hidden sm:table-cell">{limit(plan.presets_max)}</td>
+                    <td class="number hidden sm:table-cell">{limit(plan.stored_analyses_max)}</td>
                     <td class="number">{limit(plan.retention_days)}</td>
                 </tr>
             }
@@ -54,7 +58,7 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
         <Table caption="Plans" columns=columns>{rows}</Table>
     };
     let page = Page::new("Admin", body)
-        .lead("What a person may use in a calendar month (UTC).")
+        .lead("What a person or an organisation may use in a calendar month (UTC), and may have.")
         .actions(view! { <a class="button button-primary" href="/admin/plans/new">{Icon::Plus.draw()} "Add a plan"</a> });
     Ok(page)
 }
@@ -99,6 +103,8 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
     let analyses = number(|plan| plan.analyses_per_month);
     let at_once = number(|plan| plan.concurrent_analyses);
     let sources = number(|plan| plan.sources_max);
+    let presets = number(|plan| plan.presets_max);
+    let stored = number(|plan| plan.stored_analyses_max);
     let days = number(|plan| plan.retention_days);
     let rate = plan.as_ref().and_then(|plan| plan.rate);
     let name = match plan {
@@ -117,6 +123,8 @@ fn draw(form: Form, plan: Option<Plan>) -> impl IntoView {
             <Field form=form.clone() name="analyses_per_month" label="Analyses a month" first=analyses hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="concurrent_analyses" label="Analyses at a time" first=at_once hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="sources_max" label="Data sources" first=sources hint="Empty is no limit." optional=true plain=true/>
+            <Field form=form.clone() name="presets_max" label="Presets" first=presets hint="Empty is no limit." optional=true plain=true/>
+            <Field form=form.clone() name="stored_analyses_max" label="Analyses kept" first=stored hint="Empty is no limit." optional=true plain=true/>
             <Field form=form.clone() name="retention_days" label="Days that events and metrics are kept" first=days hint="Empty is for ever." optional=true plain=true/>
             {limits::rate_field(form, "Calls of a person", rate)}
             <div class="flex gap-2">

@@ -1,7 +1,7 @@
 //! The organisations of the instance: who belongs to them, never what they own.
 
 use doorward::{
-    model::{Handle, OrgMember},
+    model::{Handle, OrgMember, Organisation, Plan},
     orgs::Team,
     policy,
 };
@@ -11,8 +11,10 @@ use leptos_router::hooks::use_params_map;
 use super::{
     tabs,
     teams_api::{
-        ADD, CHANGE, LIST, MEMBER_FORM, NEW_FORM, PUT_MEMBER, REMOVE, REMOVE_FORM, REMOVE_MEMBER, path,
+        ADD, CHANGE, LIST, MEMBER_FORM, NEW_FORM, PLAN_FORM, PUT_MEMBER, REMOVE, REMOVE_FORM, REMOVE_MEMBER,
+        path,
     },
+    users::plan_picks,
 };
 use crate::{
     context::console,
@@ -22,7 +24,7 @@ use crate::{
     trouble::Trouble,
     ui::{
         Ago, Badge, Choice, Column, ConfirmByName, ConfirmInPlace, Empty, Field, FormMistake, Icon, Panel,
-        PostButton, Table, Tone,
+        Pick, PostButton, Select, Table, Tone,
     },
 };
 
@@ -48,6 +50,7 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
         let columns = vec![
             Column::text("Organisation"),
             Column::number("Members"),
+        Column::text("Plan").wide(),
             Column::text("State"),
             Column::text("Since").wide(),
         ];
@@ -74,6 +77,7 @@ fn row(Team { organisation, members }: Team) -> impl IntoView {
                 <p class="text-[13px] text-muted">{handle}</p>
             </td>
             <td class="number">{members.len()}</td>
+            <td class="hidden sm:table-cell">{organisation.plan.map(|plan| plan.to_string())}</td>
             <td>{state(organisation.enabled)}</td>
             <td class="hidden text-muted sm:table-cell"><Ago at=organisation.created_at/></td>
         </tr>
@@ -135,6 +139,7 @@ async fn one(visit: Visit, handle: String) -> Result<Page, Trouble> {
     let handle = Handle::parse(&handle).map_err(|_| Trouble::NotFound)?;
     let Team { organisation, members } =
         console().orgs.team(&permit, &handle).await?.ok_or(Trouble::NotFound)?;
+    let plans = console().identity.plans(&permit).await?;
     let enabled = organisation.enabled;
     let fields = vec![("organisation", handle.to_string()), ("enabled", (!enabled).to_string())];
     let actions = view! {
@@ -151,6 +156,7 @@ async fn one(visit: Visit, handle: String) -> Result<Page, Trouble> {
         <div class="grid grid-cols-1 gap-6">
             {people(&handle, &members)}
             {member(visit.form(MEMBER_FORM), &handle)}
+            {plan(visit.form(PLAN_FORM), &organisation, &plans)}
             <Panel title="Remove the organisation">
                 <ConfirmByName
                     action=REMOVE
@@ -211,6 +217,27 @@ fn member(form: Form, handle: &Handle) -> impl IntoView + use<> {
                 <Field form=form.clone() name="member" label="Handle" mono=true/>
                 <Choice form name="role" label="Role" first="viewer" picks=role_picks()/>
                 <div><button class="button" type="submit">"Set"</button></div>
+            </form>
+        </Panel>
+    }
+}
+
+fn plan(form: Form, organisation: &Organisation, plans: &[Plan]) -> impl IntoView + use<> {
+    let handle = organisation.handle.to_string();
+    let first = organisation.plan.as_ref().map(|plan| plan.to_string()).unwrap_or_default();
+    let mut picks = vec![Pick::new("", "None of its own")];
+    picks.extend(plan_picks(plans));
+    view! {
+        <Panel
+            title="Plan"
+            lead="Calls and analyses count for it beside whoever makes them, and what it has is bounded by it. Without one, by the plans of its members."
+        >
+            <form class="grid max-w-xl gap-4" method="post" action=CHANGE>
+                <FormMistake form=form.clone()/>
+                <input type="hidden" name="organisation" value=handle/>
+                <input type="hidden" name="sets_plan" value="true"/>
+                <Select form name="plan" label="Plan" first picks/>
+                <div><button class="button" type="submit">"Save"</button></div>
             </form>
         </Panel>
     }

@@ -1,8 +1,8 @@
 //! What the administration's pages of organisations post. Each checks the session and asks the policy.
 
 use doorward::{
-    model::{Handle, OrgRole},
-    orgs::{NewOrganisation, OrgError},
+    model::{Handle, OrgRole, PlanName},
+    orgs::{NewOrganisation, OrgError, TeamChange},
     policy::{self, AdminPermit},
 };
 use leptos::{prelude::*, server_fn::ServerFn};
@@ -22,6 +22,7 @@ pub(super) const REMOVE: &str = <RemoveTeam as ServerFn>::PATH;
 
 pub(super) const NEW_FORM: &str = "new-team";
 pub(super) const MEMBER_FORM: &str = "team-member";
+pub(super) const PLAN_FORM: &str = "team-plan";
 pub(super) const REMOVE_FORM: &str = "team-remove";
 
 /// The page of the list.
@@ -59,20 +60,34 @@ pub async fn add_team(
     form.answer("/admin/organisations/new", outcome.await)
 }
 
-/// Switches a team on or off.
+/// Switches a team on or off, or gives it a plan; no plan takes its own away.
 #[server(prefix = "/do", endpoint = "admin/organisations/change")]
-pub async fn change_team(organisation: String, enabled: bool) -> Result<(), ServerFnError> {
+pub async fn change_team(
+    organisation: String,
+    #[server(default)] enabled: Option<bool>,
+    #[server(default)] sets_plan: bool,
+    #[server(default)] plan: String,
+) -> Result<(), ServerFnError> {
+    let form = Form::new(PLAN_FORM).keep("plan", &plan);
     let outcome = async {
         let permit = permit().await?;
         let handle = Handle::parse(&organisation).map_err(|_| Trouble::NotFound)?;
-        console().orgs.change_team(&permit, &handle, None, Some(enabled)).await.map_err(mistake)?;
-        let said = match enabled {
-            true => "Its members act in it again.",
-            false => "Nobody acts in it any more, and its presets answer nobody.",
+        let plan = match plan.as_str() {
+            _ if !sets_plan => None,
+            "" => Some(None),
+            name => Some(Some(PlanName::parse(name).map_err(|error| Mistake::field("plan", error))?)),
         };
+        let said = match (enabled, &plan) {
+            (Some(true), _) => "Its members act in it again.".to_owned(),
+            (Some(false), _) => "Nobody acts in it any more, and its presets answer nobody.".to_owned(),
+            (None, Some(Some(plan))) => format!("It has the plan {plan}, from the next call on."),
+            (None, _) => "It has no plan of its own.".to_owned(),
+        };
+        let change = TeamChange { title: None, enabled, plan };
+        console().orgs.change_team(&permit, &handle, change).await.map_err(mistake)?;
         Ok(Onward::to(path(&organisation)).saying(said))
     };
-    Form::new("team-change").answer(&path(&organisation), outcome.await)
+    form.answer(&path(&organisation), outcome.await)
 }
 
 /// Has somebody belong to a team in a role.
@@ -131,6 +146,7 @@ pub async fn remove_team(organisation: String, confirm: String) -> Result<(), Se
 fn mistake(error: OrgError) -> Mistake {
     match error {
         OrgError::Taken { .. } => Mistake::field("handle", error),
+        OrgError::NoPlan { .. } => Mistake::field("plan", error),
         OrgError::Invalid { part, reason } => Mistake::field(part, reason),
         OrgError::TooManyMembers { .. } | OrgError::LastAdmin | OrgError::Personal => {
             Mistake::Trouble(Trouble::Forbidden(sentence(&error.to_string())))

@@ -93,7 +93,7 @@ fn role_picks() -> Vec<Pick> {
     ]
 }
 
-fn plan_picks(plans: &[Plan]) -> Vec<Pick> {
+pub(super) fn plan_picks(plans: &[Plan]) -> Vec<Pick> {
     plans
         .iter()
         .map(|plan| {

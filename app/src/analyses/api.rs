@@ -103,6 +103,7 @@ fn mistake(error: AnalysisError) -> Mistake {
         | AnalysisError::Ended
         | AnalysisError::Exhausted { .. }
         | AnalysisError::Concurrent { .. }
+        | AnalysisError::Stored { .. }
         | AnalysisError::Busy { .. }
         | AnalysisError::NoPlan { .. }
         | AnalysisError::Stopping

@@ -24,19 +24,34 @@ pub(super) fn stops(usage: &AnalysisUsage) -> Option<String> {
             _ => format!("All {} analyses of this month are used up.", count(limit)),
         });
     }
+    if let Some((used, Some(limit))) = usage.team
+        && used >= limit
+    {
+        return Some(format!("All {} analyses of the organisation's month are used up.", count(limit)));
+    }
+    if let Some(limit) = usage.stored_max
+        && usage.stored >= limit
+    {
+        let (stored, limit) = (count(usage.stored), count(limit));
+        return Some(format!(
+            "{stored} analyses are kept, and the plan keeps {limit}: remove one, or ask whoever manages this \
+             gateway for another plan."
+        ));
+    }
     let limit = usage.concurrent.filter(|limit| usage.running >= *limit)?;
     Some(match limit {
-        1 => "One analysis runs, and your plan allows one at a time: wait for its end, or cancel it."
-            .to_owned(),
+        1 => {
+            "One analysis runs, and the plan allows one at a time: wait for its end, or cancel it.".to_owned()
+        }
         _ => format!(
-            "{limit} analyses run, and your plan allows no more at a time: wait for one to end, or cancel it."
+            "{limit} analyses run, and the plan allows no more at a time: wait for one to end, or cancel it."
         ),
     })
 }
 
 /// Draws how many analyses are used and left, when that begins anew, and how long they are kept.
 pub(super) fn line(usage: &AnalysisUsage) -> impl IntoView + use<> {
-    let AnalysisUsage { used, limit, running, concurrent, resets_at, retention_days } = *usage;
+    let AnalysisUsage { used, limit, running, concurrent, resets_at, retention_days, .. } = *usage;
     let month = match limit {
         Some(limit) => format!("{} of {} analyses used this month", count(used), count(limit)),
         None => format!("{} analyses this month, as many as you like", count(used)),
@@ -62,7 +77,10 @@ pub(super) fn line(usage: &AnalysisUsage) -> impl IntoView + use<> {
 /// Says why none can be begun at the moment.
 pub(super) fn notice(usage: &AnalysisUsage) -> Option<impl IntoView + use<>> {
     let text = stops(usage)?;
-    let is_used_up = usage.limit.is_some_and(|limit| usage.used >= limit);
+    let is_used_up = [Some((usage.used, usage.limit)), usage.team]
+        .into_iter()
+        .flatten()
+        .any(|(used, limit)| limit.is_some_and(|limit| used >= limit));
     let resets_at = usage.resets_at;
     Some(view! {
         <Notice tone=Tone::Warn>
@@ -83,9 +101,12 @@ mod tests {
     const FREE: AnalysisUsage = AnalysisUsage {
         used: 49,
         limit: Some(50),
+        team: None,
         running: 0,
         concurrent: Some(1),
         resets_at: Ms(0),
+        stored: 0,
+        stored_max: None,
         retention_days: Some(7),
     };
 
@@ -99,5 +120,9 @@ mod tests {
         assert_eq!(stops(&used_up).as_deref(), Some("All 50 analyses of this month are used up."));
         assert!(stops(&running).is_some_and(|why| why.contains("one at a time")));
         assert_eq!(stops(&unlimited), None);
+        let of_team = AnalysisUsage { team: Some((9, Some(9))), ..FREE };
+        assert!(stops(&of_team).is_some_and(|why| why.contains("organisation's month")));
+        let kept = AnalysisUsage { stored: 3, stored_max: Some(3), ..FREE };
+        assert!(stops(&kept).is_some_and(|why| why.contains("the plan keeps 3")));
     }
 }

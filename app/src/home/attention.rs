@@ -6,11 +6,13 @@ use doorward::{
     clock::Ms,
     model::{ApiKey, ConnectionState, HealthState, PresetStatus},
     presets::PresetSummary,
-    quota::Usage,
     sources::{ConnectionView, SourceSummary},
 };
 
-use crate::ui::{Tone, ago, count};
+use crate::{
+    ui::{Tone, ago, count},
+    usage::MonthUse,
+};
 
 /// How long before its end a key is spoken of.
 const KEY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -34,10 +36,10 @@ pub(super) fn items(
     presets: &[PresetSummary],
     keys: &[ApiKey],
     connections: &[ConnectionView],
-    usage: &Usage,
+    months: &[MonthUse],
     now: Ms,
 ) -> Vec<Item> {
-    let mut items: Vec<Item> = quota(usage, now).into_iter().collect();
+    let mut items: Vec<Item> = months.iter().filter_map(|month| quota(month, now)).collect();
     items.extend(sources.iter().filter_map(failing));
     items.extend(connections.iter().filter_map(|view| connection(view, now)));
     items.extend(presets.iter().filter_map(collisions));
@@ -46,20 +48,22 @@ pub(super) fn items(
     items
 }
 
-fn quota(usage: &Usage, now: Ms) -> Option<Item> {
-    let (limit, left) = (usage.limit?, usage.left?);
+fn quota(month: &MonthUse, now: Ms) -> Option<Item> {
+    let MonthUse { what, used, limit, resets_at } = month;
+    let limit = (*limit)?;
+    let left = limit - used;
     let item = |tone, sentence| Item {
         tone,
         sentence,
-        why: format!("The next month begins {}.", ago(usage.resets_at, now)),
+        why: format!("The next month begins {}.", ago(*resets_at, now)),
         path: "/usage".to_owned(),
         button: "See the usage",
     };
     if left <= 0 {
-        return Some(item(Tone::Bad, format!("All {} calls of this month are used up.", count(limit))));
+        return Some(item(Tone::Bad, format!("All {} {what} of this month are used up.", count(limit))));
     }
     let near = left.saturating_mul(5) <= limit;
-    near.then(|| item(Tone::Warn, format!("{} of {} calls are left this month.", count(left), count(limit))))
+    near.then(|| item(Tone::Warn, format!("{} of {} {what} are left this month.", count(left), count(limit))))
 }
 
 fn failing(summary: &SourceSummary) -> Option<Item> {
@@ -155,14 +159,14 @@ mod tests {
 
     const NOW: Ms = Ms(1_795_233_963_183);
 
-    fn usage(used: i64, limit: i64) -> Usage {
-        Usage { used, limit: Some(limit), left: Some(limit - used), resets_at: NOW.month().end() }
+    fn month(used: i64, limit: i64) -> [MonthUse; 1] {
+        [MonthUse { what: "calls".to_owned(), used, limit: Some(limit), resets_at: NOW.month().end() }]
     }
 
     #[test]
     fn a_quota_is_spoken_of_when_a_fifth_of_it_is_left() {
-        assert!(items(&[], &[], &[], &[], &usage(79, 100), NOW).is_empty());
-        assert_eq!(items(&[], &[], &[], &[], &usage(80, 100), NOW)[0].tone, Tone::Warn);
-        assert_eq!(items(&[], &[], &[], &[], &usage(100, 100), NOW)[0].tone, Tone::Bad);
+        assert!(items(&[], &[], &[], &[], &month(79, 100), NOW).is_empty());
+        assert_eq!(items(&[], &[], &[], &[], &month(80, 100), NOW)[0].tone, Tone::Warn);
+        assert_eq!(items(&[], &[], &[], &[], &month(100, 100), NOW)[0].tone, Tone::Bad);
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         Ago, Badge, Column, Figure, Icon, Meter, Sparkline, Table, Tone, count, duration_us, now, per_cent,
         prose,
     },
+    usage::months,
 };
 
 /// How many of the newest calls are shown.
@@ -58,7 +59,8 @@ async fn load(visit: Visit) -> Result<Page, Trouble> {
     };
     let connect = first_preset
         .map_or_else(|| "/presets".to_owned(), |summary| format!("/presets/{}/connect", summary.preset.id));
-    let attention = items(&sources, &presets, &keys, &connections, &usage, now);
+    let months = months(member, &usage).await?;
+    let attention = items(&sources, &presets, &keys, &connections, &months, now);
     let body = view! {
         <div class="grid grid-cols-1 gap-6">
             {needs_attention(attention, progress)}

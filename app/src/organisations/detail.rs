@@ -19,8 +19,8 @@ use crate::{
     page::{Page, Place, Visit, page as framed},
     trouble::Trouble,
     ui::{
-        Ago, Badge, Column, ConfirmByName, ConfirmInPlace, Field, FormMistake, Icon, Panel, PostButton,
-        Table, Tone,
+        Ago, Badge, Column, ConfirmByName, ConfirmInPlace, Fact, Facts, Field, FormMistake, Icon, Panel,
+        PostButton, Table, Tone, count,
     },
 };
 
@@ -50,12 +50,17 @@ async fn load(visit: Visit, handle: String) -> Result<Page, Trouble> {
         false => None,
     };
     let settings = manages.then(|| settings(visit.form(FORM_RENAME), &organisation));
+    let used = match manages {
+        true => Some(used(&acting, &organisation).await?),
+        false => None,
+    };
     let name = organisation.name().to_owned();
     let title = name.clone();
     let body = view! {
         <div class="grid grid-cols-1 gap-6">
             {people(&acting, &members)}
             {invitations}
+            {used}
             {settings}
             {leaving(&acting, name)}
         </div>
@@ -149,6 +154,36 @@ fn choose_role(acting: &Member, handle: &str, role: OrgRole) -> impl IntoView + 
             <button class="button button-small" type="submit" aria-label=save>"Save"</button>
         </form>
     }
+}
+
+/// Draws what the organisation has used of the month, for those who manage it.
+async fn used(acting: &Member, organisation: &Organisation) -> Result<AnyView, Trouble> {
+    let console = console();
+    let calls = console.quota.usage(acting.tenant).await?;
+    let analyses = console.analyses.usage(acting).await?;
+    let of = |used: i64, limit: Option<i64>| match limit {
+        Some(limit) => format!("{} of {} this month", count(used), count(limit)),
+        None => format!("{} this month, no limit", count(used)),
+    };
+    let (used, limit) = analyses.team.unwrap_or_default();
+    let plan = match &organisation.plan {
+        Some(plan) => plan.to_string(),
+        None => "none of its own: those of its members count".to_owned(),
+    };
+    let drawn = view! {
+        <Panel title="Plan" lead="Whoever manages this gateway can change it.">
+            <Facts>
+                <Fact term="Plan">{plan}</Fact>
+                <Fact term="Calls">{of(calls.used, calls.limit)}</Fact>
+                <Fact term="Analyses">{of(used, limit)}</Fact>
+            </Facts>
+            <p class="mt-3 text-[13px] text-muted">
+                "What it comes to by the end of the month, and the months before, stand under " <a href="/usage">"Usage"</a>
+                " while you act here."
+            </p>
+        </Panel>
+    };
+    Ok(drawn.into_any())
 }
 
 fn settings(form: Form, organisation: &Organisation) -> impl IntoView + use<> {

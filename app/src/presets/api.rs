@@ -300,7 +300,7 @@ pub(super) fn access_word(visibility: Visibility, anonymous: bool) -> &'static s
 pub(super) fn mistake(error: PresetError) -> Mistake {
     match error {
         PresetError::SlugTaken { .. } => Mistake::field("slug", error),
-        PresetError::Invalid { .. } => Mistake::form(error),
+        PresetError::Invalid { .. } | PresetError::Limit { .. } => Mistake::form(error),
         // The page lists them.
         PresetError::Collision { .. } => {
             Mistake::form("nothing is saved yet: some tools would have the same name")

@@ -63,6 +63,9 @@ pub(super) struct OrganisationItem {
     pub(super) handle: Handle,
     pub(super) title: Option<String>,
     pub(super) enabled: Option<bool>,
+    /// What it may use beside what its members may; `null` = no plan of its own, absent = as it is.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) plan: Option<Option<PlanName>>,
     /// Who belongs to it at least; whoever is not named stays as they are.
     #[serde(default)]
     pub(super) members: Vec<Spanned<OrgMemberItem>>,

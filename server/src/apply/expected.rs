@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use doorward::{
     identity::{IdentityError, default_plan},
     model::{Email, Handle, InstanceRole, Plan, PlanName, Slug, SourceName, TunnelId, TunnelName, User},
+    orgs::OrgError,
 };
 
 use super::document::UserItem;
@@ -26,6 +27,8 @@ pub(super) struct Expected {
     /// The plans there are, if they could be asked for.
     known_plans: BTreeSet<PlanName>,
     accounts: BTreeMap<Handle, Account>,
+    /// The plans that declared organisations will have of their own.
+    organisations: BTreeMap<Handle, PlanName>,
     tunnels: BTreeMap<(Handle, TunnelName), TunnelId>,
     sources: BTreeSet<(Handle, SourceName)>,
     presets: BTreeSet<(Handle, Slug)>,
@@ -86,9 +89,19 @@ impl Expected {
         Ok(())
     }
 
-    /// Returns the plan somebody will have; `None` if the document says nothing of them.
+    /// Takes note of the plan that a declared organisation will have, or says that there will be none of that name.
+    pub(super) fn organisation(&mut self, handle: &Handle, plan: Option<PlanName>) -> Result<(), OrgError> {
+        let Some(plan) = plan else { return Ok(()) };
+        if !self.plans.contains_key(&plan) && !self.known_plans.contains(&plan) {
+            return Err(OrgError::NoPlan { plan });
+        }
+        self.organisations.insert(handle.clone(), plan);
+        Ok(())
+    }
+
+    /// Returns the plan that will bound what somebody owns; `None` if the document says nothing of them.
     pub(super) fn plan_of(&self, owner: &Handle) -> Option<&PlanName> {
-        self.accounts.get(owner).map(|account| &account.plan)
+        self.organisations.get(owner).or_else(|| self.accounts.get(owner).map(|account| &account.plan))
     }
 
     /// Returns how many sources a declared plan allows; `None` if it is not declared.

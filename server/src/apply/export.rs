@@ -77,6 +77,9 @@ fn organisation(Team { organisation, members }: &Team) -> Value {
     if !organisation.title.is_empty() {
         item.insert("title".to_owned(), value(&organisation.title));
     }
+    if let Some(plan) = &organisation.plan {
+        item.insert("plan".to_owned(), value(plan));
+    }
     if !organisation.enabled {
         item.insert("enabled".to_owned(), Value::Bool(false));
     }

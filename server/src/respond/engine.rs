@@ -128,6 +128,7 @@ impl From<AnalysisError> for Problem {
             other @ (AnalysisError::Invalid { .. }
             | AnalysisError::NotAnalysable { .. }
             | AnalysisError::NoPlan { .. }
+            | AnalysisError::Stored { .. }
             | AnalysisError::Unreadable { .. }) => Self::of(&other, other.fault()),
         }
     }

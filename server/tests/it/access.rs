@@ -748,6 +748,7 @@ impl Stage {
                 title: String::new(),
                 personal_of: None,
                 made_by: None,
+                plan: None,
                 enabled: true,
                 created_at: Ms(1),
             };

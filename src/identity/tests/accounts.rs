@@ -169,6 +169,8 @@ async fn plans_are_saved_and_told() {
         analyses_per_month: None,
         concurrent_analyses: None,
         sources_max: Some(3),
+        presets_max: None,
+        stored_analyses_max: None,
         retention_days: None,
         rate: None,
     };
@@ -193,6 +195,8 @@ async fn what_the_operator_changes_of_the_instance_is_the_first_administrators_t
         analyses_per_month: None,
         concurrent_analyses: None,
         sources_max: None,
+        presets_max: None,
+        stored_analyses_max: None,
         retention_days: None,
         rate: None,
     };

@@ -275,6 +275,7 @@ async fn a_passkey_added_while_acting_in_a_team_stays_when_its_person_leaves_tha
         title: String::new(),
         personal_of: None,
         made_by: None,
+        plan: None,
         enabled: true,
         created_at: NOW,
     };

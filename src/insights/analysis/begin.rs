@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     apart,
+    clock::{Month, Ms},
     insights::{
         Analyses, AnalysisError, NewAnalysis,
         analysis::{
@@ -12,19 +13,19 @@ use crate::{
         },
     },
     model::{
-        Analysis, AnalysisId, AnalysisState, Member, OrgRole, PlanName, Source, StepState, Tally, TenantId,
-        UserId,
+        Analysis, AnalysisId, AnalysisState, Member, OrgRole, Payer, Plan, PlanName, Source, StepState, Tally,
+        TenantId, UserId,
     },
     policy,
     providers::spark::Reading,
     sources::{SourceError, Subject},
-    store::AnalysisEnd,
+    store::{AnalysisEnd, SystemTx},
 };
 
 /// How many analyses of one person that have lost their process are ended before another begins.
 const LOST_MAX: i64 = 100;
 
-/// Who begins an analysis, and is charged for it.
+/// Who begins an analysis, and is charged for it beside the organisation.
 pub(super) struct Beginner {
     /// The organisation whose source is asked, and that keeps it.
     pub(super) tenant: TenantId,
@@ -132,31 +133,69 @@ impl Analyses {
         }
     }
 
-    /// Charges one analysis, if the plan has room for it, and adds its row: all in one turn of the person's.
+    /// Charges one analysis, if the plans have room for it, and adds its row: all in one turn of the person's and of
+    /// the organisation's.
     async fn charge(&self, analysis: &Analysis, plan: &PlanName) -> Result<()> {
         let Some(user) = analysis.begun_by else { return Err(AnalysisError::NotFound) };
-        let (now, month) = (self.0.clock.now(), analysis.begun_at.month());
+        let (tenant, now) = (analysis.tenant, self.0.clock.now());
         let mut tx = self.0.store.system().await?;
+        // Always in this order, so that no two wait for each other.
         tx.take_turn_of(user).await?;
+        tx.take_turn_in(tenant).await?;
         for (tenant, id) in tx.list_lost_analyses(Some(user), now, LOST_MAX).await? {
             tx.end_analysis(&AnalysisEnd::lost(tenant, id, now)).await?;
         }
-        let found = tx.find_plan(plan).await?;
-        let found = found.ok_or_else(|| AnalysisError::NoPlan { plan: plan.clone() })?;
-        if let Some(limit) = found.concurrent_analyses
-            && tx.count_running_analyses(user, now).await? >= limit
-        {
-            return Err(AnalysisError::Concurrent { plan: plan.clone(), limit });
+        let owner = tx.find_organisation(tenant).await?.ok_or(SourceError::NotFound)?;
+        let of_person = find_plan(&mut tx, plan).await?;
+        let of_team = match &owner.plan {
+            Some(plan) => Some(find_plan(&mut tx, plan).await?),
+            None => None,
+        };
+        let (at_once, running) = match &of_team {
+            Some(team) => (team, tx.count_running_analyses_in(tenant, now).await?),
+            None => (&of_person, tx.count_running_analyses(user, now).await?),
+        };
+        if let Some(limit) = at_once.concurrent_analyses.filter(|limit| running >= *limit) {
+            return Err(AnalysisError::Concurrent { plan: at_once.name.clone(), limit });
         }
-        if let Some(limit) = found.analyses_per_month
-            && tx.analyses_used(user, month).await? >= limit
+        if let Some(keeping) = tx.find_plan_in(tenant, plan).await?
+            && let Some(limit) = keeping.stored_analyses_max
         {
-            let resets_at = month.end();
-            let retry_after = resets_at.since(now);
-            return Err(AnalysisError::Exhausted { limit, resets_at, retry_after });
+            let used = tx.count_analyses(tenant).await?;
+            if used >= limit {
+                return Err(AnalysisError::Stored { plan: keeping.name, limit, used });
+            }
         }
-        tx.charge_analysis(user, month, now).await?;
+        let team = (!owner.is_personal()).then_some(Payer::Team(tenant));
+        let payers = [(Some(Payer::Person(user)), Some(&of_person)), (team, of_team.as_ref())];
+        for (payer, plan) in payers {
+            if let Some(payer) = payer {
+                charge_one(&mut tx, payer, plan, analysis.begun_at.month(), now).await?;
+            }
+        }
         tx.add_analysis(analysis, now.plus(ALIVE_FOR)).await?;
         Ok(tx.commit().await?)
     }
+}
+
+async fn find_plan(tx: &mut SystemTx, name: &PlanName) -> Result<Plan> {
+    let found = tx.find_plan(name).await?;
+    found.ok_or_else(|| AnalysisError::NoPlan { plan: name.clone() })
+}
+
+/// Charges one analysis to a payer whose month has room for it; `None` = there is no plan that bounds it.
+async fn charge_one(
+    tx: &mut SystemTx,
+    payer: Payer,
+    plan: Option<&Plan>,
+    month: Month,
+    now: Ms,
+) -> Result<()> {
+    if let Some(limit) = plan.and_then(|plan| plan.analyses_per_month)
+        && tx.analyses_used(payer, month).await? >= limit
+    {
+        let resets_at = month.end();
+        return Err(AnalysisError::Exhausted { payer, limit, resets_at, retry_after: resets_at.since(now) });
+    }
+    Ok(tx.charge_analysis(payer, month, now).await?)
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     clock::Ms,
     fault::Fault,
-    model::{PlanName, SourceName},
+    model::{Payer, PlanName, SourceName},
     policy::Denied,
     sources::SourceError,
     store::StoreError,
@@ -54,8 +54,13 @@ pub enum AnalysisError {
     Ended,
 
     /// The plan has nothing left in this month.
-    #[error("all {limit} analyses of this month are used up; the next month begins at {resets_at}")]
+    #[error(
+        "all {limit} analyses of {} month are used up; the next month begins at {resets_at}, and an administrator of \
+         this gateway can change the plan", whose(*.payer)
+    )]
     Exhausted {
+        /// Whose plan: the person's or the organisation's.
+        payer: Payer,
         /// Analyses the plan allows in a month.
         limit: i64,
         /// When the next month begins.
@@ -66,14 +71,27 @@ pub enum AnalysisError {
 
     /// As many run as the plan allows at the same time.
     #[error(
-        "the plan `{plan}` allows {limit} at the same time, and as many of your analyses run: wait for one to end, \
-         or cancel it"
+        "the plan `{plan}` allows {limit} analyses at the same time, and as many run: wait for one to end, or cancel it"
     )]
     Concurrent {
         /// The plan.
         plan: PlanName,
         /// How many it allows.
         limit: i64,
+    },
+
+    /// As many are kept as the plan allows.
+    #[error(
+        "the plan `{plan}` keeps {limit} analyses and {used} are there: remove one, or ask an administrator of this \
+         gateway for another plan"
+    )]
+    Stored {
+        /// The plan.
+        plan: PlanName,
+        /// How many it keeps.
+        limit: i64,
+        /// How many there are.
+        used: i64,
     },
 
     /// As many run in this process as it has room for.
@@ -119,11 +137,20 @@ impl AnalysisError {
             | Self::NotAnalysable { .. }
             | Self::SourceGone { .. }
             | Self::Ended => Fault::Caller,
-            Self::Denied(_) | Self::Exhausted { .. } | Self::Concurrent { .. } => Fault::Refused,
+            Self::Denied(_) | Self::Exhausted { .. } | Self::Concurrent { .. } | Self::Stored { .. } => {
+                Fault::Refused
+            }
             Self::Busy { .. } | Self::NoPlan { .. } | Self::Stopping => Fault::Gateway,
             Self::Unreadable { .. } => Fault::Upstream,
             Self::Source(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
+    }
+}
+
+fn whose(payer: Payer) -> &'static str {
+    match payer {
+        Payer::Person(_) => "the person's",
+        Payer::Team(_) => "the organisation's",
     }
 }

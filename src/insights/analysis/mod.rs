@@ -1,7 +1,7 @@
 //! Analyses of Spark applications: begun by somebody, run in a task of their own, kept with what they found.
 //!
-//! One is charged when it begins, in the transaction that finds out whether the plan has room, and given back if it
-//! ends before anything was read for it. Its row says how far it is, so every replica shows it, and holds a lease that
+//! One is charged when it begins, to its person and to the team whose source it is of, in the transaction that finds
+//! out whether the plans have room, and given back if it ends before anything was read for it. Its row says how far it is, so every replica shows it, and holds a lease that
 //! its process moves on; an analysis whose lease is over has lost its process and has failed. Whoever ends the row
 //! ends the analysis: the process that runs it notices.
 //!
@@ -152,19 +152,26 @@ pub struct Rewritten {
     pub model: String,
 }
 
-/// What a person has used of what their plan allows.
+/// What a person has used of what plans allow them where they act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysisUsage {
     /// Analyses begun in this month, without those that ended before anything was read for them.
     pub used: i64,
     /// Analyses allowed in a month; `None` = unlimited.
     pub limit: Option<i64>,
-    /// Analyses that run.
+    /// What the team has used that they act in, and what its plan allows in a month; `None` = they act in their own
+    /// organisation.
+    pub team: Option<(i64, Option<i64>)>,
+    /// Analyses that run: the team's where its plan bounds them, the person's otherwise.
     pub running: i64,
     /// Analyses allowed at the same time; `None` = unlimited.
     pub concurrent: Option<i64>,
     /// When the next month begins.
     pub resets_at: Ms,
+    /// Analyses that the organisation keeps.
+    pub stored: i64,
+    /// Analyses that it may keep; `None` = unlimited.
+    pub stored_max: Option<i64>,
     /// Days that analyses are kept; `None` = until somebody removes them.
     pub retention_days: Option<i64>,
 }
@@ -291,19 +298,39 @@ impl Analyses {
         manner.read_applications(&result).map_err(|why| AnalysisError::Unreadable { why })
     }
 
-    /// Returns what the member has used of what the plan allows.
+    /// Returns what the member has used of what plans allow where they act.
     pub async fn usage(&self, member: &Member) -> Result<AnalysisUsage> {
-        policy::may_see(member, member.tenant)?;
-        let now = self.0.clock.now();
+        let permit = policy::may_see(member, member.tenant)?;
+        let (tenant, now) = (permit.tenant(), self.0.clock.now());
         let mut tx = self.0.store.system_read().await?;
-        let plan = tx.find_plan(&member.plan).await?;
+        let of_person = tx.find_plan(&member.plan).await?;
+        let team = tx.find_organisation(tenant).await?.filter(|owner| !owner.is_personal());
+        let of_team = match team.as_ref().and_then(|team| team.plan.as_ref()) {
+            Some(plan) => tx.find_plan(plan).await?,
+            None => None,
+        };
+        let used_by_team = match team {
+            Some(_) => {
+                let limit = of_team.as_ref().and_then(|plan| plan.analyses_per_month);
+                Some((tx.analyses_used(tenant, now.month()).await?, limit))
+            }
+            None => None,
+        };
+        let running = match of_team {
+            Some(_) => tx.count_running_analyses_in(tenant, now).await?,
+            None => tx.count_running_analyses(member.user, now).await?,
+        };
+        let owning = of_team.or_else(|| of_person.clone());
         Ok(AnalysisUsage {
             used: tx.analyses_used(member.user, now.month()).await?,
-            running: tx.count_running_analyses(member.user, now).await?,
+            limit: of_person.and_then(|plan| plan.analyses_per_month),
+            team: used_by_team,
+            running,
+            concurrent: owning.as_ref().and_then(|plan| plan.concurrent_analyses),
             resets_at: now.month().end(),
-            limit: plan.as_ref().and_then(|plan| plan.analyses_per_month),
-            concurrent: plan.as_ref().and_then(|plan| plan.concurrent_analyses),
-            retention_days: plan.and_then(|plan| plan.retention_days),
+            stored: tx.count_analyses(tenant).await?,
+            stored_max: owning.as_ref().and_then(|plan| plan.stored_analyses_max),
+            retention_days: owning.and_then(|plan| plan.retention_days),
         })
     }
 

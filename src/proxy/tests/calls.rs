@@ -241,6 +241,8 @@ async fn an_exhausted_quota_names_its_limit_and_is_audited() {
         analyses_per_month: None,
         concurrent_analyses: None,
         sources_max: None,
+        presets_max: None,
+        stored_analyses_max: None,
         retention_days: None,
         rate: None,
     };

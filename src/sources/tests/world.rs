@@ -112,7 +112,11 @@ impl World {
 
     /// Adds a person who manages their own organisation, on a plan with this many sources at most.
     pub(crate) async fn member(&self, handle: &str, role: InstanceRole, plan: &str) -> Member {
-        let user = self.db.add_user(handle).await;
+        let mut user = self.db.add_user(handle).await;
+        user.plan = PlanName::parse(plan).unwrap();
+        let mut tx = self.db.store.system().await.unwrap();
+        assert!(tx.update_user(&user).await.unwrap());
+        tx.commit().await.unwrap();
         Member {
             user: user.id,
             handle: user.handle.clone(),
@@ -120,7 +124,7 @@ impl World {
             tenant_handle: user.handle,
             org_role: OrgRole::Admin,
             instance_role: role,
-            plan: PlanName::parse(plan).unwrap(),
+            plan: user.plan,
             via: Via::BrowserSession(BrowserSessionId::new()),
             whence: Whence::default(),
         }

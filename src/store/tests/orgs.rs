@@ -13,6 +13,7 @@ fn team(handle: &str) -> Organisation {
         title: String::new(),
         personal_of: None,
         made_by: None,
+        plan: None,
         enabled: true,
         created_at: NOW,
     }

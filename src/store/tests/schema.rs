@@ -119,6 +119,7 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "oauth_grants_user",
             "org_invites_end",
             "org_invites_user",
+            "org_quotas_month",
             "passkeys_user",
             "preset_access_mail",
             "preset_access_org",

@@ -372,6 +372,8 @@ store_test!(plans_and_the_canary_are_kept, |test| async move {
         analyses_per_month: None,
         concurrent_analyses: Some(1),
         sources_max: Some(3),
+        presets_max: None,
+        stored_analyses_max: None,
         retention_days: None,
         rate: None,
     };

@@ -2,7 +2,7 @@
 
 use doorward::{
     model::{Handle, OrgMember, OrgRole},
-    orgs::{NewOrganisation, OrgError, Team},
+    orgs::{NewOrganisation, OrgError, Team, TeamChange},
     policy::AdminPermit,
 };
 use serde_saphyr::Spanned;
@@ -20,6 +20,8 @@ impl Run<'_> {
         let permit = self.admin(at)?;
         let users = self.rooms.identity.users(&permit).await.map_err(identity_error(at))?;
         self.expected.know_users(&users);
+        let plans = self.rooms.identity.plans(&permit).await.map_err(identity_error(at))?;
+        self.expected.know_plans(&plans);
         for item in &self.document.organisations {
             for member in &item.value.members {
                 if !self.expected.has_account(&member.value.user) {
@@ -28,6 +30,13 @@ impl Run<'_> {
                 }
             }
             let present = self.rooms.orgs.team(&permit, &item.value.handle).await.map_err(failed(item))?;
+            if self.dry_run {
+                let plan = match &item.value.plan {
+                    Some(declared) => declared.clone(),
+                    None => present.as_ref().and_then(|team| team.organisation.plan.clone()),
+                };
+                self.expected.organisation(&item.value.handle, plan).map_err(failed(item))?;
+            }
             match present {
                 Some(team) => self.change_organisation(&permit, item, team).await?,
                 None => self.add_organisation(&permit, item).await?,
@@ -67,8 +76,13 @@ impl Run<'_> {
             for member in declared.members.iter().filter(|member| member.value.user != admin) {
                 self.put(permit, &declared.handle, member).await?;
             }
-            if declared.enabled == Some(false) {
-                let changed = self.rooms.orgs.change_team(permit, &declared.handle, None, Some(false)).await;
+            let change = TeamChange {
+                title: None,
+                enabled: declared.enabled.filter(|enabled| !enabled),
+                plan: declared.plan.clone().filter(Option::is_some),
+            };
+            if change.enabled.is_some() || change.plan.is_some() {
+                let changed = self.rooms.orgs.change_team(permit, &declared.handle, change).await;
                 changed.map_err(failed(item))?;
             }
         }
@@ -83,8 +97,11 @@ impl Run<'_> {
         present: Team,
     ) -> Result<(), ApplyError> {
         let declared = &item.value;
-        let title = declared.title.as_deref().filter(|title| *title != present.organisation.title);
-        let enabled = declared.enabled.filter(|enabled| *enabled != present.organisation.enabled);
+        let change = TeamChange {
+            title: declared.title.clone().filter(|title| *title != present.organisation.title),
+            enabled: declared.enabled.filter(|enabled| *enabled != present.organisation.enabled),
+            plan: declared.plan.clone().filter(|plan| *plan != present.organisation.plan),
+        };
         let is_as_declared = |member: &OrgMemberItem| {
             let is_same = |one: &OrgMember| one.handle == member.user && one.role == member.role;
             present.members.iter().any(is_same)
@@ -96,14 +113,19 @@ impl Run<'_> {
             is_somebody_else(permit, member)?;
         }
         members.sort_by_key(|member| std::cmp::Reverse(member.value.role));
-        let parts: Vec<&str> =
-            [("title", title.is_some()), ("enabled", enabled.is_some()), ("members", !members.is_empty())]
-                .into_iter()
-                .filter_map(|(part, differs)| differs.then_some(part))
-                .collect();
+        let changes = change.title.is_some() || change.enabled.is_some() || change.plan.is_some();
+        let parts: Vec<&str> = [
+            ("title", change.title.is_some()),
+            ("enabled", change.enabled.is_some()),
+            ("plan", change.plan.is_some()),
+            ("members", !members.is_empty()),
+        ]
+        .into_iter()
+        .filter_map(|(part, differs)| differs.then_some(part))
+        .collect();
         if !self.dry_run {
-            if title.is_some() || enabled.is_some() {
-                let changed = self.rooms.orgs.change_team(permit, &declared.handle, title, enabled).await;
+            if changes {
+                let changed = self.rooms.orgs.change_team(permit, &declared.handle, change).await;
                 changed.map_err(failed(item))?;
             }
             for member in members {

@@ -105,14 +105,20 @@ impl Run<'_> {
             Sources::may_add(owner, new)?;
             count = count.saturating_add(i64::try_from(sources.list(owner).await?.len()).unwrap_or(i64::MAX));
         }
-        let plan = self.expected.plan_of(&declared.owner).or(owner.map(|owner| &owner.plan));
+        let plan = match (self.expected.plan_of(&declared.owner), owner) {
+            (Some(plan), _) => Some(plan.clone()),
+            (None, Some(owner)) => sources.plan(owner).await?.map(|plan| plan.name),
+            (None, None) => None,
+        };
         let Some(plan) = plan else { return Ok(()) };
-        let limit = match self.expected.sources_max(plan) {
+        let limit = match self.expected.sources_max(&plan) {
             Some(limit) => limit,
-            None => sources.limit(plan).await?,
+            None => sources.limit(&plan).await?,
         };
         match limit {
-            Some(limit) if count > limit => Err(SourceError::Limit { plan: plan.to_string(), limit }),
+            Some(limit) if count > limit => {
+                Err(SourceError::Limit { plan: plan.to_string(), limit, used: count - 1 })
+            }
             _ => Ok(()),
         }
     }

@@ -7,8 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use doorward::{
-    model::Handle,
-    orgs::{NewOrganisation, Team},
+    model::{Handle, PlanName},
+    orgs::{NewOrganisation, Team, TeamChange},
     policy,
 };
 use http::{StatusCode, header};
@@ -24,6 +24,7 @@ use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
     state::AppState,
+    take::present,
 };
 
 /// A team.
@@ -36,6 +37,10 @@ pub(in crate::routes) struct TeamBody {
     title: String,
     /// Whether its members may act in it and its presets answer.
     enabled: bool,
+    /// What it may use beside what its members may; absent = it has no plan of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    plan: Option<PlanName>,
     created_at: String,
     members: Vec<MemberBody>,
 }
@@ -46,6 +51,7 @@ impl From<Team> for TeamBody {
             handle: organisation.handle,
             title: organisation.title,
             enabled: organisation.enabled,
+            plan: organisation.plan,
             created_at: time(organisation.created_at),
             members: members.into_iter().map(MemberBody::from).collect(),
         }
@@ -73,6 +79,10 @@ pub(in crate::routes) struct TeamChangeBody {
     title: Option<String>,
     /// `false` = nobody acts in it, and its presets answer nobody.
     enabled: Option<bool>,
+    /// What it may use beside what its members may; `null` = no plan of its own.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    plan: Option<Option<PlanName>>,
 }
 
 /// Lists the teams. For those who manage the instance.
@@ -122,7 +132,7 @@ pub(in crate::routes) async fn read(
     Ok(Json(team(&state, &permit, &organisation).await?))
 }
 
-/// Calls a team something else, or switches it on or off. For those who manage the instance.
+/// Calls a team something else, switches it on or off, or gives it a plan. For those who manage the instance.
 #[utoipa::path(patch, path = "/api/v1/admin/organisations/{organisation}", tag = "administration",
     params(("organisation" = String, Path, description = "its handle")), request_body = TeamChangeBody,
     responses((status = 200, body = TeamBody), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
@@ -134,8 +144,9 @@ pub(in crate::routes) async fn update(
     Body(change): Body<TeamChangeBody>,
 ) -> Result<Json<TeamBody>, Problem> {
     let permit = policy::may_administer(&member)?;
-    let orgs = &state.engine().orgs;
-    orgs.change_team(&permit, &organisation, change.title.as_deref(), change.enabled).await?;
+    let TeamChangeBody { title, enabled, plan } = change;
+    let change = TeamChange { title, enabled, plan };
+    state.engine().orgs.change_team(&permit, &organisation, change).await?;
     Ok(Json(team(&state, &permit, &organisation).await?))
 }
 

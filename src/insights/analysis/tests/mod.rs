@@ -84,6 +84,8 @@ impl Scene {
             analyses_per_month: per_month,
             concurrent_analyses: concurrent,
             sources_max: None,
+            presets_max: None,
+            stored_analyses_max: None,
             retention_days: None,
             rate: None,
         })

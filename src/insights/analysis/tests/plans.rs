@@ -1,7 +1,13 @@
 //! What a plan allows, and who may.
 
 use super::*;
-use crate::{clock::Month, fault::Fault, policy::Denied, store::testing::store_test};
+use crate::{
+    clock::Month,
+    fault::Fault,
+    model::{Handle, Organisation, Payer},
+    policy::Denied,
+    store::testing::store_test,
+};
 
 store_test!(sixty_four_at_once_begin_as_many_as_the_plan_allows_in_a_month, |test| async move {
     let mut scene = Scene::on(test, AnalysisSettings::default()).await;
@@ -13,7 +19,7 @@ store_test!(sixty_four_at_once_begin_as_many_as_the_plan_allows_in_a_month, |tes
     let error = scene.analyses.begin(&scene.ada, scene.wanted()).await.unwrap_err();
     let end = Month(202_611).end();
     assert!(
-        matches!(error, AnalysisError::Exhausted { limit: 5, resets_at, retry_after }
+        matches!(error, AnalysisError::Exhausted { payer: Payer::Person(_), limit: 5, resets_at, retry_after }
             if resets_at == end && retry_after == end.since(NOW)),
         "{error:?}"
     );
@@ -30,6 +36,74 @@ store_test!(sixty_four_at_once_begin_as_many_as_may_run_at_the_same_time, |test|
     assert_eq!((begun, scene.used().await), (3, (3, 3)));
     let error = scene.analyses.begin(&scene.ada, scene.wanted()).await.unwrap_err();
     assert!(matches!(error, AnalysisError::Concurrent { limit: 3, .. }), "{error:?}");
+    scene.analyses.stop().await;
+});
+
+store_test!(sixty_four_at_once_of_two_people_begin_as_many_as_their_organisation_has, |test| async move {
+    let scene = Scene::on(test, AnalysisSettings::default()).await;
+    let of_team = Plan { analyses_per_month: Some(5), ..unlimited("shared") };
+    let (ada, bob) = scene.team(test, of_team, unlimited("plain")).await;
+    let wanted = scene.wanted_in(test, ada.tenant).await;
+
+    let begun = at_once(&scene, &[&ada, &bob], &wanted).await;
+
+    assert_eq!(begun, 5);
+    let mut tx = scene.store.system_read().await.unwrap();
+    assert_eq!(tx.analyses_used(ada.tenant, NOW.month()).await.unwrap(), 5);
+    let of_people = [
+        tx.analyses_used(ada.user, NOW.month()).await.unwrap(),
+        tx.analyses_used(bob.user, NOW.month()).await.unwrap(),
+    ];
+    assert_eq!(of_people.iter().sum::<i64>(), 5, "charged to both or to none");
+    drop(tx);
+    let error = scene.analyses.begin(&ada, wanted).await.unwrap_err();
+    assert!(matches!(error, AnalysisError::Exhausted { payer: Payer::Team(_), limit: 5, .. }), "{error:?}");
+    scene.analyses.stop().await;
+    let mut tx = scene.store.system_read().await.unwrap();
+    assert_eq!(tx.analyses_used(ada.tenant, NOW.month()).await.unwrap(), 0, "given back by both");
+});
+
+store_test!(in_an_organisation_with_a_plan_as_many_run_as_that_says, |test| async move {
+    let scene = Scene::on(test, AnalysisSettings::default()).await;
+    let of_team = Plan { concurrent_analyses: Some(3), ..unlimited("shared") };
+    let of_people = Plan { concurrent_analyses: Some(1), ..unlimited("single") };
+    let (ada, bob) = scene.team(test, of_team, of_people).await;
+    let wanted = scene.wanted_in(test, ada.tenant).await;
+
+    let begun = at_once(&scene, &[&ada, &bob], &wanted).await;
+    let usage = scene.analyses.usage(&ada).await.unwrap();
+    let at_home = Member { plan: ada.plan.clone(), ..scene.ada.clone() };
+    let own = scene.analyses.begin(&at_home, scene.wanted()).await;
+
+    assert_eq!(begun, 3);
+    assert_eq!((usage.running, usage.concurrent), (3, Some(3)));
+    assert!(own.is_ok(), "those of the organisation are not theirs: {own:?}");
+    let error = scene.analyses.begin(&bob, wanted).await.unwrap_err();
+    assert!(matches!(error, AnalysisError::Concurrent { limit: 3, .. }), "{error:?}");
+    scene.analyses.stop().await;
+});
+
+store_test!(sixty_four_at_once_keep_as_many_as_the_plan_keeps, |test| async move {
+    let mut scene = Scene::on(test, AnalysisSettings::default()).await;
+    let mut tx = scene.store.system().await.unwrap();
+    tx.save_plan(&Plan { stored_analyses_max: Some(4), ..unlimited("tried") }).await.unwrap();
+    let mut user = tx.find_user(scene.ada.user).await.unwrap().unwrap();
+    user.plan = PlanName::parse("tried").unwrap();
+    assert!(tx.update_user(&user).await.unwrap());
+    tx.commit().await.unwrap();
+    scene.ada.plan = user.plan;
+
+    let begun = all_at_once(&scene).await;
+
+    assert_eq!(begun, 4);
+    let error = scene.analyses.begin(&scene.ada, scene.wanted()).await.unwrap_err();
+    assert!(matches!(error, AnalysisError::Stored { limit: 4, used: 4, .. }), "{error:?}");
+    assert!(error.to_string().contains("an administrator of this gateway"), "{error}");
+    assert_eq!(scene.used().await, (4, 4), "what was refused is not charged");
+    let kept = scene.analyses.list(&scene.ada, &AnalysisFilter::default()).await.unwrap();
+    scene.analyses.cancel(&scene.ada, kept[0].id).await.unwrap();
+    scene.analyses.remove(&scene.ada, kept[0].id).await.unwrap();
+    assert!(scene.analyses.begin(&scene.ada, scene.wanted()).await.is_ok());
     scene.analyses.stop().await;
 });
 
@@ -155,10 +229,16 @@ async fn what_cannot_be_analysed_is_not_charged() {
 
 /// Begins 64 at once, and returns how many were.
 async fn all_at_once(scene: &Scene) -> i64 {
+    at_once(scene, &[&scene.ada], &scene.wanted()).await
+}
+
+/// Begins 64 at once of these people in turn, and returns how many were.
+async fn at_once(scene: &Scene, people: &[&Member], wanted: &NewAnalysis) -> i64 {
     let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let (analyses, ada, wanted) = (scene.analyses.clone(), scene.ada.clone(), scene.wanted());
-            tokio::spawn(async move { analyses.begin(&ada, wanted).await })
+        .map(|n| {
+            let (analyses, wanted) = (scene.analyses.clone(), wanted.clone());
+            let member = people[n % people.len()].clone();
+            tokio::spawn(async move { analyses.begin(&member, wanted).await })
         })
         .collect();
     let mut begun = 0;
@@ -168,10 +248,64 @@ async fn all_at_once(scene: &Scene) -> i64 {
             Err(
                 AnalysisError::Exhausted { .. }
                 | AnalysisError::Concurrent { .. }
+                | AnalysisError::Stored { .. }
                 | AnalysisError::Busy { .. },
             ) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
     begun
+}
+
+impl Scene {
+    /// Makes a team of Ada and Bob with a plan, and gives both another one. Returns both acting in it.
+    async fn team(&self, test: &TestStore, of_team: Plan, of_people: Plan) -> (Member, Member) {
+        let bob = test.add_user("bob").await;
+        let mut tx = self.store.system().await.unwrap();
+        tx.save_plan(&of_team).await.unwrap();
+        tx.save_plan(&of_people).await.unwrap();
+        let team = Organisation {
+            id: TenantId::new(),
+            handle: Handle::parse("acme").unwrap(),
+            title: String::new(),
+            personal_of: None,
+            made_by: None,
+            plan: Some(of_team.name),
+            enabled: true,
+            created_at: NOW,
+        };
+        tx.add_organisation(&team, self.ada.user).await.unwrap();
+        tx.put_member(team.id, bob.id, OrgRole::Operator, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let acting = |member: Member| Member {
+            tenant: team.id,
+            tenant_handle: team.handle.clone(),
+            plan: of_people.name.clone(),
+            ..member
+        };
+        (acting(self.ada.clone()), acting(member(&bob, OrgRole::Operator)))
+    }
+
+    /// Connects the history server to an organisation.
+    async fn wanted_in(&self, test: &TestStore, tenant: TenantId) -> NewAnalysis {
+        let source = Source { id: SourceId::new(), tenant, ..self.source.clone() };
+        let mut tx = test.store.tenant(tenant).await.unwrap();
+        tx.add_source(&source, None).await.unwrap();
+        tx.commit().await.unwrap();
+        NewAnalysis { source: source.id, ..self.wanted() }
+    }
+}
+
+fn unlimited(name: &str) -> Plan {
+    Plan {
+        name: PlanName::parse(name).unwrap(),
+        calls_per_month: None,
+        analyses_per_month: None,
+        concurrent_analyses: None,
+        sources_max: None,
+        presets_max: None,
+        stored_analyses_max: None,
+        retention_days: None,
+        rate: None,
+    }
 }
