@@ -7,7 +7,7 @@ use crate::{
     model::{Handle, TenantId, UserId, words},
 };
 
-/// What will stop working.
+/// What will stop working, or has for the rest of the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WarningKind {
     /// A sign-in at a source was refused for good.
@@ -20,6 +20,14 @@ pub enum WarningKind {
     KeyEnds,
     /// A preset ends.
     PresetEnds,
+    /// Four fifths of a month's calls are used.
+    CallsNearlyUsed,
+    /// All of a month's calls are used.
+    CallsUsed,
+    /// Four fifths of a month's analyses are used.
+    AnalysesNearlyUsed,
+    /// All of a month's analyses are used.
+    AnalysesUsed,
 }
 words!(WarningKind {
     ConnectionBroken = "connection_broken",
@@ -27,6 +35,10 @@ words!(WarningKind {
     ConnectionEnds = "connection_ends",
     KeyEnds = "key_ends",
     PresetEnds = "preset_ends",
+    CallsNearlyUsed = "calls_nearly_used",
+    CallsUsed = "calls_used",
+    AnalysesNearlyUsed = "analyses_nearly_used",
+    AnalysesUsed = "analyses_used",
 });
 
 /// Something that will stop working, or has, that its owner can do something about.
@@ -38,15 +50,15 @@ pub struct Warning {
     pub owner: Handle,
     /// What.
     pub kind: WarningKind,
-    /// The connection, key or preset.
+    /// The connection, key or preset; the person or the team whose month it is.
     pub subject: Uuid,
-    /// Which of its tokens or ends; another one is worth another warning.
+    /// Which of its tokens, ends or months; another one is worth another warning.
     pub mark: i64,
-    /// The name of the source, key or preset.
+    /// The name of the source, key or preset; the handle of the person or the team.
     pub name: String,
     /// When it ends; `None` = it has, or nobody knows.
     pub ends_at: Option<Ms>,
-    /// What went wrong; empty if nothing did.
+    /// What went wrong, or how much is used; empty if there is nothing to say.
     pub detail: String,
     /// Whose it is; `None` = the organisation's, so its admins'.
     pub user: Option<UserId>,

@@ -53,7 +53,7 @@ impl WarningRow {
     }
 }
 
-/// What will stop working. A sign-in of somebody's that nobody has signed in at yet never worked, and is no warning.
+/// What will stop working, or has for the rest of the month. A sign-in of somebody's that nobody has signed in at yet never worked, and is no warning.
 const WARNINGS: &str = "
     select c.tenant_id, o.handle as owner, c.id as subject_id, c.version as mark, s.name, c.expires_at as ends_at,
         c.detail, c.user_id,
@@ -72,7 +72,33 @@ const WARNINGS: &str = "
     union all
     select p.tenant_id, o.handle, p.id, p.expires_at, p.title, p.expires_at, '', null, 'preset_ends'
     from presets p join organisations o on o.id = p.tenant_id
-    where p.status = 'active' and p.expires_at > $2 and p.expires_at <= $6";
+    where p.status = 'active' and p.expires_at > $2 and p.expires_at <= $6
+    union all
+    select m.tenant_id, m.handle, m.subject_id, m.month, m.handle, cast($9 as bigint),
+        cast(m.used as text) || ' of ' || cast(m.most as text), m.user_id,
+        case when m.used >= m.most then m.meter || '_used' else m.meter || '_nearly_used' end
+    from months m where m.used >= m.most - m.most / 5";
+
+/// What each person and each team has used of the month, by meter, where their plan has any. Rows run ahead of what was
+/// called by the leases that calls are served from: an eighth of what is left, at most.
+const MONTHS: &str = "
+    with charged as (
+        select o.id as tenant_id, o.handle, q.user_id as subject_id, q.user_id, q.month, q.used, q.analyses,
+            p.calls_per_month, p.analyses_per_month
+        from quotas q join users u on u.id = q.user_id join organisations o on o.personal_of = u.id
+            join plans p on p.name = u.plan
+        where q.month = $10 and u.enabled
+        union all
+        select o.id, o.handle, o.id, null, q.month, q.used, q.analyses, p.calls_per_month, p.analyses_per_month
+        from org_quotas q join organisations o on o.id = q.tenant_id join plans p on p.name = o.plan
+        where q.month = $10 and o.enabled
+    ), months as (
+        select tenant_id, handle, subject_id, user_id, month, 'calls' as meter, used, calls_per_month as most
+        from charged where calls_per_month > 0
+        union all
+        select tenant_id, handle, subject_id, user_id, month, 'analyses', analyses, analyses_per_month
+        from charged where analyses_per_month > 0
+    )";
 
 impl SystemTx {
     /// Returns what will stop working and was not told by this channel yet, or is to be tried again, the earliest end
@@ -84,7 +110,7 @@ impl SystemTx {
         limit: i64,
     ) -> Result<Vec<Warning>> {
         let sql = format!(
-            "select * from ({WARNINGS}) w
+            "{MONTHS} select * from ({WARNINGS}) w
              where not exists (select 1 from told_warnings t
                 where t.tenant_id = w.tenant_id and t.channel = $1 and t.kind = w.kind
                     and t.subject_id = w.subject_id and t.mark = w.mark
@@ -101,6 +127,8 @@ impl SystemTx {
                 .bind(now.plus(PRESET_AHEAD))
                 .bind(TRIES_MAX)
                 .bind(limit)
+                .bind(now.month().end())
+                .bind(now.month())
                 .fetch_all(c)
                 .await
         })?;

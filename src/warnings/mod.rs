@@ -1,4 +1,5 @@
-//! Warnings: tells people, before something of theirs stops working, by e-mail or the operator's webhook.
+//! Warnings: tells people, before something of theirs stops working or their month is used up, by e-mail or the
+//! operator's webhook.
 //!
 //! What is warned of is one statement in `store`, made anew in each round; what was told is kept, so that each thing
 //! is told once by each channel, whichever process does it. A channel that fails is tried again a few times. Never
@@ -178,6 +179,18 @@ fn sentence(warning: &Warning) -> String {
             format!("The API key {name} ends{end}. Agents that use it are refused from then on.")
         }
         WarningKind::PresetEnds => format!("The preset {name} ends{end}. From then on it answers nobody."),
+        WarningKind::CallsNearlyUsed => {
+            format!("{name} has used four fifths of the calls of the month. The next month begins{end}.")
+        }
+        WarningKind::CallsUsed => {
+            format!("{name} has used all calls of the month. Further ones are refused until the next begins{end}.")
+        }
+        WarningKind::AnalysesNearlyUsed => {
+            format!("{name} has used four fifths of the analyses of the month. The next month begins{end}.")
+        }
+        WarningKind::AnalysesUsed => format!(
+            "{name} has used all analyses of the month. Further ones are refused until the next begins{end}."
+        ),
     }
 }
 
@@ -189,6 +202,10 @@ fn link(warning: &Warning, base_url: &str) -> String {
         }
         WarningKind::KeyEnds => format!("{base_url}/keys"),
         WarningKind::PresetEnds => format!("{base_url}/presets/{}/settings", warning.subject),
+        WarningKind::CallsNearlyUsed
+        | WarningKind::CallsUsed
+        | WarningKind::AnalysesNearlyUsed
+        | WarningKind::AnalysesUsed => format!("{base_url}/usage"),
     }
 }
 

@@ -135,6 +135,29 @@ async fn a_sign_in_that_ends_is_told_to_whose_it_is_in_one_letter_each() {
 }
 
 #[tokio::test]
+async fn a_month_that_is_nearly_used_is_told_by_letter_and_webhook() {
+    let (mail, hook) = (Postbox::open().await, Hook::open(StatusCode::NO_CONTENT).await);
+    let mut settings = mail.settings().to_vec();
+    settings.push(("DOORWARD_WARNING_WEBHOOK", hook.address.as_str()));
+    let world = World::at(Clock::manual(NOW), &settings).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let store = &world.engine.store;
+
+    store.take_calls(ada.member.user, NOW.month(), 8_000, None, NOW).await.unwrap();
+    let told = world.engine.warnings.tell().await.unwrap();
+    store.take_calls(ada.member.user, NOW.month(), 2_000, None, NOW).await.unwrap();
+    let told_again = world.engine.warnings.tell().await.unwrap();
+
+    assert_eq!((told, told_again, world.engine.warnings.tell().await.unwrap()), (2, 2, 0));
+    let letters = [mail.letter(), mail.letter()].map(|letter| letter.replace("=\r\n", ""));
+    assert!(letters[0].contains("ada has used four fifths of the calls of the month"), "{}", letters[0]);
+    assert!(letters[0].contains("8000 of 10000") && letters[0].contains("/usage"), "{}", letters[0]);
+    assert!(letters[1].contains("ada has used all calls of the month"), "{}", letters[1]);
+    let said: Value = serde_json::from_slice(&hook.last().1).unwrap();
+    assert_eq!(said["data"]["warnings"][0]["kind"], "calls_used", "{said}");
+}
+
+#[tokio::test]
 async fn a_webhook_that_does_not_take_a_warning_is_tried_again_later_and_not_for_ever() {
     let hook = Hook::open(StatusCode::INTERNAL_SERVER_ERROR).await;
     let clock = Clock::manual(NOW);

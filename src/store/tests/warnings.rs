@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    model::{ConnectionState, Warning, WarningChannel, WarningKind},
+    clock::Month,
+    model::{
+        ConnectionState, Handle, Organisation, Plan, PlanName, TenantId, Warning, WarningChannel, WarningKind,
+    },
     store::{NewConnectionToken, testing::store_test},
 };
 
@@ -77,4 +80,87 @@ store_test!(what_stops_working_is_told_once_by_each_channel, |test| async move {
     assert!(tx.list_recipients(ada.tenant, Some(bob.id)).await.unwrap().is_empty());
     assert_eq!(tx.forget_warnings(NOW.plus(DAY)).await.unwrap(), 0);
     assert_eq!(tx.forget_warnings(NOW.plus(2 * DAY)).await.unwrap(), 3);
+});
+
+store_test!(a_month_nearly_and_all_used_is_told_once_each_to_whose_it_is, |test| async move {
+    let (ada, bob) = (test.add_user("ada").await, test.add_user("bob").await);
+    let plan = |name: &str, calls, analyses| Plan {
+        name: PlanName::parse(name).unwrap(),
+        calls_per_month: calls,
+        analyses_per_month: analyses,
+        concurrent_analyses: None,
+        sources_max: None,
+        presets_max: None,
+        stored_analyses_max: None,
+        retention_days: None,
+        rate: None,
+    };
+    let team = Organisation {
+        id: TenantId::new(),
+        handle: Handle::parse("acme").unwrap(),
+        title: String::new(),
+        personal_of: None,
+        made_by: None,
+        plan: PlanName::parse("shared").ok(),
+        enabled: true,
+        created_at: NOW,
+    };
+    let mut tx = test.store.system().await.unwrap();
+    tx.save_plan(&plan("own", Some(100), Some(0))).await.unwrap();
+    tx.save_plan(&plan("shared", Some(i64::MAX), Some(3))).await.unwrap();
+    for user in [&ada, &bob] {
+        let user = User { plan: PlanName::parse("own").unwrap(), ..user.clone() };
+        assert!(tx.update_user(&user).await.unwrap());
+    }
+    tx.add_organisation(&team, bob.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let (month, mail) = (NOW.month(), WarningChannel::Mail);
+    let due = async |now: Ms| {
+        let mut tx = test.store.system().await.unwrap();
+        let due = tx.list_warnings(mail, now, 10).await.unwrap();
+        for warning in &due {
+            assert!(tx.claim_warning(mail, warning, now, now.plus(DAY)).await.unwrap());
+            tx.warning_told(mail, warning, now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        due
+    };
+    let used = async |n| test.store.take_calls(ada.id, month, n, None, NOW).await.unwrap();
+
+    used(79).await;
+    // What was used of another month is not warned of.
+    test.store.take_calls(bob.id, Month(202_610), 100, None, NOW).await.unwrap();
+    assert_eq!(due(NOW).await, []);
+    used(1).await;
+    let near = due(NOW).await;
+    assert_eq!(due(NOW).await, [], "each is told once");
+    used(25).await;
+    let all = due(NOW).await;
+    let [near, all] = [near.as_slice(), all.as_slice()].map(|due| match due {
+        [one] => one.clone(),
+        others => panic!("{others:?}"),
+    });
+
+    assert_eq!((near.kind, all.kind), (WarningKind::CallsNearlyUsed, WarningKind::CallsUsed));
+    assert_eq!((near.user, near.tenant, near.name.as_str()), (Some(ada.id), ada.tenant, "ada"));
+    assert_eq!((near.detail.as_str(), near.ends_at), ("80 of 100", Some(month.end())));
+    assert_eq!(all.detail, "105 of 100");
+    assert_eq!(due(NOW).await, []);
+
+    let mut tx = test.store.system().await.unwrap();
+    for _ in 0..3 {
+        tx.charge_analysis(team.id, month, NOW).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let of_team = due(NOW).await;
+    let [of_team] = of_team.as_slice() else { panic!("{of_team:?}") };
+    assert_eq!((of_team.kind, of_team.user, of_team.tenant), (WarningKind::AnalysesUsed, None, team.id));
+    let told = test.store.system_read().await.unwrap().list_recipients(team.id, of_team.user).await.unwrap();
+    assert_eq!(told, [(bob.id, bob.email.clone())], "those who manage the organisation");
+
+    // The next month begins with nothing used and nothing told.
+    let next = month.end();
+    assert_eq!(due(next).await, []);
+    test.store.take_calls(ada.id, next.month(), 99, None, next).await.unwrap();
+    assert_eq!(due(next).await.len(), 1);
 });
