@@ -24,6 +24,7 @@ use crate::{
     metrics::{Gauge, Metrics},
     oauth::OwnNames,
     orgs::Orgs,
+    plan_changes::PlanChanges,
     presets::Presets,
     proxy::{self, Proxy, ProxyParts, ProxySettings},
     quota::{Once, Quota, RateSettings, RedisSettings},
@@ -46,6 +47,8 @@ const SOURCES_PAUSE: Duration = Duration::from_secs(15);
 const CONNECTIONS_PAUSE: Duration = Duration::from_secs(20);
 /// How often it is looked whether something will stop working that its owner is to be told of.
 const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is looked whether the time of a change of a plan has come.
+const PLAN_CHANGES_PAUSE: Duration = Duration::from_secs(10);
 /// How often analyses are looked for whose process is gone.
 const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
 /// How often processes and sessions that nobody uses are looked for.
@@ -82,6 +85,8 @@ pub struct EngineSettings {
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
     pub warnings: WarningSettings,
+    /// What changes of plans are signed with that a payment provider posts; `None` = none is taken.
+    pub plan_webhook_secret: Option<Secret>,
     /// What analyses need to know.
     pub analyses: AnalysisSettings,
     /// What the path of a call needs to know.
@@ -161,6 +166,7 @@ pub struct Parts {
     pub presets: Presets,
     pub issuer: Issuer,
     pub warnings: Warnings,
+    pub plan_changes: PlanChanges,
     pub explain: Explain,
     pub proxy: Proxy,
     pub analyses: Analyses,
@@ -250,6 +256,13 @@ impl Engine {
         );
         let presets =
             Presets::new(store.clone(), sources.clone(), clock.clone(), changes.clone(), mail.clone());
+        let plan_changes = PlanChanges::new(
+            store.clone(),
+            audit.clone(),
+            changes.clone(),
+            clock.clone(),
+            settings.plan_webhook_secret,
+        );
         let warnings = Warnings::new(store.clone(), mail, egress.clone(), clock.clone(), settings.warnings);
         let explain =
             Explain::new(store.clone(), sources.clone(), presets.clone(), quota.clone(), clock.clone());
@@ -304,6 +317,7 @@ impl Engine {
             presets,
             issuer,
             warnings,
+            plan_changes,
             explain,
             proxy,
             analyses,
@@ -355,6 +369,11 @@ impl Engine {
                 }
             }
         });
+        let plan_changes = self.plan_changes.clone();
+        self.jobs.every(PLAN_CHANGES_PAUSE, move || {
+            let plan_changes = plan_changes.clone();
+            async move { log_failure("the changes of plans", plan_changes.apply_due().await) }
+        });
         let analyses = self.analyses.clone();
         self.jobs.every(ANALYSES_PAUSE, move || {
             let analyses = analyses.clone();
@@ -373,6 +392,7 @@ impl Engine {
             let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
             let (warnings, once) = (engine.warnings.clone(), engine.once.clone());
             let replicas = engine.replicas.clone();
+            let plan_changes = engine.plan_changes.clone();
             async move {
                 if !has_turn(&replicas, "retention", RETENTION_PAUSE).await {
                     return;
@@ -382,6 +402,7 @@ impl Engine {
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the calls made once", once.forget_ended().await);
                 log_failure("the old warnings", warnings.forget_old().await);
+                log_failure("the old changes of plans", plan_changes.forget_old().await);
                 log_failure("the ended offers", presets.remove_ended_transfers().await);
                 log_failure("the ended browser sessions", identity.remove_ended_sessions().await);
                 log_failure("the ended logins", identity.remove_ended_logins().await);

@@ -43,6 +43,7 @@ mod org_invites;
 mod orgs;
 mod passkeys;
 mod pinned;
+mod plan_changes;
 mod plans;
 mod postgres;
 mod preset_versions;

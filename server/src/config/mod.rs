@@ -131,12 +131,14 @@ settings! {
     mail_password: Option<Secret> = "";
     /// Whom letters are from, as `Doorward <doorward@example.org>`. Needed beside `mail_server`.
     mail_from: Option<String> = "";
-    /// Where warnings are posted before something stops working (sign-ins at data sources, API keys, presets), as JSON: an address in reach of `egress_allow`. Absent = nowhere; people are told on the home page and, with a mail server, by e-mail.
+    /// Where warnings are posted before something stops working (sign-ins at data sources, API keys, presets) and when a month is nearly or all used, as JSON: an address in reach of `egress_allow`. Absent = nowhere; people are told on the home page and, with a mail server, by e-mail.
     warning_webhook: Option<Secret> = "";
     /// What these posts are signed with, as Standard Webhooks says. Absent = they are not signed.
     warning_webhook_secret: Option<Secret> = "";
     /// Where other processes on the same PostgreSQL database reach this one's listener, as `http://10.0.0.7:8080`: they hand on requests for what lies in its memory. Absent = the address it listens on, or, if that is every address, the one by which it reaches the database.
     replica_address: Option<Url> = "";
+    /// What a payment provider signs changes of plans with that it posts to `/api/v1/plan-changes`, as Standard Webhooks says. Absent = there is no such address.
+    plan_webhook_secret: Option<Secret> = "";
     /// How fast calls with one API key, or of one client that somebody let in, may come: `600/minute`, per `second`, `minute`, `hour` or `day`; with `, 20 at once` behind it where fewer may come at the same moment. Owners of keys, presets and data sources set limits of their own beside these. Absent = as fast as others let them; so for all that follow.
     rate_limit_key: Option<Rate> = "";
     /// How fast the calls of one person may come, unless their plan has a `rate` of its own.

@@ -36,8 +36,9 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Copy, Debug)]
 pub struct RequestId(pub Uuid);
 
-/// What programs ask the issuer. A cookie sent there is not looked at, so it does not matter whose page sends it.
-const NO_COOKIE: &[&str] = &["/oauth/token", "/oauth/revoke", "/oauth/register"];
+/// What programs ask the issuer, and what a payment provider posts. A cookie sent there is not looked at, so it does not
+/// matter whose page sends it.
+const NO_COOKIE: &[&str] = &["/oauth/token", "/oauth/revoke", "/oauth/register", "/api/v1/plan-changes"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

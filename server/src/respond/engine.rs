@@ -11,6 +11,7 @@ use doorward::{
     insights::AnalysisError,
     metrics::MetricsError,
     orgs::OrgError,
+    plan_changes::PlanChangeError,
     policy::Denied,
     presets::PresetError,
     quota::QuotaError,
@@ -165,6 +166,23 @@ impl From<OrgError> for Problem {
             }
             other => Self::of(&other, other.fault()),
         }
+    }
+}
+
+impl From<PlanChangeError> for Problem {
+    fn from(error: PlanChangeError) -> Self {
+        let kind = match error {
+            PlanChangeError::Store(error) => return error.into(),
+            PlanChangeError::Off => ProblemKind::NotFound,
+            PlanChangeError::Unsigned(_) => ProblemKind::Unauthenticated,
+            PlanChangeError::TooLarge => ProblemKind::TooLarge,
+            PlanChangeError::OtherBody { .. } => ProblemKind::Conflict,
+            PlanChangeError::TooMany { .. } => ProblemKind::TooMany,
+            PlanChangeError::Unreadable { .. }
+            | PlanChangeError::NoSubject { .. }
+            | PlanChangeError::NoPlan { .. } => ProblemKind::Unprocessable,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -45,7 +45,7 @@ fn row(method: Method, path: &'static str, handler: MethodRouter<AppState>) -> R
 pub fn table(metrics: MetricsListen) -> Vec<Row> {
     use api::{
         access, analyses, apply, audit, datasources, document, explain, forks, gallery, invitations, keys,
-        organisations, presets, teams, transfers, tunnels, usage, versions,
+        organisations, plan_changes, presets, teams, transfers, tunnels, usage, versions,
     };
     let mut rows = vec![
         row(Method::GET, "/health", get(health::health)),
@@ -144,6 +144,7 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
             "/api/v1/admin/organisations/{organisation}/members/{member}",
             delete(teams::remove_member),
         ),
+        row(Method::POST, "/api/v1/plan-changes", post(plan_changes::create)),
         row(Method::GET, "/api/v1/explain", get(explain::read)),
         row(Method::GET, "/api/v1/usage", get(usage::read)),
         row(Method::GET, "/api/v1/usage/months", get(usage::months)),

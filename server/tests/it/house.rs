@@ -86,9 +86,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("issuer", &["audit", "changes", "egress", "identity", "model", "policy", "presets", "store", "vault"]),
     // Tells people before something of theirs stops working.
-    ("warnings", &["egress", "mail", "model", "store"]),
+    ("warnings", &["egress", "mail", "model", "signed", "store"]),
     // Asks the rooms that decide on a call, and tells what they say.
     ("explain", &["model", "policy", "presets", "quota", "sources", "store"]),
+    // Signatures of webhooks, both ways.
+    ("signed", &[]),
+    // What a payment provider says of plans.
+    ("plan_changes", &["audit", "changes", "model", "signed", "store"]),
     ("jobs", &[]),
     (
         "engine",
@@ -108,6 +112,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
             "oauth",
             "orgs",
+            "plan_changes",
             "policy",
             "presets",
             "proxy",

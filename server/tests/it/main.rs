@@ -34,6 +34,7 @@ mod oauth_attacks;
 mod oauth_quirks;
 mod oauth_stage;
 mod organisations;
+mod plan_changes;
 mod prefix;
 mod program;
 mod provider;

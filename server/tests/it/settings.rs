@@ -41,6 +41,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         WARNINGS,
         "warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_signed",
     ),
+    ("plan_webhook_secret", include_str!("plan_changes.rs"), "a_signed_change_holds_at_once_and_is_audited"),
     ("analysis_timeout_ms", ANALYSES, "analysis_timeout_ms_bounds_how_long_reading_takes"),
     ("model_url", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
     ("model_name", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),

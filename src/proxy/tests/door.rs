@@ -200,6 +200,7 @@ impl Door {
             calls_kept: Duration::from_secs(86_400),
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
+            plan_webhook_secret: None,
             analyses: crate::insights::AnalysisSettings::default(),
             proxy: ProxySettings::default(),
         };

@@ -121,6 +121,8 @@ async fn every_table_forces_row_level_security_and_every_tenant_table_names_its_
             "org_invites_user",
             "org_quotas_month",
             "passkeys_user",
+            "plan_changes_due",
+            "plan_changes_pkey",
             "preset_access_mail",
             "preset_access_org",
             "preset_access_user",

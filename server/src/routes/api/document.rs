@@ -14,7 +14,7 @@ use utoipa::{
 
 use super::{
     access, analyses, apply, audit, datasources, explain, forks, gallery, invitations, keys, organisations,
-    presets, teams, transfers, tunnels, usage, versions,
+    plan_changes, presets, teams, transfers, tunnels, usage, versions,
 };
 use crate::apply::{Action, Plan, Step};
 
@@ -53,7 +53,7 @@ use crate::apply::{Action, Plan, Step};
         teams::list, teams::create, teams::read, teams::update, teams::remove, teams::put_member,
         teams::remove_member,
         explain::read,
-        usage::read, usage::months, usage::csv,
+        plan_changes::create, usage::read, usage::months, usage::csv,
         audit::list, audit::read, audit::export::jsonl, audit::export::csv,
         apply::apply, apply::export,
     ),

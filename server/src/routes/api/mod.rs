@@ -17,6 +17,7 @@ pub(super) mod gallery;
 pub(super) mod invitations;
 pub(super) mod keys;
 pub(super) mod organisations;
+pub(super) mod plan_changes;
 pub(super) mod presets;
 pub(super) mod teams;
 pub(super) mod transfers;
