@@ -637,6 +637,41 @@ async fn what_is_exported_of_an_organisation_is_as_declared() {
 }
 
 #[tokio::test]
+async fn an_organisation_is_declared_with_its_plan_which_bounds_what_is_declared_of_it() {
+    let shop = Shop::open().await;
+    let planned = TEAM.replace("    title: Acme Ltd\n", "    title: Acme Ltd\n    plan: small\n").replace(
+        "users:\n",
+        "plans: [{ name: small, sources_max: 1 }, { name: none, sources_max: 0 }]\nusers:\n",
+    );
+    let rooms = shop.world.state.rooms();
+    let fails = async |text: &str, dry_run| {
+        let mut document = read(text).unwrap();
+        resolve(&mut document, shop.world.folder.path()).unwrap();
+        chain(&apply(&rooms, &Authority::Operator, &document, dry_run).await.unwrap_err())
+    };
+
+    for dry_run in [true, false] {
+        let said = fails(&planned.replace("plan: small", "plan: gold"), dry_run).await;
+        assert!(said.contains("there is no plan `gold`"), "{said}");
+        let said = fails(&planned.replace("plan: small", "plan: none"), true).await;
+        assert!(said.contains("the plan `none` holds 0 data sources"), "{said}");
+    }
+    let first = shop.apply(&planned, false).await;
+    let second = shop.apply(&planned, true).await;
+    let text = export(&rooms, &Authority::Operator).await.unwrap();
+    let changed = shop.apply(&planned.replace("plan: small", "plan: none"), false).await;
+    let taken = shop.apply(&planned.replace("plan: small", "plan: null"), false).await;
+
+    assert_eq!(actions(&first), [Action::Add; 9], "{first}");
+    assert!(second.is_done(), "{second}");
+    assert!(text.contains("plan: small"), "{text}");
+    for plan in [changed, taken] {
+        let step = plan.steps.iter().find(|step| step.kind == "organisation").unwrap();
+        assert_eq!((step.action, step.detail.as_str()), (Action::Change, "plan"));
+    }
+}
+
+#[tokio::test]
 async fn a_mistake_in_an_organisation_is_found_before_anything_is_done() {
     let shop = Shop::open().await;
     let rooms = shop.world.state.rooms();

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use doorward::{
-    model::{Handle, InstanceRole, OrgRole},
-    policy::operator_at_the_shell,
+    model::{Handle, InstanceRole, OrgRole, Plan, PlanName},
+    policy::{self, operator_at_the_shell},
 };
 use http::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -276,4 +276,60 @@ async fn an_auditor_reads_every_log_without_what_callers_sent_and_changes_nothin
     }
     let admin = world.api(&auditor, Method::GET, "/api/v1/admin/organisations", None).await;
     assert_eq!(admin.status, StatusCode::FORBIDDEN, "{}", admin.body);
+}
+
+#[tokio::test]
+async fn calls_of_a_team_count_in_its_month_and_in_the_callers_and_its_managers_see_it() {
+    let world = World::open().await;
+    let root = world.person("root-of-all", InstanceRole::Admin).await;
+    let ada = world.person("ada", InstanceRole::Member).await;
+    let bob = world.person("bob", InstanceRole::Member).await;
+    let (in_acme, bobs) = acme(&world, &ada, &bob, "viewer").await;
+    let acting = Person { key: in_acme.clone(), cookie: String::new(), member: ada.member.clone() };
+    let source = Scripted::start().await;
+    give_tools(&world, &acting, &source, json!({})).await;
+    let permit = policy::may_administer(&root.member).unwrap();
+    let tiny = PlanName::parse("tiny").unwrap();
+    let free = world.engine.identity.plans(&permit).await.unwrap().remove(1);
+    let plan = Plan { name: tiny, calls_per_month: Some(2), sources_max: Some(1), ..free };
+    world.engine.identity.save_plan(&permit, &plan).await.unwrap();
+    let path = "/api/v1/admin/organisations/acme";
+    let echo = async |key: &str| {
+        let call = Call::tool("echo", json!({"text": "a"})).at("/mcp/acme/tools").key(key);
+        world.send(call.request()).await.tool_text()
+    };
+
+    let unknown = world.api(&root, Method::PATCH, path, Some(json!({"plan": "gold"}))).await;
+    let set = world.api(&root, Method::PATCH, path, Some(json!({"plan": "tiny"}))).await;
+    let by_ada = world.api(&ada, Method::PATCH, path, Some(json!({"plan": "enterprise"}))).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", unknown.body);
+    assert_eq!(set.json()["plan"], "tiny", "{}", set.body);
+    assert_eq!(by_ada.status, StatusCode::FORBIDDEN, "{}", by_ada.body);
+    assert!(!echo(&in_acme).await.1);
+    assert!(!echo(&bobs).await.1);
+    let (said, is_error) = echo(&bobs).await;
+    assert!(is_error && said.contains("2 tool calls per month of the organisation"), "{said}");
+
+    let seen = ask(&world, &in_acme, "acme", Method::GET, "/api/v1/usage", None).await.json();
+    let team = &seen["organisation"];
+    assert_eq!((&team["handle"], &team["plan"]), (&json!("acme"), &json!("tiny")), "{seen}");
+    assert_eq!((&team["calls_used"], &team["calls_limit"]), (&json!(2), &json!(2)), "{seen}");
+    assert_eq!((&seen["calls_used"], &seen["sources_limit"]), (&json!(1), &json!(1)), "{seen}");
+    let bobs_view = ask(&world, &bobs, "acme", Method::GET, "/api/v1/usage", None).await.json();
+    assert_eq!((&bobs_view["calls_used"], &bobs_view["organisation"]), (&json!(1), &Value::Null));
+    world.engine.quota.give_back().await.unwrap();
+    let months = "/api/v1/usage/months.csv?of=organisation";
+    let file = ask(&world, &in_acme, "acme", Method::GET, months, None).await;
+    assert!(file.body.starts_with("month,calls,analyses\r\n") && file.body.ends_with(",2,0\r\n"), "{}", file.body);
+    let refused = ask(&world, &bobs, "acme", Method::GET, months, None).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
+    let at_home = world.api(&ada, Method::GET, months, None).await;
+    assert_eq!(at_home.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", at_home.body);
+
+    let second = json!({"name": "second", "kind": "mcp_http", "url": "http://127.0.0.1:9/mcp", "enabled": false});
+    let bounded = ask(&world, &in_acme, "acme", Method::POST, "/api/v1/datasources", Some(second)).await;
+    assert!(bounded.body.contains("the plan `tiny` holds 1 data sources and 1 are there"), "{}", bounded.body);
+    let taken = world.api(&root, Method::PATCH, path, Some(json!({"plan": null}))).await;
+    assert_eq!(taken.json()["plan"], Value::Null, "{}", taken.body);
+    assert!(!echo(&bobs).await.1);
 }
