@@ -303,8 +303,7 @@ impl<'a> Steps<'a> {
         let whose = if whom.member().is_some() { "the caller's" } else { "the owner's" };
         let team = team.filter(|team| team.limit.is_some());
         let months = [(whose, usage, self.knows)].into_iter();
-        let months: Vec<_> =
-            months.chain(team.map(|team| ("the organisation's", team, self.owns))).collect();
+        let months: Vec<_> = months.chain(team.map(|team| ("the organisation's", team, self.owns))).collect();
         let used_up = months.iter().find(|(_, usage, _)| usage.left.is_some_and(|left| left <= 0));
         if let Some((whose, usage, knows)) = used_up {
             let resets = usage.resets_at;

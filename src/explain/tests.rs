@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     changes::Changes,
     model::{
-        Auth, CallRules, Grant, GrantId, GrantedTool, KeyScope, OauthClient, PlanName, PresetStatus, RunsAs,
-        Scopes, Selection, Visibility,
+        Auth, CallRules, Grant, GrantId, GrantedTool, InstanceRole, KeyScope, OauthClient, PlanName,
+        PresetStatus, RunsAs, Scopes, Selection, Visibility,
     },
     presets::{NewGrantee, NewPreset, PresetChange},
     quota::{Quota, RateSettings},
@@ -199,7 +199,8 @@ async fn a_client_reaches_what_its_person_agreed_to() {
 #[tokio::test]
 async fn whoever_shares_a_preset_learns_nothing_that_is_somebody_elses_own() {
     let world = World::new().await;
-    let (ada, bob) = (world.person("ada").await, world.person("bob").await);
+    let ada = world.person("ada").await;
+    let bob = world.member("bob", InstanceRole::Member, "free").await;
     let script = Script::new(&[("search", "Searches.")]).await;
     let source = world.add(&ada, "mail", &script).await.source.id;
     let id = preset(&world, &ada, source).await;

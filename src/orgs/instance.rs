@@ -133,7 +133,10 @@ impl Orgs {
         let mut done = Vec::new();
         if before.enabled != after.enabled {
             told.push(Change::Everything);
-            done.push(if after.enabled { "switch the organisation on" } else { "switch the organisation off" }.to_owned());
+            done.push(
+                if after.enabled { "switch the organisation on" } else { "switch the organisation off" }
+                    .to_owned(),
+            );
         }
         if before.plan != after.plan {
             told.extend(before.plan.iter().chain(&after.plan).cloned().map(Change::Plan));

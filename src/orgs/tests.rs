@@ -392,10 +392,8 @@ store_test!(a_team_gets_a_plan_that_there_is_and_its_log_says_so, |test| async m
     let ada = scene.person("ada", InstanceRole::Member).await;
     scene.orgs.create(&ada.member, acme()).await.unwrap();
     let (permit, acme) = (operator_at_the_shell(), handle("acme"));
-    let plan = |name: &str| TeamChange {
-        plan: Some(Some(PlanName::parse(name).unwrap())),
-        ..TeamChange::default()
-    };
+    let plan =
+        |name: &str| TeamChange { plan: Some(Some(PlanName::parse(name).unwrap())), ..TeamChange::default() };
 
     let none = scene.orgs.change_team(&permit, &acme, plan("gold")).await;
     let given = scene.orgs.change_team(&permit, &acme, plan("team")).await.unwrap();

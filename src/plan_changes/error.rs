@@ -36,7 +36,9 @@ pub enum PlanChangeError {
     },
 
     /// There is nobody of that name.
-    #[error("there is no organisation or account `{subject}`: name it by its handle, or a person by e-mail address")]
+    #[error(
+        "there is no organisation or account `{subject}`: name it by its handle, or a person by e-mail address"
+    )]
     NoSubject {
         /// Whom it names.
         subject: String,

@@ -38,13 +38,8 @@ impl Scene {
         tx.commit().await.unwrap();
         let (store, clock) = (test.store.clone(), Clock::manual(NOW));
         let audit = Audit::new(store.clone(), Metrics::new(store.clone()));
-        let changes = PlanChanges::new(
-            store.clone(),
-            audit.clone(),
-            Changes::new(),
-            clock.clone(),
-            Some(secret()),
-        );
+        let changes =
+            PlanChanges::new(store.clone(), audit.clone(), Changes::new(), clock.clone(), Some(secret()));
         Self { store, clock, audit, changes, ada, team: team.id }
     }
 
@@ -52,8 +47,7 @@ impl Scene {
     async fn post(&self, body: &str) -> Result<PlanChange, PlanChangeError> {
         let seconds = (self.clock.now().0 / 1000).to_string();
         let signatures = sign(&secret(), "msg_1", &seconds, body.as_bytes());
-        let post =
-            Post { id: "msg_1", seconds: &seconds, signatures: &signatures, body: body.as_bytes() };
+        let post = Post { id: "msg_1", seconds: &seconds, signatures: &signatures, body: body.as_bytes() };
         self.changes.take(&post, Whence::default()).await
     }
 
@@ -79,28 +73,37 @@ fn at(id: &str, plan: &str, at: Ms) -> String {
     format!(r#"{{"id":"{id}","subject":"acme","plan":"{plan}","effective_at":"{at}"}}"#)
 }
 
-store_test!(people_and_teams_are_found_by_handle_and_people_by_address_and_keep_what_they_used, |test| async move {
-    let scene = Scene::on(test).await;
-    let mut events = scene.audit.tail();
-    scene.store.take_calls(scene.ada.id, NOW.month(), 40, None, NOW).await.unwrap();
-    scene.store.take_calls(scene.team, NOW.month(), 30, None, NOW).await.unwrap();
+store_test!(
+    people_and_teams_are_found_by_handle_and_people_by_address_and_keep_what_they_used,
+    |test| async move {
+        let scene = Scene::on(test).await;
+        let mut events = scene.audit.tail();
+        scene.store.take_calls(scene.ada.id, NOW.month(), 40, None, NOW).await.unwrap();
+        scene.store.take_calls(scene.team, NOW.month(), 30, None, NOW).await.unwrap();
 
-    let person = scene.post(&body("1", "ada", "pro")).await.unwrap();
-    assert_eq!(scene.plans().await, ("pro".into(), None));
-    let by_address = scene.post(&body("2", "ada@example.org", "team")).await.unwrap();
-    let team = scene.post(&body("3", "acme", "enterprise")).await.unwrap();
+        let person = scene.post(&body("1", "ada", "pro")).await.unwrap();
+        assert_eq!(scene.plans().await, ("pro".into(), None));
+        let by_address = scene.post(&body("2", "ada@example.org", "team")).await.unwrap();
+        let team = scene.post(&body("3", "acme", "enterprise")).await.unwrap();
 
-    assert_eq!(scene.plans().await, ("team".into(), Some("enterprise".into())));
-    assert_eq!((person.tenant, by_address.tenant, team.tenant), (scene.ada.tenant, scene.ada.tenant, scene.team));
-    let mut tx = scene.store.system_read().await.unwrap();
-    assert_eq!(tx.usage(scene.ada.id, NOW.month()).await.unwrap(), 40);
-    assert_eq!(tx.usage(scene.team, NOW.month()).await.unwrap(), 30);
-    let first = events.try_recv().unwrap();
-    assert_eq!((first.tenant, first.action), (scene.ada.tenant, Action::UserChange));
-    assert_eq!((first.principal.as_str(), first.subject.as_str()), (PRINCIPAL, "give ada the plan pro (1)"));
-    events.try_recv().unwrap();
-    assert_eq!(events.try_recv().unwrap().action, Action::OrganisationChange);
-});
+        assert_eq!(scene.plans().await, ("team".into(), Some("enterprise".into())));
+        assert_eq!(
+            (person.tenant, by_address.tenant, team.tenant),
+            (scene.ada.tenant, scene.ada.tenant, scene.team)
+        );
+        let mut tx = scene.store.system_read().await.unwrap();
+        assert_eq!(tx.usage(scene.ada.id, NOW.month()).await.unwrap(), 40);
+        assert_eq!(tx.usage(scene.team, NOW.month()).await.unwrap(), 30);
+        let first = events.try_recv().unwrap();
+        assert_eq!((first.tenant, first.action), (scene.ada.tenant, Action::UserChange));
+        assert_eq!(
+            (first.principal.as_str(), first.subject.as_str()),
+            (PRINCIPAL, "give ada the plan pro (1)")
+        );
+        events.try_recv().unwrap();
+        assert_eq!(events.try_recv().unwrap().action, Action::OrganisationChange);
+    }
+);
 
 store_test!(the_same_change_again_is_answered_alike_and_another_body_is_refused, |test| async move {
     let scene = Scene::on(test).await;
@@ -186,7 +189,8 @@ store_test!(what_cannot_be_done_is_refused_and_may_be_posted_again, |test| async
 async fn without_a_secret_nothing_is_taken_and_what_is_not_signed_is_not_read() {
     let test = TestStore::sqlite().await;
     let scene = Scene::on(&test).await;
-    let off = PlanChanges::new(test.store.clone(), scene.audit.clone(), Changes::new(), scene.clock.clone(), None);
+    let off =
+        PlanChanges::new(test.store.clone(), scene.audit.clone(), Changes::new(), scene.clock.clone(), None);
     let post = Post { id: "1", seconds: "1", signatures: "v1,", body: b"{" };
 
     assert!(matches!(off.take(&post, Whence::default()).await, Err(PlanChangeError::Off)));

@@ -11,8 +11,8 @@ use crate::{
     changes::Change,
     mcp::ListKind,
     model::{
-        CallRules, Era, InstanceRole, Member, Plan, PresetStatus, PresetTool, Selection, Slug, SourceId, Take,
-        ToolState, Visibility,
+        CallRules, Era, InstanceRole, Member, Plan, PresetStatus, PresetTool, Selection, Slug, SourceId,
+        Take, ToolState, Visibility,
     },
     policy::Denied,
     presets::{NameFlag, NewPreset, PresetChange, PresetError, RouteTable},

@@ -39,7 +39,9 @@ store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows,
     assert_eq!(scene.charged().await, 500);
     let error = scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap_err();
     let end = NOW.month().end();
-    assert!(matches!(error, QuotaError::Exhausted { limit: 500, resets_at, payer: Payer::Person(_) } if resets_at == end));
+    assert!(
+        matches!(error, QuotaError::Exhausted { limit: 500, resets_at, payer: Payer::Person(_) } if resets_at == end)
+    );
 });
 
 store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| async move {
@@ -251,10 +253,13 @@ async fn a_changed_plan_holds_on_the_next_call() {
     }
 
     scene.set_limit(Some(6)).await;
-    let admitted = [scene.quota.reserve(&scene.subject, scene.user.tenant).await, scene.quota.reserve(&scene.subject).await]
-        .iter()
-        .filter(|reserved| reserved.is_ok())
-        .count();
+    let admitted = [
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await,
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await,
+    ]
+    .iter()
+    .filter(|reserved| reserved.is_ok())
+    .count();
     scene.set_limit(None).await;
     let unlimited = scene.quota.reserve(&scene.subject, scene.user.tenant).await;
 
@@ -286,7 +291,10 @@ async fn a_caller_who_leaves_takes_no_lease_along() {
 async fn a_plan_without_calls_admits_nobody() {
     let scene = Scene::new(Some(0)).await;
 
-    assert!(matches!(scene.quota.reserve(&scene.subject, scene.user.tenant).await, Err(QuotaError::Exhausted { limit: 0, .. })));
+    assert!(matches!(
+        scene.quota.reserve(&scene.subject, scene.user.tenant).await,
+        Err(QuotaError::Exhausted { limit: 0, .. })
+    ));
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use crate::{
     changes::Change,
     clock::Ms,
     model::{
-        Auth, CallRules, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, Plan, PlanName,
-        Source, SourceId, SourceName, TunnelId,
+        Auth, CallRules, Credential, EraVerdict, Health, HealthState, Member, OauthClient, OrgRole, Plan,
+        PlanName, Source, SourceId, SourceName, TunnelId,
     },
     secret::Secret,
     sources::{
@@ -37,10 +37,9 @@ impl Sources {
         may_reach(member, &new.reach)
     }
 
-    /// Returns how many sources a plan allows; `None` = unlimited.
-    pub async fn limit(&self, plan: &PlanName) -> Result<Option<i64>> {
-        let plan = self.0.store.system_read().await?.find_plan(plan).await?;
-        Ok(plan.and_then(|plan| plan.sources_max))
+    /// Finds a plan.
+    pub async fn find_plan(&self, name: &PlanName) -> Result<Option<Plan>> {
+        Ok(self.0.store.system_read().await?.find_plan(name).await?)
     }
 
     /// Returns the plan that bounds what the organisation owns that the member acts in.

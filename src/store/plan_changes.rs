@@ -128,9 +128,11 @@ impl SystemTx {
         );
         let person = changed!(
             self,
-            query("update users set plan = $2 where id = (select personal_of from organisations where id = $1)")
-                .bind(tenant)
-                .bind(plan)
+            query(
+                "update users set plan = $2 where id = (select personal_of from organisations where id = $1)"
+            )
+            .bind(tenant)
+            .bind(plan)
         );
         Ok(team + person > 0)
     }

@@ -183,7 +183,9 @@ fn sentence(warning: &Warning) -> String {
             format!("{name} has used four fifths of the calls of the month. The next month begins{end}.")
         }
         WarningKind::CallsUsed => {
-            format!("{name} has used all calls of the month. Further ones are refused until the next begins{end}.")
+            format!(
+                "{name} has used all calls of the month. Further ones are refused until the next begins{end}."
+            )
         }
         WarningKind::AnalysesNearlyUsed => {
             format!("{name} has used four fifths of the analyses of the month. The next month begins{end}.")

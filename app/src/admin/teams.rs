@@ -50,7 +50,7 @@ async fn list(visit: Visit) -> Result<Page, Trouble> {
         let columns = vec![
             Column::text("Organisation"),
             Column::number("Members"),
-        Column::text("Plan").wide(),
+            Column::text("Plan").wide(),
             Column::text("State"),
             Column::text("Since").wide(),
         ];

@@ -166,6 +166,7 @@ async fn used(acting: &Member, organisation: &Organisation) -> Result<AnyView, T
         None => format!("{} this month, no limit", count(used)),
     };
     let (used, limit) = analyses.team.unwrap_or_default();
+    let (calls, analyses) = (of(calls.used, calls.limit), of(used, limit));
     let plan = match &organisation.plan {
         Some(plan) => plan.to_string(),
         None => "none of its own: those of its members count".to_owned(),
@@ -174,8 +175,8 @@ async fn used(acting: &Member, organisation: &Organisation) -> Result<AnyView, T
         <Panel title="Plan" lead="Whoever manages this gateway can change it.">
             <Facts>
                 <Fact term="Plan">{plan}</Fact>
-                <Fact term="Calls">{of(calls.used, calls.limit)}</Fact>
-                <Fact term="Analyses">{of(used, limit)}</Fact>
+                <Fact term="Calls">{calls}</Fact>
+                <Fact term="Analyses">{analyses}</Fact>
             </Facts>
             <p class="mt-3 text-[13px] text-muted">
                 "What it comes to by the end of the month, and the months before, stand under " <a href="/usage">"Usage"</a>

@@ -57,8 +57,12 @@ async fn team(member: &Member, analyses: &AnalysisUsage) -> Result<Option<AnyVie
     let months = console.quota.months(member.tenant).await?;
     let name = organisation.name().to_owned();
     let plan = match organisation.plan {
-        Some(plan) => format!("{name} has the plan {plan}. Each call and analysis counts for it, and for whoever makes it."),
-        None => format!("{name} has no plan of its own: only the plans of its members limit what they use here."),
+        Some(plan) => format!(
+            "{name} has the plan {plan}. Each call and analysis counts for it, and for whoever makes it."
+        ),
+        None => {
+            format!("{name} has no plan of its own: only the plans of its members limit what they use here.")
+        }
     };
     let csv = "/api/v1/usage/months.csv?of=organisation";
     let drawn = view! {
@@ -190,15 +194,19 @@ fn bounds(has: Has, analyses: &AnalysisUsage) -> impl IntoView + use<> {
         Some(days) => format!("{} days", count(days)),
         None => "until somebody removes them".to_owned(),
     };
+    let sources = of(number(sources), limit(|plan| plan.sources_max));
+    let presets = of(number(presets), limit(|plan| plan.presets_max));
+    let stored = of(analyses.stored, analyses.stored_max);
+    let running = of(analyses.running, analyses.concurrent);
     let name = plan.as_ref().map_or_else(|| "none".to_owned(), |plan| plan.name.to_string());
     view! {
         <Panel title="What there may be" lead="Whoever manages this gateway can change the plan.">
             <Facts>
                 <Fact term="Plan">{name}</Fact>
-                <Fact term="Data sources">{of(number(sources), limit(|plan| plan.sources_max))}</Fact>
-                <Fact term="Presets">{of(number(presets), limit(|plan| plan.presets_max))}</Fact>
-                <Fact term="Analyses kept">{of(analyses.stored, analyses.stored_max)}</Fact>
-                <Fact term="Analyses that run">{of(analyses.running, analyses.concurrent)}</Fact>
+                <Fact term="Data sources">{sources}</Fact>
+                <Fact term="Presets">{presets}</Fact>
+                <Fact term="Analyses kept">{stored}</Fact>
+                <Fact term="Analyses that run">{running}</Fact>
                 <Fact term="Events, metrics and analyses are kept">{kept}</Fact>
             </Facts>
         </Panel>

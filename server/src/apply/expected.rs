@@ -23,7 +23,7 @@ struct Account {
 #[derive(Default)]
 pub(super) struct Expected {
     /// The plans the document declares.
-    plans: BTreeMap<PlanName, Option<i64>>,
+    plans: BTreeMap<PlanName, Plan>,
     /// The plans there are, if they could be asked for.
     known_plans: BTreeSet<PlanName>,
     accounts: BTreeMap<Handle, Account>,
@@ -43,7 +43,7 @@ impl Expected {
 
     /// Takes note of a plan that is declared.
     pub(super) fn plan(&mut self, plan: &Plan) {
-        self.plans.insert(plan.name.clone(), plan.sources_max);
+        self.plans.insert(plan.name.clone(), plan.clone());
     }
 
     /// Says whether somebody will have an account of this handle.
@@ -104,9 +104,9 @@ impl Expected {
         self.organisations.get(owner).or_else(|| self.accounts.get(owner).map(|account| &account.plan))
     }
 
-    /// Returns how many sources a declared plan allows; `None` if it is not declared.
-    pub(super) fn sources_max(&self, plan: &PlanName) -> Option<Option<i64>> {
-        self.plans.get(plan).copied()
+    /// Returns a plan as it is declared; `None` if it is not.
+    pub(super) fn declared_plan(&self, plan: &PlanName) -> Option<&Plan> {
+        self.plans.get(plan)
     }
 
     /// Takes note of a tunnel that will be made. Returns how many will have been for that owner.
@@ -135,6 +135,12 @@ impl Expected {
     /// Takes note of a preset that will be made.
     pub(super) fn preset(&mut self, owner: &Handle, slug: &Slug) {
         self.presets.insert((owner.clone(), slug.clone()));
+    }
+
+    /// Returns how many presets will have been made for an owner.
+    pub(super) fn presets_of(&self, owner: &Handle) -> i64 {
+        let made = self.presets.iter().filter(|(of, _)| of == owner).count();
+        i64::try_from(made).unwrap_or(i64::MAX)
     }
 
     /// Says whether a preset will be made.

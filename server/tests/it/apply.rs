@@ -655,6 +655,10 @@ async fn an_organisation_is_declared_with_its_plan_which_bounds_what_is_declared
         assert!(said.contains("there is no plan `gold`"), "{said}");
         let said = fails(&planned.replace("plan: small", "plan: none"), true).await;
         assert!(said.contains("the plan `none` holds 0 data sources"), "{said}");
+        let without =
+            planned.replace("plan: small", "plan: none").replace("sources_max: 0", "presets_max: 0");
+        let said = fails(&without, true).await;
+        assert!(said.contains("the plan `none` holds 0 presets"), "{said}");
     }
     let first = shop.apply(&planned, false).await;
     let second = shop.apply(&planned, true).await;

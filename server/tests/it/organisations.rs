@@ -320,15 +320,24 @@ async fn calls_of_a_team_count_in_its_month_and_in_the_callers_and_its_managers_
     world.engine.quota.give_back().await.unwrap();
     let months = "/api/v1/usage/months.csv?of=organisation";
     let file = ask(&world, &in_acme, "acme", Method::GET, months, None).await;
-    assert!(file.body.starts_with("month,calls,analyses\r\n") && file.body.ends_with(",2,0\r\n"), "{}", file.body);
+    assert!(
+        file.body.starts_with("month,calls,analyses\r\n") && file.body.ends_with(",2,0\r\n"),
+        "{}",
+        file.body
+    );
     let refused = ask(&world, &bobs, "acme", Method::GET, months, None).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
     let at_home = world.api(&ada, Method::GET, months, None).await;
     assert_eq!(at_home.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", at_home.body);
 
-    let second = json!({"name": "second", "kind": "mcp_http", "url": "http://127.0.0.1:9/mcp", "enabled": false});
+    let second =
+        json!({"name": "second", "kind": "mcp_http", "url": "http://127.0.0.1:9/mcp", "enabled": false});
     let bounded = ask(&world, &in_acme, "acme", Method::POST, "/api/v1/datasources", Some(second)).await;
-    assert!(bounded.body.contains("the plan `tiny` holds 1 data sources and 1 are there"), "{}", bounded.body);
+    assert!(
+        bounded.body.contains("the plan `tiny` holds 1 data sources and 1 are there"),
+        "{}",
+        bounded.body
+    );
     let taken = world.api(&root, Method::PATCH, path, Some(json!({"plan": null}))).await;
     assert_eq!(taken.json()["plan"], Value::Null, "{}", taken.body);
     assert!(!echo(&bobs).await.1);

@@ -149,10 +149,11 @@ async fn a_month_that_is_nearly_used_is_told_by_letter_and_webhook() {
     let told_again = world.engine.warnings.tell().await.unwrap();
 
     assert_eq!((told, told_again, world.engine.warnings.tell().await.unwrap()), (2, 2, 0));
-    let letters = [mail.letter(), mail.letter()].map(|letter| letter.replace("=\r\n", ""));
-    assert!(letters[0].contains("ada has used four fifths of the calls of the month"), "{}", letters[0]);
-    assert!(letters[0].contains("8000 of 10000") && letters[0].contains("/usage"), "{}", letters[0]);
-    assert!(letters[1].contains("ada has used all calls of the month"), "{}", letters[1]);
+    // The newest comes first.
+    let [of_all, near] = [mail.letter(), mail.letter()].map(|letter| letter.replace("=\r\n", ""));
+    assert!(near.contains("ada has used four fifths of the calls of the month"), "{near}");
+    assert!(near.contains("8000 of 10000") && near.contains("/usage"), "{near}");
+    assert!(of_all.contains("ada has used all calls of the month"), "{of_all}");
     let said: Value = serde_json::from_slice(&hook.last().1).unwrap();
     assert_eq!(said["data"]["warnings"][0]["kind"], "calls_used", "{said}");
 }

@@ -13,8 +13,8 @@ use crate::{
         },
     },
     model::{
-        Analysis, AnalysisId, AnalysisState, Member, OrgRole, Payer, Plan, PlanName, Source, StepState, Tally,
-        TenantId, UserId,
+        Analysis, AnalysisId, AnalysisState, Member, OrgRole, Payer, Plan, PlanName, Source, StepState,
+        Tally, TenantId, UserId,
     },
     policy,
     providers::spark::Reading,

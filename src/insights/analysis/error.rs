@@ -71,7 +71,7 @@ pub enum AnalysisError {
 
     /// As many run as the plan allows at the same time.
     #[error(
-        "the plan `{plan}` allows {limit} analyses at the same time, and as many run: wait for one to end, or cancel it"
+        "the plan `{plan}` allows {limit} at the same time, and as many analyses run: wait for one to end, or cancel it"
     )]
     Concurrent {
         /// The plan.

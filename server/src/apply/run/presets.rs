@@ -1,7 +1,7 @@
 //! Presets and what they take.
 
 use doorward::{
-    model::{AccessLevel, Handle, Member, PresetId, PresetStatus, Selection, Visibility},
+    model::{AccessLevel, Handle, Member, Plan, PresetId, PresetStatus, Selection, Visibility},
     presets::{NewGrantee, NewPreset, PresetError},
 };
 use serde_saphyr::Spanned;
@@ -63,6 +63,11 @@ impl Run<'_> {
                 rules: declared.rules.clone().unwrap_or_default(),
                 selections: selections.unwrap_or_default(),
             };
+            if self.dry_run {
+                let plan = self.owning_plan(owner, &declared.owner).await;
+                let plan = plan.map_err(|source| ApplyError::Source { at: line(item), source })?;
+                self.check_room(owner, &declared.owner, plan).await.map_err(failed)?;
+            }
             let made = self.new_preset(owner, declared, new).await.map_err(failed)?;
             match (owner, made, access) {
                 (Some(owner), Some(id), Some(access)) => {
@@ -152,6 +157,24 @@ impl Run<'_> {
             presets.set_status(owner, added.id, status).await?;
         }
         Ok(Some(added.id))
+    }
+
+    /// Says whether the plan that will bound what the owner has will have room for one more preset.
+    async fn check_room(
+        &self,
+        owner: Option<&Member>,
+        handle: &Handle,
+        plan: Option<Plan>,
+    ) -> Result<(), PresetError> {
+        let Some((plan, limit)) = plan.and_then(|plan| Some((plan.name, plan.presets_max?))) else {
+            return Ok(());
+        };
+        let there = match owner {
+            Some(owner) => i64::try_from(self.rooms.presets.list(owner).await?.len()).unwrap_or(i64::MAX),
+            None => 0,
+        };
+        let used = there.saturating_add(self.expected.presets_of(handle));
+        if used < limit { Ok(()) } else { Err(PresetError::Limit { plan, limit, used }) }
     }
 
     /// Returns what a preset is declared to take; `None` if it says nothing of it.

@@ -1,7 +1,7 @@
 //! Sources with their credentials.
 
 use doorward::{
-    model::{Auth, Credential, Member, OauthClient, Source},
+    model::{Auth, Credential, Handle, Member, OauthClient, Plan, Source},
     secret::Secret,
     sources::{NewSource, SourceChange, SourceError, Sources},
 };
@@ -105,21 +105,33 @@ impl Run<'_> {
             Sources::may_add(owner, new)?;
             count = count.saturating_add(i64::try_from(sources.list(owner).await?.len()).unwrap_or(i64::MAX));
         }
-        let plan = match (self.expected.plan_of(&declared.owner), owner) {
-            (Some(plan), _) => Some(plan.clone()),
-            (None, Some(owner)) => sources.plan(owner).await?.map(|plan| plan.name),
-            (None, None) => None,
-        };
-        let Some(plan) = plan else { return Ok(()) };
-        let limit = match self.expected.sources_max(&plan) {
-            Some(limit) => limit,
-            None => sources.limit(&plan).await?,
-        };
-        match limit {
-            Some(limit) if count > limit => {
+        let plan = self.owning_plan(owner, &declared.owner).await?;
+        match plan.and_then(|plan| Some((plan.name, plan.sources_max?))) {
+            Some((plan, limit)) if count > limit => {
                 Err(SourceError::Limit { plan: plan.to_string(), limit, used: count - 1 })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Returns the plan that will bound what an owner has; `None` if nobody can say yet.
+    pub(super) async fn owning_plan(
+        &self,
+        owner: Option<&Member>,
+        handle: &Handle,
+    ) -> Result<Option<Plan>, SourceError> {
+        let sources = &self.rooms.sources;
+        match (self.expected.plan_of(handle), owner) {
+            (Some(name), _) => match self.expected.declared_plan(name) {
+                Some(plan) => Ok(Some(plan.clone())),
+                None => sources.find_plan(name).await,
+            },
+            (None, Some(owner)) => {
+                let found = sources.plan(owner).await?;
+                let declared = found.as_ref().and_then(|plan| self.expected.declared_plan(&plan.name));
+                Ok(declared.cloned().or(found))
+            }
+            (None, None) => Ok(None),
         }
     }
 

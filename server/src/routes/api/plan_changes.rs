@@ -7,7 +7,7 @@ use doorward::{
     signed::Post,
 };
 use http::HeaderMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Text, time};
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A change of a plan.
-#[derive(Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[expect(dead_code, reason = "the engine reads the very bytes that are signed; this tells what they are")]
 pub(in crate::routes) struct NewPlanChangeBody {
     /// Names the change, in at most 200 characters: the same one again is answered alike and changes nothing.

@@ -12,7 +12,7 @@ use doorward::{
 };
 use http::header;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{Asked, time};
 use crate::{
@@ -167,11 +167,12 @@ pub(in crate::routes) struct MonthBody {
 }
 
 /// Whose months are asked for.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(in crate::routes) struct MonthsQuery {
     /// `person` or, for those who manage the team acted in, `organisation`; `person` if absent.
+    #[param(inline)]
     of: Option<Of>,
 }
 
@@ -190,7 +191,8 @@ async fn used(state: &AppState, member: &Member, query: MonthsQuery) -> Result<V
         Some(Of::Organisation) => {
             let permit = policy::may_manage(member, member.tenant, OrgRole::Admin)?;
             if member.is_at_home() {
-                let says = "your own organisation has no months beside yours: act in a team to ask for its months";
+                let says =
+                    "your own organisation has no months beside yours: act in a team to ask for its months";
                 return Err(Problem::new(ProblemKind::Unprocessable, says));
             }
             Payer::Team(permit.tenant())
