@@ -9,7 +9,7 @@ use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Notary},
     changes::Changes,
     clock::Clock,
     connections::Connections,
@@ -48,6 +48,8 @@ const CONNECTIONS_PAUSE: Duration = Duration::from_secs(20);
 const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
 /// How often analyses are looked for whose process is gone.
 const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
+/// How often it is looked whether the audit log of an organisation is to be signed for.
+const CHECKPOINTS_PAUSE: Duration = Duration::from_secs(3600);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events, metrics and analyses past their plan's retention are removed.
@@ -151,6 +153,7 @@ pub struct Parts {
     pub replicas: Replicas,
     pub metrics: Metrics,
     pub audit: Audit,
+    pub notary: Notary,
     pub identity: Identity,
     pub orgs: Orgs,
     pub quota: Quota,
@@ -200,6 +203,7 @@ impl Engine {
         replicas.relay_changes();
         let metrics = Metrics::new(store.clone());
         let audit = Audit::new(store.clone(), metrics.clone());
+        let notary = Notary::new(store.clone(), vault.clone(), audit.clone(), clock.clone());
         let egress = Egress::new(settings.egress, settings.egress_limits);
         let identity = Identity::new(
             store.clone(),
@@ -294,6 +298,7 @@ impl Engine {
             replicas,
             metrics,
             audit,
+            notary,
             identity,
             orgs,
             quota,
@@ -359,6 +364,11 @@ impl Engine {
         self.jobs.every(ANALYSES_PAUSE, move || {
             let analyses = analyses.clone();
             async move { log_failure("the end of analyses", analyses.end_all_lost().await) }
+        });
+        let notary = self.notary.clone();
+        self.jobs.every(CHECKPOINTS_PAUSE, move || {
+            let notary = notary.clone();
+            async move { log_failure("the checkpoints of the audit log", notary.sign_due().await) }
         });
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {

@@ -10,14 +10,22 @@
 //! When the database takes nothing more, the queue fills up and [`Audit::admit`] refuses further
 //! calls: nothing happens unaudited.
 //!
+//! A [`Notary`] signs for where each chain ends, and a [`Proof`] is a file that shows to whoever has the public key, without
+//! this installation, that events are as they were recorded.
+//!
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
 
+mod erase;
+mod notary;
+mod proof;
 mod retention;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use notary::{Notary, Verified};
+pub use proof::{Proof, ProofRange};
 pub use retention::retain;
 
 use std::{
@@ -33,11 +41,13 @@ use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    chain::KeyError,
     fault::Fault,
     metrics::Metrics,
     model::{EventId, Member, RunEvent},
     policy::{self, AuditPermit, Denied},
     store::{EventFilter, Store, StoreError},
+    vault::VaultError,
 };
 
 /// How long an event may wait for its commit.
@@ -66,15 +76,29 @@ pub enum AuditError {
     /// The events could not be read.
     #[error("could not read the audit log")]
     Store(#[from] StoreError),
+    /// A proof is of everything that happened, and the caller may not read all of it.
+    #[error("a proof is of the whole log, and is for those who manage the organisation")]
+    NotWhole,
+    /// The key that signs could not be made or read.
+    #[error("the key that signs for the audit log could not be made, or is damaged")]
+    Seed,
+    /// A public key in the database is none.
+    #[error("a key in the database is damaged")]
+    Key(#[from] KeyError),
+    /// The key that signs could not be sealed or opened.
+    #[error("could not use the key that signs for the audit log")]
+    Vault(#[from] VaultError),
 }
 
 impl AuditError {
     /// Returns whose fault this is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Behind => Fault::Gateway,
+            Self::Behind | Self::Seed | Self::Key(_) => Fault::Gateway,
+            Self::NotWhole => Fault::Refused,
             Self::Denied(denied) => denied.fault(),
             Self::Store(error) => error.fault(),
+            Self::Vault(error) => error.fault(),
         }
     }
 }
@@ -191,6 +215,14 @@ impl Audit {
             shorten(event, permit);
         }
         Ok(event)
+    }
+
+    /// Begins to write the organisation's events of these times as a file that proves itself.
+    pub async fn prove(&self, permit: &AuditPermit, range: ProofRange) -> Result<Proof, AuditError> {
+        if permit.by().is_some() || !permit.digests() {
+            return Err(AuditError::NotWhole);
+        }
+        Proof::begin(self.0.store.clone(), permit.tenant(), range).await
     }
 
     /// Commits what is recorded until `stop`, and then everything that still waits.

@@ -3,10 +3,16 @@
 use sqlx::{FromRow, QueryBuilder, query_as};
 
 use crate::{
+    chain::{Form, Link, Part},
     clock::Ms,
     model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, UserId},
-    store::{LIST_MAX, Result, Tx, clean, on, read_word},
+    store::{LIST_MAX, Result, StoreError, Tx, clean, on, read_hash, read_word},
 };
+
+/// How the forms of events are stored.
+pub(super) const FORM_BLANK: i64 = 0;
+pub(super) const FORM_WHOLE: i64 = 1;
+pub(super) const FORM_PARTED: i64 = 2;
 
 /// Which events are asked for. Every member narrows; the default is the newest of all.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +49,7 @@ impl EventFilter {
 #[derive(FromRow)]
 pub(super) struct EventRow {
     tenant_id: TenantId,
-    pub(super) seq: i64,
+    seq: i64,
     id: EventId,
     at: Ms,
     action: String,
@@ -65,12 +71,36 @@ pub(super) struct EventRow {
     response_bytes: i64,
     argument_digest: String,
     request_id: String,
-    pub(super) prev: Vec<u8>,
-    pub(super) hash: Vec<u8>,
+    prev: Vec<u8>,
+    hash: Vec<u8>,
+    form: i64,
+    who_salt: Option<Vec<u8>>,
+    who_hash: Option<Vec<u8>>,
+    what_salt: Option<Vec<u8>>,
+    what_hash: Option<Vec<u8>>,
 }
 
 impl EventRow {
-    pub(super) fn event(self) -> Result<RunEvent> {
+    /// Returns the event in its place in the chain.
+    pub(super) fn link(self) -> Result<Link> {
+        let form = match self.form {
+            FORM_BLANK => Form::Blank,
+            FORM_WHOLE => Form::Whole,
+            FORM_PARTED => Form::Parted {
+                who: read_part("audit_events.who", self.who_salt.as_deref(), self.who_hash.as_deref())?,
+                what: read_part("audit_events.what", self.what_salt.as_deref(), self.what_hash.as_deref())?,
+            },
+            other => {
+                let detail = format!("there is no form {other}");
+                return Err(StoreError::Corrupt { what: "audit_events.form", detail });
+            }
+        };
+        let prev = read_hash("audit_events.prev", &self.prev)?;
+        let hash = read_hash("audit_events.hash", &self.hash)?;
+        Ok(Link { seq: self.seq, prev, hash, form, event: self.event()? })
+    }
+
+    fn event(self) -> Result<RunEvent> {
         Ok(RunEvent {
             id: self.id,
             tenant: self.tenant_id,
@@ -95,6 +125,19 @@ impl EventRow {
             argument_digest: self.argument_digest,
             request_id: self.request_id,
         })
+    }
+}
+
+fn read_part(what: &'static str, salt: Option<&[u8]>, hash: Option<&[u8]>) -> Result<Part> {
+    match (salt, hash) {
+        (Some(salt), _) => salt.try_into().map(Part::Kept).map_err(|_| StoreError::Corrupt {
+            what,
+            detail: format!("{} bytes are no salt", salt.len()),
+        }),
+        (None, Some(hash)) => read_hash(what, hash).map(Part::Erased),
+        (None, None) => {
+            Err(StoreError::Corrupt { what, detail: "neither its salt nor its hash is there".to_owned() })
+        }
     }
 }
 

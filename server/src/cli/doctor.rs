@@ -13,7 +13,7 @@ use doorward::{
     policy::operator_at_the_shell,
     quota::{RedisState, WhenAway},
     sources::SourceSummary,
-    store::{EventFilter, StoreError},
+    store::{EventFilter, LIST_MAX, StoreError},
     upstream::StepOutcome,
 };
 
@@ -306,9 +306,12 @@ async fn check_events(
     handle: &Handle,
     findings: &mut Findings,
 ) -> Result<Option<Ms>, Box<dyn std::error::Error + Send + Sync>> {
-    let report = engine.store.system_read().await?.verify_chain(tenant).await?;
-    if let Some(number) = report.broken_at {
-        let words = format!("event {number} does not fit the ones before: the database was changed by hand");
+    let mut tx = engine.store.system_snapshot().await?;
+    let signed = tx.list_checkpoints_of(tenant, 0, LIST_MAX).await?;
+    let report = tx.verify_chain(tenant, &signed).await?;
+    drop(tx);
+    if let Some(flaw) = report.flaw {
+        let words = format!("{flaw}; the database was changed by hand");
         findings.note(format!("audit of {handle}"), Grade::Bad, words);
     }
     let filter = EventFilter { limit: 1, ..EventFilter::default() };

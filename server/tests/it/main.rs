@@ -36,6 +36,7 @@ mod oauth_stage;
 mod organisations;
 mod prefix;
 mod program;
+mod proof;
 mod provider;
 mod readme;
 mod replicas;
