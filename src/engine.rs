@@ -9,7 +9,7 @@ use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    audit::{Audit, Notary},
+    audit::{Audit, ExportSettings, Exporter, Notary},
     changes::Changes,
     clock::Clock,
     connections::Connections,
@@ -50,6 +50,8 @@ const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
 const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
 /// How often it is looked whether the audit log of an organisation is to be signed for.
 const CHECKPOINTS_PAUSE: Duration = Duration::from_secs(3600);
+/// How often it is looked whether an hour or a day of the audit log is to be exported.
+const EXPORTS_PAUSE: Duration = Duration::from_secs(30);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events, metrics and analyses past their plan's retention are removed.
@@ -84,6 +86,8 @@ pub struct EngineSettings {
     pub mail: Option<MailSettings>,
     /// Where warnings go beside the console and e-mail.
     pub warnings: WarningSettings,
+    /// Where the audit log is exported to.
+    pub audit_export: ExportSettings,
     /// What analyses need to know.
     pub analyses: AnalysisSettings,
     /// What the path of a call needs to know.
@@ -154,6 +158,7 @@ pub struct Parts {
     pub metrics: Metrics,
     pub audit: Audit,
     pub notary: Notary,
+    pub exporter: Exporter,
     pub identity: Identity,
     pub orgs: Orgs,
     pub quota: Quota,
@@ -205,6 +210,13 @@ impl Engine {
         let audit = Audit::new(store.clone(), metrics.clone());
         let notary = Notary::new(store.clone(), vault.clone(), audit.clone(), clock.clone());
         let egress = Egress::new(settings.egress, settings.egress_limits);
+        let exporter = Exporter::new(
+            store.clone(),
+            notary.clone(),
+            egress.with_own_pool(),
+            clock.clone(),
+            settings.audit_export,
+        );
         let identity = Identity::new(
             store.clone(),
             audit.clone(),
@@ -299,6 +311,7 @@ impl Engine {
             metrics,
             audit,
             notary,
+            exporter,
             identity,
             orgs,
             quota,
@@ -370,6 +383,13 @@ impl Engine {
             let notary = notary.clone();
             async move { log_failure("the checkpoints of the audit log", notary.sign_due().await) }
         });
+        if self.exporter.is_on() {
+            let exporter = self.exporter.clone();
+            self.jobs.every(EXPORTS_PAUSE, move || {
+                let exporter = exporter.clone();
+                async move { log_failure("the exports of the audit log", exporter.export_due().await) }
+            });
+        }
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -383,12 +403,13 @@ impl Engine {
             let (connections, presets) = (engine.connections.clone(), engine.presets.clone());
             let (warnings, once) = (engine.warnings.clone(), engine.once.clone());
             let replicas = engine.replicas.clone();
+            let are_exported = engine.exporter.is_on();
             async move {
                 if !has_turn(&replicas, "retention", RETENTION_PAUSE).await {
                     return;
                 }
                 log_failure("the replicas of long ago", replicas.forget_old().await);
-                log_failure("the retention", crate::audit::retain(&store, now).await);
+                log_failure("the retention", crate::audit::retain(&store, now, are_exported).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the calls made once", once.forget_ended().await);
                 log_failure("the old warnings", warnings.forget_old().await);
@@ -426,6 +447,11 @@ impl Engine {
                 name: "audit_lost",
                 help: "Run events that found no room since the start.",
                 value: self.audit.dropped() as f64,
+            },
+            Gauge {
+                name: "audit_export_failing",
+                help: "Organisations whose audit log could not be exported the last time it was tried.",
+                value: self.exporter.failing() as f64,
             },
             Gauge {
                 name: "too_fast",

@@ -37,9 +37,9 @@ pub(super) async fn of_person(store: &Store, user: &User) -> Result<u64, StoreEr
 fn traces(user: &User, link: &Link) -> (bool, bool) {
     let event = &link.event;
     let who = event.user == Some(user.id) || event.principal == user.handle.as_str();
-    let is_named = [&event.subject, &event.reason].into_iter().any(|text| {
-        [user.handle.as_str(), user.email.as_str()].into_iter().any(|name| names(text, name))
-    });
+    let is_named = [&event.subject, &event.reason]
+        .into_iter()
+        .any(|text| [user.handle.as_str(), user.email.as_str()].into_iter().any(|name| names(text, name)));
     (who, is_named || (who && !event.action.is_call()))
 }
 
@@ -47,9 +47,8 @@ fn traces(user: &User, link: &Link) -> (bool, bool) {
 fn names(text: &str, name: &str) -> bool {
     let (text, name) = (text.to_lowercase(), name.to_lowercase());
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '-';
-    text.match_indices(&name).any(|(at, _)| {
-        !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
-    })
+    text.match_indices(&name)
+        .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + name.len()..].starts_with(is_part))
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@
 //! calls: nothing happens unaudited.
 //!
 //! A [`Notary`] signs for where each chain ends, and a [`Proof`] is a file that shows to whoever has the public key, without
-//! this installation, that events are as they were recorded.
+//! this installation, that events are as they were recorded. An [`Exporter`] writes such files of every hour or day.
 //!
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
 
 mod erase;
+mod export;
 mod notary;
 mod proof;
 mod retention;
@@ -24,6 +25,7 @@ mod retention;
 mod tests;
 mod writer;
 
+pub use export::{Every, ExportError, ExportSettings, ExportTarget, Exporter, S3Settings};
 pub use notary::{Notary, Verified};
 pub use proof::{Proof, ProofRange};
 pub use retention::retain;

@@ -128,6 +128,18 @@ impl Notary {
         Ok(signed)
     }
 
+    /// Signs for an event of an organisation, unless that is signed for already.
+    pub(super) async fn sign_at(&self, tenant: TenantId, seq: i64) -> Result<(), AuditError> {
+        let mut tx = self.0.store.system().await?;
+        tx.take_turn().await?;
+        if let Some(hash) = tx.find_link_hash(tenant, seq).await? {
+            let key = self.signing_key(&mut tx).await?;
+            self.sign(&mut tx, &key, ChainEnd { tenant, seq, hash }).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Returns the checkpoints of the organisation's events behind this one, in their order.
     pub async fn checkpoints(
         &self,

@@ -29,6 +29,7 @@ pub struct Proof {
     next: i64,
     last: i64,
     events: i64,
+    handle: String,
     head: Option<Begin>,
     is_over: bool,
 }
@@ -37,8 +38,19 @@ impl Proof {
     pub(super) async fn begin(store: Store, tenant: TenantId, range: ProofRange) -> Result<Self, AuditError> {
         let mut tx = store.read(tenant).await?;
         let found = tx.find_links(range.from, range.to).await?;
+        drop(tx);
         let (first, last) = found.unwrap_or((1, 0));
-        let behind = range.behind.unwrap_or(0).max(first - 1);
+        Self::between(store, tenant, range.behind.unwrap_or(0).max(first - 1), last).await
+    }
+
+    /// Begins a file of the events behind this one and up to that one.
+    pub(super) async fn between(
+        store: Store,
+        tenant: TenantId,
+        behind: i64,
+        last: i64,
+    ) -> Result<Self, AuditError> {
+        let mut tx = store.read(tenant).await?;
         let prev = match tx.list_links(behind, last, 1).await?.first() {
             Some(link) if link.seq == behind + 1 => link.prev,
             // Nothing is to be written, or the database has a gap, which the file then shows.
@@ -46,15 +58,17 @@ impl Proof {
         };
         drop(tx);
         let mut tx = store.system_read().await?;
-        let handle = tx.find_organisation(tenant).await?.map(|found| found.handle.to_string());
+        // Its handle outlives an organisation.
+        let found = tx.find_organisation(tenant).await?;
+        let handle = found.map_or_else(|| tenant.to_string(), |found| found.handle.to_string());
         drop(tx);
-        let begin = Begin::behind(tenant, handle.unwrap_or_default(), behind, prev);
-        Ok(Self { store, tenant, next: behind, last, events: 0, head: Some(begin), is_over: false })
+        let head = Some(Begin::behind(tenant, handle.clone(), behind, prev));
+        Ok(Self { store, tenant, next: behind, last, events: 0, handle, head, is_over: false })
     }
 
-    /// Returns the number of the event before the first one, and that of the last.
-    pub fn range(&self) -> (i64, i64) {
-        (self.head.as_ref().map_or(self.next, |begin| begin.behind), self.last)
+    /// Returns the handle of the organisation.
+    pub(super) fn handle(&self) -> &str {
+        &self.handle
     }
 
     /// Returns the next lines; `None` once all were.

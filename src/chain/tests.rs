@@ -97,7 +97,7 @@ fn whatever_is_changed_in_a_file_is_found_and_named() {
     assert!(lines[last].contains("tool-6"), "{}", lines[last]);
     assert_eq!(flaw(&[&without(last)], keys()), Flaw::Missing { first: 6, last: 6 });
     let behind = format!("{whole}{}\n", lines[1]);
-    assert!(matches!(verify(&[&behind], keys()), Err(VerifyError::Line { line: 10, .. })));
+    assert!(matches!(verify(&[&behind], keys()), Err(VerifyError::Line { line: 11, .. })));
     assert!(matches!(verify(&["what is this\n"], keys()), Err(VerifyError::Line { line: 1, .. })));
     assert!(matches!(verify(&[&without(0)], keys()), Err(VerifyError::Line { line: 1, .. })));
     assert_eq!(verify(&[&whole], keys()).unwrap(), (6, 1));

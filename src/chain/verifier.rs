@@ -189,7 +189,8 @@ impl Verifier {
             return Err(Flaw::Missing { first: seen.last() + 1, last: *behind }.into());
         }
         if *behind < seen.behind {
-            let why = "it holds events from before the file ahead of it: name files in their order".to_owned();
+            let why =
+                "it holds events from before the file ahead of it: name files in their order".to_owned();
             return Err(VerifyError::Line { line: 1, why });
         }
         if seen.hash(*behind).is_some_and(|known| *known != prev.0) {

@@ -201,8 +201,7 @@ impl RunEvent {
 
     /// Says whether it holds who it was or from where.
     pub fn names_somebody(&self) -> bool {
-        let texts =
-            [&self.principal, &self.address, &self.client, &self.argument_digest, &self.request_id];
+        let texts = [&self.principal, &self.address, &self.client, &self.argument_digest, &self.request_id];
         self.user.is_some() || self.key.is_some() || texts.into_iter().any(|text| !text.is_empty())
     }
 

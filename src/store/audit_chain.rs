@@ -241,18 +241,26 @@ impl SystemTx {
         })?)
     }
 
-    /// Removes an organisation's events from before `before`, at most `limit`, the oldest first.
-    /// Returns how many. The chain remembers where it was cut.
-    pub async fn prune_events(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
+    /// Removes an organisation's events from before `before` and up to the number `upto`, at most `limit`, the oldest
+    /// first. Returns how many. The chain remembers where it was cut.
+    pub async fn prune_events(
+        &mut self,
+        tenant: TenantId,
+        before: Ms,
+        upto: i64,
+        limit: i64,
+    ) -> Result<u64> {
         let Some(head) = self.chain_head(tenant).await? else {
             return Ok(0);
         };
         let oldest: Vec<(i64, Ms, Vec<u8>)> = on!(self, |c| {
             query_as(
-                "select seq, at, hash from audit_events where tenant_id = $1 and seq > $2 order by seq limit $3",
+                "select seq, at, hash from audit_events where tenant_id = $1 and seq > $2 and seq <= $3
+                 order by seq limit $4",
             )
             .bind(tenant)
             .bind(head.pruned_seq)
+            .bind(upto)
             .bind(limit)
             .fetch_all(c)
             .await

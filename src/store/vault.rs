@@ -122,7 +122,8 @@ impl SystemTx {
             }
         };
         if row.table == "audit_keys" {
-            let statement = "update audit_keys set sealed = $3, sealed_kid = $4 where id = $1 and sealed = $2";
+            let statement =
+                "update audit_keys set sealed = $3, sealed_kid = $4 where id = $1 and sealed = $2";
             let replaced =
                 changed!(self, query(statement).bind(row.row).bind(&row.sealed).bind(sealed).bind(&kid));
             return Ok(replaced > 0);

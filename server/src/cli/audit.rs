@@ -114,10 +114,14 @@ fn verify_files(arguments: &VerifyArguments) -> ExitCode {
     println!("{}", counted(tally, checkpoints));
     match verifier.unsigned() {
         0 => {}
-        events => println!("{events} events are newer than the newest checkpoint: nobody signed for them yet"),
+        events => {
+            println!("{events} events are newer than the newest checkpoint: nobody signed for them yet")
+        }
     }
     for key in verifier.named_keys() {
-        println!("signed with {key}, which the files name themselves: compare it with the one you kept, or give it as --key");
+        println!(
+            "signed with {key}, which the files name themselves: compare it with the one you kept, or give it as --key"
+        );
     }
     ExitCode::SUCCESS
 }
@@ -154,7 +158,9 @@ async fn tell(engine: &Engine, verified: Verified, kept: usize) -> ExitCode {
     }
     println!("{organisations} organisations: {}", counted(tally, checkpoints));
     if kept == 0 {
-        println!("held against the database's own checkpoints only: with those you kept elsewhere (--kept) and the key you kept (--key), a log rewritten as a whole is found too");
+        println!(
+            "held against the database's own checkpoints only: with those you kept elsewhere (--kept) and the key you kept (--key), a log rewritten as a whole is found too"
+        );
     }
     ExitCode::SUCCESS
 }
@@ -170,7 +176,8 @@ async fn name(engine: &Engine, tenant: TenantId) -> String {
 
 fn counted(tally: Tally, checkpoints: i64) -> String {
     let Tally { events, erased, blank } = tally;
-    let mut text = format!("{events} events and {checkpoints} checkpoints are as they were recorded and signed");
+    let mut text =
+        format!("{events} events and {checkpoints} checkpoints are as they were recorded and signed");
     if erased > 0 {
         text.push_str(&format!("; who it was is erased from {erased} events"));
     }

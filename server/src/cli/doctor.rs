@@ -102,6 +102,9 @@ pub(super) async fn run(context: &Context) -> CommandResult {
                 findings.note("accounts and sources", Grade::Bad, super::chain(error.as_ref()));
             }
             check_redis(&engine, &mut findings).await;
+            if let Err(error) = check_export(&engine, &mut findings).await {
+                findings.note("audit export", Grade::Bad, super::chain(&error));
+            }
             engine.store.close().await;
         }
         Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, super::chain(&error)),
@@ -123,6 +126,24 @@ async fn check_redis(engine: &Engine, findings: &mut Findings) {
         }
     };
     findings.note("redis", grade, words);
+}
+
+/// Says for which organisations the audit log could not be exported the last time it was tried.
+async fn check_export(engine: &Engine, findings: &mut Findings) -> Result<(), StoreError> {
+    if !engine.exporter.is_on() {
+        return Ok(());
+    }
+    let failures = engine.exporter.failures().await?;
+    if failures.is_empty() {
+        findings.note("audit export", Grade::Good, "nothing failed the last time it was tried");
+    }
+    for failure in failures {
+        let found = engine.store.system_read().await?.find_organisation(failure.tenant_id).await?;
+        let handle = found.map_or_else(String::new, |found| found.handle.to_string());
+        let words = format!("{}, at {}; it is tried again", failure.failure, failure.failed_at);
+        findings.note(format!("audit export of {handle}"), Grade::Bad, words);
+    }
+    Ok(())
 }
 
 /// Says that the file of the database is gone, if it is: opening it would make an empty one in its

@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     // Who shares the database, and what goes from one process to another.
     ("replicas", &["changes", "egress", "model", "store"]),
-    ("audit", &["model", "policy", "chain", "store", "metrics", "vault"]),
+    ("audit", &["model", "policy", "chain", "egress", "store", "metrics", "vault"]),
     // Hands letters to the operator's mail server.
     ("mail", &["model"]),
     ("metrics", &["model", "store"]),

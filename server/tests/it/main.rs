@@ -8,6 +8,7 @@ mod api;
 mod apply;
 mod assertions;
 mod audit;
+mod audit_export;
 mod audited;
 mod bad_addresses;
 mod bad_edits;

@@ -67,7 +67,7 @@ async fn a_file_with_proof_is_verified_without_the_installation() {
 #[tokio::test]
 async fn whoever_is_erased_is_in_no_log_and_every_log_is_whole() {
     let world = World::open().await;
-    let root = world.person("root", InstanceRole::Admin).await;
+    let grace = world.person("grace", InstanceRole::Admin).await;
     let ada = world.person("ada", InstanceRole::Member).await;
     world.api(&ada, Method::POST, "/api/v1/presets", Some(json!({"slug": "notes"}))).await;
     world.engine.audit.flush().await;
@@ -79,8 +79,8 @@ async fn whoever_is_erased_is_in_no_log_and_every_log_is_whole() {
         world.api(by, Method::POST, "/api/v1/admin/erasures", Some(body)).await
     };
     assert_eq!(erase(&ada, "ada").await.status, StatusCode::FORBIDDEN);
-    assert_eq!(erase(&root, "yes").await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let erased = erase(&root, "ada").await;
+    assert_eq!(erase(&grace, "yes").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let erased = erase(&grace, "ada").await;
     assert_eq!(erased.status, StatusCode::OK, "{}", erased.body);
     assert!(erased.json()["events"].as_u64().unwrap() >= 2, "{}", erased.body);
     world.engine.audit.flush().await;
@@ -100,10 +100,10 @@ async fn whoever_is_erased_is_in_no_log_and_every_log_is_whole() {
     verifier.file("before", before.as_bytes()).unwrap();
     verifier.file("after", after.as_bytes()).unwrap();
     // That it was done is told where whoever did it acts, without saying whom.
-    let told = get(&world, &root, "/api/v1/audit?action=audit_change").await;
+    let told = get(&world, &grace, "/api/v1/audit?action=audit_change").await;
     let told: Value = serde_json::from_str(&told).unwrap();
     let event = &told["items"][0];
-    assert_eq!(event["principal"], json!("root"), "{told}");
+    assert_eq!(event["principal"], json!("grace"), "{told}");
     assert!(!event.to_string().contains("ada"), "{told}");
     assert!(world.engine.notary.verify(&[], &[]).await.unwrap().flaw.is_none());
 }

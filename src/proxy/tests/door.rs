@@ -200,6 +200,7 @@ impl Door {
             calls_kept: Duration::from_secs(86_400),
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
+            audit_export: crate::audit::ExportSettings::default(),
             analyses: crate::insights::AnalysisSettings::default(),
             proxy: ProxySettings::default(),
         };

@@ -118,9 +118,10 @@ store_test!(retention_cuts_the_chain_at_its_old_end_only, |test| async move {
     record(test, &events).await;
 
     let mut tx = test.store.system().await.unwrap();
-    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 3);
-    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 1);
-    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 3).await.unwrap(), 0);
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), 2, 3).await.unwrap(), 2, "the others are not exported");
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), i64::MAX, 1).await.unwrap(), 1);
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), i64::MAX, 3).await.unwrap(), 1);
+    assert_eq!(tx.prune_events(ada.tenant, Ms(4), i64::MAX, 3).await.unwrap(), 0);
     assert_eq!(tx.verify_chain(ada.tenant, &[]).await.unwrap(), whole(2));
     tx.append_events(&[event(&ada, Ms(9), "9")]).await.unwrap();
     assert_eq!(tx.verify_chain(ada.tenant, &[]).await.unwrap(), whole(3));

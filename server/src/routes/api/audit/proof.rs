@@ -219,7 +219,8 @@ pub(in crate::routes) async fn erase(
     let permit = policy::may_administer(&member)?;
     let ErasureBody { handle, confirm } = body;
     if confirm != handle.as_str() {
-        let text = format!("`confirm` is to be the handle once more, `{handle}`: what is erased does not come back");
+        let text =
+            format!("`confirm` is to be the handle once more, `{handle}`: what is erased does not come back");
         return Err(Problem::new(ProblemKind::Unprocessable, text));
     }
     let erased = state.engine().notary.erase(&permit, &handle).await?;
