@@ -63,6 +63,8 @@ pub const QUEUE_MAX: usize = 8192;
 const TEXT_BYTES_MAX: usize = 512;
 /// How many events a slow reader of the live tail may be behind before it misses some.
 const TAIL_MAX: usize = 256;
+/// How many events are sorted into their kinds in one transaction, so that calls never wait long for the database.
+const SORT_CHUNK: i64 = 500;
 /// How many events one page of a search holds at most.
 pub const PAGE_MAX: usize = 200;
 
@@ -207,6 +209,19 @@ impl Audit {
         let mut events = self.0.store.read(permit.tenant()).await?.list_events(&filter).await?;
         events.iter_mut().for_each(|event| shorten(event, permit));
         Ok(events)
+    }
+
+    /// Sorts events that were recorded before there were kinds into theirs, so that they are found as fast as others.
+    /// Called by a background job; ends once there are none.
+    pub async fn sort_old(&self) -> Result<(), StoreError> {
+        loop {
+            let mut tx = self.0.store.system().await?;
+            let sorted = tx.sort_events(SORT_CHUNK).await?;
+            tx.commit().await?;
+            if sorted == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Returns one event; `None` if there is none of that id that may be read.

@@ -6,7 +6,11 @@ use crate::{
     chain::{Form, Link, Part},
     clock::Ms,
     model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, UserId},
-    store::{LIST_MAX, Result, StoreError, Tx, clean, on, read_hash, read_word},
+    store::{
+        LIST_MAX, Result, StoreError, Tx,
+        audit_kinds::{Within, newest},
+        clean, on, read_hash, read_word,
+    },
 };
 
 /// How the forms of events are stored.
@@ -44,7 +48,25 @@ pub struct EventFilter {
 impl EventFilter {
     /// How many events a page has when nothing is said.
     pub const LIMIT_DEFAULT: i64 = 50;
+
+    /// Says whether anything but the time of events is asked about.
+    fn asks_of_kinds(&self) -> bool {
+        let Self { user, principal, preset, tool, outcome, action, text, .. } = self;
+        user.is_some()
+            || principal.is_some()
+            || preset.is_some()
+            || tool.is_some()
+            || outcome.is_some()
+            || action.is_some()
+            || text.as_ref().is_some_and(|text| !text.is_empty())
+    }
 }
+
+/// Where an event stands among those of its organisation by time, and its number.
+pub(super) type Place = (Ms, i64);
+
+/// How many events are read by their numbers in one statement.
+const ROWS: usize = 500;
 
 #[derive(FromRow)]
 pub(super) struct EventRow {
@@ -81,6 +103,11 @@ pub(super) struct EventRow {
 }
 
 impl EventRow {
+    /// Returns whose it is.
+    pub(super) fn tenant(&self) -> TenantId {
+        self.tenant_id
+    }
+
     /// Returns the event in its place in the chain.
     pub(super) fn link(self) -> Result<Link> {
         let form = match self.form {
@@ -130,10 +157,10 @@ impl EventRow {
 
 fn read_part(what: &'static str, salt: Option<&[u8]>, hash: Option<&[u8]>) -> Result<Part> {
     match (salt, hash) {
-        (Some(salt), _) => salt.try_into().map(Part::Kept).map_err(|_| StoreError::Corrupt {
-            what,
-            detail: format!("{} bytes are no salt", salt.len()),
-        }),
+        (Some(salt), _) => salt
+            .try_into()
+            .map(Part::Kept)
+            .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no salt", salt.len()) }),
         (None, Some(hash)) => read_hash(what, hash).map(Part::Erased),
         (None, None) => {
             Err(StoreError::Corrupt { what, detail: "neither its salt nor its hash is there".to_owned() })
@@ -145,7 +172,7 @@ impl Tx {
     /// Returns events, the newest first.
     pub async fn list_events(&mut self, filter: &EventFilter) -> Result<Vec<RunEvent>> {
         let tenant = self.tenant;
-        let cursor: Option<(Ms, i64)> = match filter.before {
+        let before: Option<Place> = match filter.before {
             None => None,
             Some(before) => on!(self, |c| {
                 query_as("select at, seq from audit_events where tenant_id = $1 and id = $2")
@@ -155,53 +182,46 @@ impl Tx {
                     .await
             })?,
         };
-        if filter.before.is_some() && cursor.is_none() {
+        if filter.before.is_some() && before.is_none() {
             // Retention took the event the page ended with, and all that came before it.
             return Ok(Vec::new());
         }
         let limit = if filter.limit > 0 { filter.limit.min(LIST_MAX) } else { EventFilter::LIMIT_DEFAULT };
-        let pattern = filter.text.as_deref().filter(|text| !text.is_empty()).map(like_pattern);
+        let within = Within { before, from: filter.from, to: filter.to, limit };
+        if filter.asks_of_kinds() {
+            let places = self.find_events(filter, within).await?;
+            return self.events_at(&places).await;
+        }
 
         let rows: Vec<EventRow> = on!(self, |c: Driver| {
-            let mut statement = QueryBuilder::<Driver>::new("select * from audit_events where tenant_id = ");
+            let mut statement =
+                QueryBuilder::<Driver>::new("select * from audit_events e where e.tenant_id = ");
             statement.push_bind(tenant);
-            if let Some((at, seq)) = cursor {
-                statement.push(" and (at, seq) < (").push_bind(at).push(", ").push_bind(seq).push(")");
-            }
-            if let Some(from) = filter.from {
-                statement.push(" and at >= ").push_bind(from);
-            }
-            if let Some(to) = filter.to {
-                statement.push(" and at < ").push_bind(to);
-            }
-            if let Some(user) = filter.user {
-                statement.push(" and user_id = ").push_bind(user);
-            }
-            if let Some(principal) = &filter.principal {
-                statement.push(" and principal = ").push_bind(clean(principal));
-            }
-            if let Some(preset) = filter.preset {
-                statement.push(" and preset_id = ").push_bind(preset);
-            }
-            if let Some(tool) = &filter.tool {
-                statement.push(" and subject = ").push_bind(clean(tool));
-            }
-            if let Some(outcome) = filter.outcome {
-                statement.push(" and outcome = ").push_bind(outcome.word());
-            }
-            if let Some(action) = filter.action {
-                statement.push(" and action = ").push_bind(action.word());
-            }
-            if let Some(pattern) = &pattern {
-                statement.push(
-                    " and lower(principal || ' ' || subject || ' ' || reason || ' ' || source_name || ' '
-                        || preset_slug || ' ' || client || ' ' || address) like ",
-                );
-                statement.push("lower(").push_bind(pattern).push(") escape '!'");
-            }
-            statement.push(" order by at desc, seq desc limit ").push_bind(limit);
+            newest!(statement, "e", within);
             statement.build_query_as().fetch_all(c).await
         })?;
+        rows.into_iter().map(EventRow::event).collect()
+    }
+
+    /// Returns the events of these places, in their order.
+    async fn events_at(&mut self, places: &[Place]) -> Result<Vec<RunEvent>> {
+        let tenant = self.tenant;
+        let mut rows: Vec<EventRow> = Vec::with_capacity(places.len());
+        for places in places.chunks(ROWS) {
+            let found: Vec<EventRow> = on!(self, |c: Driver| {
+                let mut statement =
+                    QueryBuilder::<Driver>::new("select * from audit_events where tenant_id = ");
+                statement.push_bind(tenant).push(" and seq in (");
+                let mut numbers = statement.separated(", ");
+                places.iter().for_each(|(_, seq)| {
+                    numbers.push_bind(*seq);
+                });
+                statement.push(")");
+                statement.build_query_as().fetch_all(c).await
+            })?;
+            rows.extend(found);
+        }
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.at, row.seq)));
         rows.into_iter().map(EventRow::event).collect()
     }
 

@@ -16,7 +16,8 @@ use crate::{
     store::{
         Inserts, Result, StoreError, SystemTx,
         audit::{EventRow, FORM_BLANK, FORM_PARTED, FORM_WHOLE},
-        clean, on, pieces, read_hash,
+        audit_kinds::kind_of,
+        changed, clean, on, pieces, read_hash,
     },
 };
 
@@ -29,8 +30,8 @@ static INSERT: LazyLock<Inserts> = LazyLock::new(|| {
         "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
             key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
             duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash, form,
-            who_salt, what_salt)",
-        28,
+            who_salt, what_salt, kind)",
+        29,
     )
 });
 
@@ -96,17 +97,19 @@ impl SystemTx {
             seq += 1;
             let event = storable(event);
             let (form, hash) = Form::of(seq, &prev, &event);
-            links.push((seq, prev, hash, form, event));
+            links.push((seq, prev, hash, form, kind_of(&event), event));
             prev = hash;
         }
         if links.is_empty() {
             return Ok(());
         }
 
+        let kinds = links.iter().map(|(.., kind, event)| (*kind, &**event)).collect();
+        self.add_kinds(tenant, &kinds).await?;
         for piece in pieces(&links) {
             on!(self, |c: Driver| {
                 let mut statement = query::<Driver>(INSERT.of::<Driver>(piece.len()));
-                for (seq, prev, hash, form, event) in piece {
+                for (seq, prev, hash, form, kind, event) in piece {
                     let (form, who_salt, what_salt) = stored_form(form);
                     statement = statement
                         .bind(tenant)
@@ -136,7 +139,8 @@ impl SystemTx {
                         .bind(hash.as_slice())
                         .bind(form)
                         .bind(who_salt)
-                        .bind(what_salt);
+                        .bind(what_salt)
+                        .bind(kind.as_slice());
                 }
                 statement.execute(c).await.map(drop)
             })?;
@@ -243,13 +247,7 @@ impl SystemTx {
 
     /// Removes an organisation's events from before `before` and up to the number `upto`, at most `limit`, the oldest
     /// first. Returns how many. The chain remembers where it was cut.
-    pub async fn prune_events(
-        &mut self,
-        tenant: TenantId,
-        before: Ms,
-        upto: i64,
-        limit: i64,
-    ) -> Result<u64> {
+    pub async fn prune_events(&mut self, tenant: TenantId, before: Ms, upto: i64, limit: i64) -> Result<u64> {
         let Some(head) = self.chain_head(tenant).await? else {
             return Ok(0);
         };
@@ -278,14 +276,13 @@ impl SystemTx {
                 .await
                 .map(drop)
         })?;
-        Ok(on!(self, |c| {
-            query("delete from audit_events where tenant_id = $1 and seq <= $2")
-                .bind(tenant)
-                .bind(seq)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?)
+        let kinds = self.list_kinds_upto(tenant, seq).await?;
+        let removed = changed!(
+            self,
+            query("delete from audit_events where tenant_id = $1 and seq <= $2").bind(tenant).bind(seq)
+        );
+        self.remove_empty_kinds(tenant, &kinds).await?;
+        Ok(removed)
     }
 }
 

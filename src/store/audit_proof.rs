@@ -240,6 +240,16 @@ impl SystemTx {
 
     /// Takes away what was erased from an event, which is given as it is then.
     pub async fn erase_parts(&mut self, erased: &Link, who: bool, what: bool) -> Result<()> {
+        let tenant = erased.event.tenant;
+        // What others of its kind have in common with it is found by them alone from here on.
+        self.lock_chain(tenant).await?;
+        let before: Option<Option<Vec<u8>>> = on!(self, |c| {
+            query_scalar("select kind from audit_events where tenant_id = $1 and seq = $2")
+                .bind(tenant)
+                .bind(erased.seq)
+                .fetch_optional(c)
+                .await
+        })?;
         let (left_of_who, left_of_what) = match &erased.form {
             Form::Whole | Form::Blank => (None, None),
             Form::Parted { who, what } => (left_of(who), left_of(what)),
@@ -268,14 +278,15 @@ impl SystemTx {
         changed!(
             self,
             query(statement)
-                .bind(erased.event.tenant)
+                .bind(tenant)
                 .bind(erased.seq)
                 .bind(who)
                 .bind(left_of_who)
                 .bind(what)
                 .bind(left_of_what)
         );
-        Ok(())
+        self.set_kind(erased.seq, &erased.event).await?;
+        self.remove_empty_kinds(tenant, before.flatten().as_slice()).await
     }
 }
 

@@ -27,6 +27,7 @@ mod assertions;
 mod audit;
 mod audit_chain;
 mod audit_exports;
+mod audit_kinds;
 mod audit_proof;
 mod clients;
 mod connections;

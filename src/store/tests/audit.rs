@@ -7,7 +7,7 @@ use crate::{
     chain::{Flaw, Form, Link, Tally},
     model::Outcome,
     store::{
-        ChainReport, EventFilter, Inner,
+        ChainReport, EventFilter, Inner, on,
         testing::{TestStore, store_test},
     },
 };
@@ -174,11 +174,7 @@ store_test!(a_chain_tampered_with_says_where, |test| async move {
                 {
                     run(&mut tx.inner, statement).await.unwrap();
                 }
-                assert_eq!(
-                    tx.verify_chain(ada.tenant, &[]).await.unwrap().flaw,
-                    Some(flaw),
-                    "{tampering}"
-                );
+                assert_eq!(tx.verify_chain(ada.tenant, &[]).await.unwrap().flaw, Some(flaw), "{tampering}");
             }
             Some((_, owner)) => {
                 let mut owner = PgConnection::connect(owner.expose()).await.unwrap();
@@ -270,3 +266,64 @@ async fn by_hand(test: &TestStore, statements: &[String]) {
         }
     }
 }
+
+store_test!(events_are_found_among_many_kinds_near_and_far, |test| async move {
+    let ada = test.add_user("ada").await;
+    let mut events: Vec<_> = (0..700).map(|n| event(&ada, Ms(n), &format!("tool-{n}"))).collect();
+    events[5].reason = "odd".into();
+    events[690].reason = "odd".into();
+    record(test, &events).await;
+
+    let asked = |text: &str| EventFilter { text: Some(text.into()), limit: 3, ..EventFilter::default() };
+    assert_eq!(found(test, ada.tenant, asked("TOOL-69")).await, ["tool-699", "tool-698", "tool-697"]);
+    assert_eq!(found(test, ada.tenant, asked("tool")).await, ["tool-699", "tool-698", "tool-697"]);
+    assert_eq!(found(test, ada.tenant, asked("odd")).await, ["tool-690", "tool-5"]);
+    let early = EventFilter { to: Some(Ms(3)), ..asked("tool") };
+    assert_eq!(found(test, ada.tenant, early).await, ["tool-2", "tool-1", "tool-0"]);
+});
+
+store_test!(
+    what_was_recorded_before_there_were_kinds_is_found_before_and_after_it_is_sorted,
+    |test| async move {
+        let ada = test.add_user("ada").await;
+        record(test, &[event(&ada, NOW, "old"), event(&ada, NOW, "new")]).await;
+        let as_before = [
+            "update audit_events set kind = null where seq = 1",
+            "delete from audit_kinds where subject = 'old'",
+        ];
+        by_hand(test, &as_before.map(str::to_owned)).await;
+        let asked = EventFilter { text: Some("OL".into()), ..EventFilter::default() };
+
+        assert_eq!(found(test, ada.tenant, asked.clone()).await, ["old"]);
+        let mut tx = test.store.system().await.unwrap();
+        assert_eq!(tx.sort_events(9).await.unwrap(), 1);
+        assert_eq!(tx.sort_events(9).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        assert_eq!(found(test, ada.tenant, asked).await, ["old"]);
+        assert_eq!(verify(test, ada.tenant).await, whole(2));
+    }
+);
+
+store_test!(what_is_erased_or_forgotten_is_found_by_nothing, |test| async move {
+    let ada = test.add_user("ada").await;
+    record(test, &[event(&ada, Ms(1), "one"), event(&ada, NOW, "two")]).await;
+    let kinds = async || {
+        let count = "select count(*) from audit_kinds";
+        let mut tx = test.store.system_read().await.unwrap();
+        on!(tx, |c| sqlx::query_scalar::<_, i64>(count).fetch_one(c).await).unwrap()
+    };
+    assert_eq!(kinds().await, 2);
+
+    let mut tx = test.store.system().await.unwrap();
+    let mut link = tx.list_links_naming(&ada, (ada.tenant, 1), 1).await.unwrap().remove(0);
+    link.erase(true, true);
+    tx.erase_parts(&link, true, true).await.unwrap();
+    assert_eq!(tx.prune_events(ada.tenant, Ms(2), i64::MAX, 9).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+
+    assert_eq!(kinds().await, 1, "that of the event of which nothing is left to say");
+    for text in ["one", "two", "ada"] {
+        let asked = EventFilter { text: Some(text.into()), ..EventFilter::default() };
+        assert!(found(test, ada.tenant, asked).await.is_empty(), "{text}");
+    }
+});
