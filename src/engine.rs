@@ -9,7 +9,7 @@ use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, ExportSettings, Exporter, Notary},
     changes::Changes,
     clock::Clock,
     connections::Connections,
@@ -51,6 +51,12 @@ const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
 const PLAN_CHANGES_PAUSE: Duration = Duration::from_secs(10);
 /// How often analyses are looked for whose process is gone.
 const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
+/// How often events are looked for that the version before recorded without their kind.
+const SORT_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is looked whether the audit log of an organisation is to be signed for.
+const CHECKPOINTS_PAUSE: Duration = Duration::from_secs(3600);
+/// How often it is looked whether an hour or a day of the audit log is to be exported.
+const EXPORTS_PAUSE: Duration = Duration::from_secs(30);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events, metrics and analyses past their plan's retention are removed.
@@ -87,6 +93,8 @@ pub struct EngineSettings {
     pub warnings: WarningSettings,
     /// What changes of plans are signed with that a payment provider posts; `None` = none is taken.
     pub plan_webhook_secret: Option<Secret>,
+    /// Where the audit log is exported to.
+    pub audit_export: ExportSettings,
     /// What analyses need to know.
     pub analyses: AnalysisSettings,
     /// What the path of a call needs to know.
@@ -156,6 +164,8 @@ pub struct Parts {
     pub replicas: Replicas,
     pub metrics: Metrics,
     pub audit: Audit,
+    pub notary: Notary,
+    pub exporter: Exporter,
     pub identity: Identity,
     pub orgs: Orgs,
     pub quota: Quota,
@@ -206,7 +216,15 @@ impl Engine {
         replicas.relay_changes();
         let metrics = Metrics::new(store.clone());
         let audit = Audit::new(store.clone(), metrics.clone());
+        let notary = Notary::new(store.clone(), vault.clone(), audit.clone(), clock.clone());
         let egress = Egress::new(settings.egress, settings.egress_limits);
+        let exporter = Exporter::new(
+            store.clone(),
+            notary.clone(),
+            egress.with_own_pool(),
+            clock.clone(),
+            settings.audit_export,
+        );
         let identity = Identity::new(
             store.clone(),
             audit.clone(),
@@ -307,6 +325,8 @@ impl Engine {
             replicas,
             metrics,
             audit,
+            notary,
+            exporter,
             identity,
             orgs,
             quota,
@@ -379,6 +399,23 @@ impl Engine {
             let analyses = analyses.clone();
             async move { log_failure("the end of analyses", analyses.end_all_lost().await) }
         });
+        let audit = self.audit.clone();
+        self.jobs.every(SORT_PAUSE, move || {
+            let audit = audit.clone();
+            async move { log_failure("the kinds of old events", audit.sort_old().await) }
+        });
+        let notary = self.notary.clone();
+        self.jobs.every(CHECKPOINTS_PAUSE, move || {
+            let notary = notary.clone();
+            async move { log_failure("the checkpoints of the audit log", notary.sign_due().await) }
+        });
+        if self.exporter.is_on() {
+            let exporter = self.exporter.clone();
+            self.jobs.every(EXPORTS_PAUSE, move || {
+                let exporter = exporter.clone();
+                async move { log_failure("the exports of the audit log", exporter.export_due().await) }
+            });
+        }
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -393,12 +430,13 @@ impl Engine {
             let (warnings, once) = (engine.warnings.clone(), engine.once.clone());
             let replicas = engine.replicas.clone();
             let plan_changes = engine.plan_changes.clone();
+            let are_exported = engine.exporter.is_on();
             async move {
                 if !has_turn(&replicas, "retention", RETENTION_PAUSE).await {
                     return;
                 }
                 log_failure("the replicas of long ago", replicas.forget_old().await);
-                log_failure("the retention", crate::audit::retain(&store, now).await);
+                log_failure("the retention", crate::audit::retain(&store, now, are_exported).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the calls made once", once.forget_ended().await);
                 log_failure("the old warnings", warnings.forget_old().await);
@@ -437,6 +475,11 @@ impl Engine {
                 name: "audit_lost",
                 help: "Run events that found no room since the start.",
                 value: self.audit.dropped() as f64,
+            },
+            Gauge {
+                name: "audit_export_failing",
+                help: "Organisations whose audit log could not be exported the last time it was tried.",
+                value: self.exporter.failing() as f64,
             },
             Gauge {
                 name: "too_fast",

@@ -6,6 +6,7 @@
 
 pub mod apart;
 pub mod audit;
+pub mod chain;
 pub mod changes;
 pub mod clock;
 pub mod connections;

@@ -169,6 +169,9 @@ impl From<AuditError> for Trouble {
             AuditError::Behind => Self::Busy,
             AuditError::Denied(denied) => denied.into(),
             AuditError::Store(error) => error.into(),
+            other @ (AuditError::NotWhole | AuditError::Seed | AuditError::Key(_) | AuditError::Vault(_)) => {
+                Self::of(&other, other.fault())
+            }
         }
     }
 }

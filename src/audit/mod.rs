@@ -10,14 +10,24 @@
 //! When the database takes nothing more, the queue fills up and [`Audit::admit`] refuses further
 //! calls: nothing happens unaudited.
 //!
+//! A [`Notary`] signs for where each chain ends, and a [`Proof`] is a file that shows to whoever has the public key, without
+//! this installation, that events are as they were recorded. An [`Exporter`] writes such files of every hour or day.
+//!
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
 
+mod erase;
+mod export;
+mod notary;
+mod proof;
 mod retention;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use export::{Every, ExportError, ExportSettings, ExportTarget, Exporter, S3Settings};
+pub use notary::{Notary, Verified};
+pub use proof::{Proof, ProofRange};
 pub use retention::retain;
 
 use std::{
@@ -33,11 +43,13 @@ use tokio::sync::{Mutex, Notify, broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    chain::KeyError,
     fault::Fault,
     metrics::Metrics,
     model::{EventId, Member, RunEvent},
     policy::{self, AuditPermit, Denied},
     store::{EventFilter, Store, StoreError},
+    vault::VaultError,
 };
 
 /// How long an event may wait for its commit.
@@ -51,6 +63,8 @@ pub const QUEUE_MAX: usize = 8192;
 const TEXT_BYTES_MAX: usize = 512;
 /// How many events a slow reader of the live tail may be behind before it misses some.
 const TAIL_MAX: usize = 256;
+/// How many events are sorted into their kinds in one transaction, so that calls never wait long for the database.
+const SORT_CHUNK: i64 = 500;
 /// How many events one page of a search holds at most.
 pub const PAGE_MAX: usize = 200;
 
@@ -66,15 +80,29 @@ pub enum AuditError {
     /// The events could not be read.
     #[error("could not read the audit log")]
     Store(#[from] StoreError),
+    /// A proof is of everything that happened, and the caller may not read all of it.
+    #[error("a proof is of the whole log, and is for those who manage the organisation")]
+    NotWhole,
+    /// The key that signs could not be made or read.
+    #[error("the key that signs for the audit log could not be made, or is damaged")]
+    Seed,
+    /// A public key in the database is none.
+    #[error("a key in the database is damaged")]
+    Key(#[from] KeyError),
+    /// The key that signs could not be sealed or opened.
+    #[error("could not use the key that signs for the audit log")]
+    Vault(#[from] VaultError),
 }
 
 impl AuditError {
     /// Returns whose fault this is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Behind => Fault::Gateway,
+            Self::Behind | Self::Seed | Self::Key(_) => Fault::Gateway,
+            Self::NotWhole => Fault::Refused,
             Self::Denied(denied) => denied.fault(),
             Self::Store(error) => error.fault(),
+            Self::Vault(error) => error.fault(),
         }
     }
 }
@@ -183,6 +211,19 @@ impl Audit {
         Ok(events)
     }
 
+    /// Sorts events that were recorded before there were kinds into theirs, so that they are found as fast as others.
+    /// Called by a background job; ends once there are none.
+    pub async fn sort_old(&self) -> Result<(), StoreError> {
+        loop {
+            let mut tx = self.0.store.system().await?;
+            let sorted = tx.sort_events(SORT_CHUNK).await?;
+            tx.commit().await?;
+            if sorted == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// Returns one event; `None` if there is none of that id that may be read.
     pub async fn find(&self, permit: &AuditPermit, id: EventId) -> Result<Option<RunEvent>, AuditError> {
         let found = self.0.store.read(permit.tenant()).await?.find_event(id).await?;
@@ -191,6 +232,14 @@ impl Audit {
             shorten(event, permit);
         }
         Ok(event)
+    }
+
+    /// Begins to write the organisation's events of these times as a file that proves itself.
+    pub async fn prove(&self, permit: &AuditPermit, range: ProofRange) -> Result<Proof, AuditError> {
+        if permit.by().is_some() || !permit.digests() {
+            return Err(AuditError::NotWhole);
+        }
+        Proof::begin(self.0.store.clone(), permit.tenant(), range).await
     }
 
     /// Commits what is recorded until `stop`, and then everything that still waits.

@@ -18,15 +18,15 @@ const ORGANISATIONS: i64 = 500;
 /// How long details by the minute are kept, whatever the plan says; the hours stay.
 const MINUTE_DETAILS: Duration = Duration::from_secs(8 * 24 * 3600);
 
-/// Removes what is past its retention, in small transactions.
-pub async fn retain(store: &Store, now: Ms) -> Result<(), StoreError> {
+/// Removes what is past its retention, in small transactions; of events, where they `are_exported`, those that were.
+pub async fn retain(store: &Store, now: Ms, are_exported: bool) -> Result<(), StoreError> {
     let plans = store.system_read().await?.list_plans().await?;
     let mut after = None;
     loop {
         let organisations = store.system_read().await?.list_keeping_plans(after, ORGANISATIONS).await?;
         let Some((last, _)) = organisations.last() else { break };
         after = Some(*last);
-        forget(store, &plans, &organisations, now).await?;
+        forget(store, &plans, &organisations, now, are_exported).await?;
     }
     loop {
         let mut tx = store.system().await?;
@@ -43,13 +43,16 @@ async fn forget(
     plans: &[Plan],
     organisations: &[(TenantId, Vec<PlanName>)],
     now: Ms,
+    are_exported: bool,
 ) -> Result<(), StoreError> {
     for (tenant, names) in organisations {
         let Some(days) = days(plans, names) else { continue };
         let before = now.minus(Duration::from_secs(u64::try_from(days).unwrap_or(0) * 24 * 3600));
         loop {
             let mut tx = store.system().await?;
-            let events = tx.prune_events(*tenant, before, CHUNK).await?;
+            let exported = tx.find_export(*tenant, now).await?.map_or(0, |state| state.seq);
+            let upto = if are_exported { exported } else { i64::MAX };
+            let events = tx.prune_events(*tenant, before, upto, CHUNK).await?;
             let metrics = tx.prune_metrics(*tenant, before, CHUNK).await?;
             let analyses = tx.prune_analyses(*tenant, before, ANALYSES_CHUNK).await?;
             tx.commit().await?;

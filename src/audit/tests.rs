@@ -1,7 +1,15 @@
+use futures::future::join_all;
+
 use super::*;
 use crate::{
-    clock::Ms,
-    store::{SeriesQuery, testing::store_test},
+    chain::{Checkpoint, Flaw},
+    clock::{Clock, Ms},
+    secret::Secret,
+    store::{
+        SeriesQuery,
+        testing::{TestStore, store_test},
+    },
+    vault::{KeySource, Vault},
 };
 
 store_test!(what_is_recorded_is_found_and_measured_after_a_flush, |test| async move {
@@ -63,3 +71,52 @@ store_test!(nothing_more_is_admitted_when_no_event_finds_room, |test| async move
     assert!(matches!(audit.admit(), Err(AuditError::Behind)));
     assert_eq!(audit.dropped(), 3);
 });
+
+store_test!(several_processes_sign_for_a_chain_once_a_day, |test| async move {
+    let (ada, bob) = (test.add_user("ada").await, test.add_user("bob").await);
+    let clock = Clock::manual(Ms(1_795_233_963_183));
+    let notaries: Vec<Notary> = join_all((0..3).map(|_| notary(test, &clock))).await;
+    record(test, &[RunEvent::example(ada.tenant), RunEvent::example(bob.tenant)]).await;
+    let sign = async || {
+        let signed = join_all(notaries.iter().map(Notary::sign_due)).await;
+        signed.into_iter().map(|signed| signed.expect("chains are signed for")).sum::<usize>()
+    };
+
+    assert_eq!(sign().await, 2);
+    record(test, &[RunEvent::example(ada.tenant)]).await;
+    assert_eq!(sign().await, 0, "the day is not over");
+    clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(sign().await, 1, "nothing was added to the other");
+    let keys = join_all(notaries.iter().map(Notary::keys)).await;
+    let keys: Vec<_> = keys.into_iter().map(|keys| keys.expect("there is a key")).collect();
+    assert!(keys.iter().all(|one| *one == keys[0] && one.len() == 1), "{keys:?}");
+    let verified = notaries[0].verify(&keys[0], &[]).await.expect("the chains are read");
+    assert_eq!((verified.organisations, verified.checkpoints, verified.flaw), (2, 3, None));
+});
+
+store_test!(a_checkpoint_kept_elsewhere_finds_events_that_are_gone_from_the_end, |test| async move {
+    let ada = test.add_user("ada").await;
+    let clock = Clock::manual(Ms(1_795_233_963_183));
+    let notary = notary(test, &clock).await;
+    record(test, &[RunEvent::example(ada.tenant), RunEvent::example(ada.tenant)]).await;
+    let kept = notary.sign_all().await.expect("the chain is signed for");
+    assert!(notary.verify(&[], &kept).await.expect("the chain is read").flaw.is_none());
+
+    let gone = Checkpoint { seq: 3, ..kept[0].clone() };
+    let found = notary.verify(&[], &[gone]).await.expect("the chain is read").flaw;
+
+    assert_eq!(found, Some((ada.tenant, Flaw::Missing { first: 3, last: 3 })));
+});
+
+async fn notary(test: &TestStore, clock: &Clock) -> Notary {
+    let key = KeySource::Settings(Secret::new("07a1".repeat(16)));
+    let vault = Vault::open(test.store.clone(), key).await.expect("the key is one");
+    let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
+    Notary::new(test.store.clone(), vault, audit, clock.clone())
+}
+
+async fn record(test: &TestStore, events: &[RunEvent]) {
+    let mut tx = test.store.system().await.expect("a transaction begins");
+    tx.append_events(events).await.expect("the events are added");
+    tx.commit().await.expect("the events are kept");
+}

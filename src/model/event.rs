@@ -50,6 +50,8 @@ pub enum Action {
     GrantCreate,
     /// A client lost what a person had let it do.
     GrantRevoke,
+    /// The audit log itself was vouched for, or what named a person was erased from it.
+    AuditChange,
 }
 words!(Action {
     ToolCall = "tool_call",
@@ -73,6 +75,7 @@ words!(Action {
     KeyRevoke = "key_revoke",
     GrantCreate = "grant_create",
     GrantRevoke = "grant_revoke",
+    AuditChange = "audit_change",
 });
 
 impl Action {
@@ -194,6 +197,38 @@ impl RunEvent {
             argument_digest: String::new(),
             request_id: String::new(),
         }
+    }
+
+    /// Says whether it holds who it was or from where.
+    pub fn names_somebody(&self) -> bool {
+        let texts = [&self.principal, &self.address, &self.client, &self.argument_digest, &self.request_id];
+        self.user.is_some() || self.key.is_some() || texts.into_iter().any(|text| !text.is_empty())
+    }
+
+    /// Says whether it holds what it was done to or why it ended so.
+    pub fn says_something(&self) -> bool {
+        !self.subject.is_empty() || !self.reason.is_empty()
+    }
+
+    /// Empties who it was and from where. The digest of the arguments and the id of the request lead to them: the one
+    /// can be guessed at, the other is in logs.
+    pub fn forget_who(&mut self) {
+        (self.user, self.key) = (None, None);
+        for text in [
+            &mut self.principal,
+            &mut self.address,
+            &mut self.client,
+            &mut self.argument_digest,
+            &mut self.request_id,
+        ] {
+            text.clear();
+        }
+    }
+
+    /// Empties what it was done to and why it ended so.
+    pub fn forget_what(&mut self) {
+        self.subject.clear();
+        self.reason.clear();
     }
 
     /// Returns a call of `echo` that worked, for tests.

@@ -3,10 +3,20 @@
 use sqlx::{FromRow, QueryBuilder, query_as};
 
 use crate::{
+    chain::{Form, Link, Part},
     clock::Ms,
     model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, UserId},
-    store::{LIST_MAX, Result, Tx, clean, on, read_word},
+    store::{
+        LIST_MAX, Result, StoreError, Tx,
+        audit_kinds::{Within, newest},
+        clean, on, read_hash, read_word,
+    },
 };
+
+/// How the forms of events are stored.
+pub(super) const FORM_BLANK: i64 = 0;
+pub(super) const FORM_WHOLE: i64 = 1;
+pub(super) const FORM_PARTED: i64 = 2;
 
 /// Which events are asked for. Every member narrows; the default is the newest of all.
 #[derive(Clone, Debug, Default)]
@@ -38,12 +48,30 @@ pub struct EventFilter {
 impl EventFilter {
     /// How many events a page has when nothing is said.
     pub const LIMIT_DEFAULT: i64 = 50;
+
+    /// Says whether anything but the time of events is asked about.
+    fn asks_of_kinds(&self) -> bool {
+        let Self { user, principal, preset, tool, outcome, action, text, .. } = self;
+        user.is_some()
+            || principal.is_some()
+            || preset.is_some()
+            || tool.is_some()
+            || outcome.is_some()
+            || action.is_some()
+            || text.as_ref().is_some_and(|text| !text.is_empty())
+    }
 }
+
+/// Where an event stands among those of its organisation by time, and its number.
+pub(super) type Place = (Ms, i64);
+
+/// How many events are read by their numbers in one statement.
+const ROWS: usize = 500;
 
 #[derive(FromRow)]
 pub(super) struct EventRow {
     tenant_id: TenantId,
-    pub(super) seq: i64,
+    seq: i64,
     id: EventId,
     at: Ms,
     action: String,
@@ -65,12 +93,41 @@ pub(super) struct EventRow {
     response_bytes: i64,
     argument_digest: String,
     request_id: String,
-    pub(super) prev: Vec<u8>,
-    pub(super) hash: Vec<u8>,
+    prev: Vec<u8>,
+    hash: Vec<u8>,
+    form: i64,
+    who_salt: Option<Vec<u8>>,
+    who_hash: Option<Vec<u8>>,
+    what_salt: Option<Vec<u8>>,
+    what_hash: Option<Vec<u8>>,
 }
 
 impl EventRow {
-    pub(super) fn event(self) -> Result<RunEvent> {
+    /// Returns whose it is.
+    pub(super) fn tenant(&self) -> TenantId {
+        self.tenant_id
+    }
+
+    /// Returns the event in its place in the chain.
+    pub(super) fn link(self) -> Result<Link> {
+        let form = match self.form {
+            FORM_BLANK => Form::Blank,
+            FORM_WHOLE => Form::Whole,
+            FORM_PARTED => Form::Parted {
+                who: read_part("audit_events.who", self.who_salt.as_deref(), self.who_hash.as_deref())?,
+                what: read_part("audit_events.what", self.what_salt.as_deref(), self.what_hash.as_deref())?,
+            },
+            other => {
+                let detail = format!("there is no form {other}");
+                return Err(StoreError::Corrupt { what: "audit_events.form", detail });
+            }
+        };
+        let prev = read_hash("audit_events.prev", &self.prev)?;
+        let hash = read_hash("audit_events.hash", &self.hash)?;
+        Ok(Link { seq: self.seq, prev, hash, form, event: self.event()? })
+    }
+
+    fn event(self) -> Result<RunEvent> {
         Ok(RunEvent {
             id: self.id,
             tenant: self.tenant_id,
@@ -98,11 +155,24 @@ impl EventRow {
     }
 }
 
+fn read_part(what: &'static str, salt: Option<&[u8]>, hash: Option<&[u8]>) -> Result<Part> {
+    match (salt, hash) {
+        (Some(salt), _) => salt
+            .try_into()
+            .map(Part::Kept)
+            .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no salt", salt.len()) }),
+        (None, Some(hash)) => read_hash(what, hash).map(Part::Erased),
+        (None, None) => {
+            Err(StoreError::Corrupt { what, detail: "neither its salt nor its hash is there".to_owned() })
+        }
+    }
+}
+
 impl Tx {
     /// Returns events, the newest first.
     pub async fn list_events(&mut self, filter: &EventFilter) -> Result<Vec<RunEvent>> {
         let tenant = self.tenant;
-        let cursor: Option<(Ms, i64)> = match filter.before {
+        let before: Option<Place> = match filter.before {
             None => None,
             Some(before) => on!(self, |c| {
                 query_as("select at, seq from audit_events where tenant_id = $1 and id = $2")
@@ -112,53 +182,46 @@ impl Tx {
                     .await
             })?,
         };
-        if filter.before.is_some() && cursor.is_none() {
+        if filter.before.is_some() && before.is_none() {
             // Retention took the event the page ended with, and all that came before it.
             return Ok(Vec::new());
         }
         let limit = if filter.limit > 0 { filter.limit.min(LIST_MAX) } else { EventFilter::LIMIT_DEFAULT };
-        let pattern = filter.text.as_deref().filter(|text| !text.is_empty()).map(like_pattern);
+        let within = Within { before, from: filter.from, to: filter.to, limit };
+        if filter.asks_of_kinds() {
+            let places = self.find_events(filter, within).await?;
+            return self.events_at(&places).await;
+        }
 
         let rows: Vec<EventRow> = on!(self, |c: Driver| {
-            let mut statement = QueryBuilder::<Driver>::new("select * from audit_events where tenant_id = ");
+            let mut statement =
+                QueryBuilder::<Driver>::new("select * from audit_events e where e.tenant_id = ");
             statement.push_bind(tenant);
-            if let Some((at, seq)) = cursor {
-                statement.push(" and (at, seq) < (").push_bind(at).push(", ").push_bind(seq).push(")");
-            }
-            if let Some(from) = filter.from {
-                statement.push(" and at >= ").push_bind(from);
-            }
-            if let Some(to) = filter.to {
-                statement.push(" and at < ").push_bind(to);
-            }
-            if let Some(user) = filter.user {
-                statement.push(" and user_id = ").push_bind(user);
-            }
-            if let Some(principal) = &filter.principal {
-                statement.push(" and principal = ").push_bind(clean(principal));
-            }
-            if let Some(preset) = filter.preset {
-                statement.push(" and preset_id = ").push_bind(preset);
-            }
-            if let Some(tool) = &filter.tool {
-                statement.push(" and subject = ").push_bind(clean(tool));
-            }
-            if let Some(outcome) = filter.outcome {
-                statement.push(" and outcome = ").push_bind(outcome.word());
-            }
-            if let Some(action) = filter.action {
-                statement.push(" and action = ").push_bind(action.word());
-            }
-            if let Some(pattern) = &pattern {
-                statement.push(
-                    " and lower(principal || ' ' || subject || ' ' || reason || ' ' || source_name || ' '
-                        || preset_slug || ' ' || client || ' ' || address) like ",
-                );
-                statement.push("lower(").push_bind(pattern).push(") escape '!'");
-            }
-            statement.push(" order by at desc, seq desc limit ").push_bind(limit);
+            newest!(statement, "e", within);
             statement.build_query_as().fetch_all(c).await
         })?;
+        rows.into_iter().map(EventRow::event).collect()
+    }
+
+    /// Returns the events of these places, in their order.
+    async fn events_at(&mut self, places: &[Place]) -> Result<Vec<RunEvent>> {
+        let tenant = self.tenant;
+        let mut rows: Vec<EventRow> = Vec::with_capacity(places.len());
+        for places in places.chunks(ROWS) {
+            let found: Vec<EventRow> = on!(self, |c: Driver| {
+                let mut statement =
+                    QueryBuilder::<Driver>::new("select * from audit_events where tenant_id = ");
+                statement.push_bind(tenant).push(" and seq in (");
+                let mut numbers = statement.separated(", ");
+                places.iter().for_each(|(_, seq)| {
+                    numbers.push_bind(*seq);
+                });
+                statement.push(")");
+                statement.build_query_as().fetch_all(c).await
+            })?;
+            rows.extend(found);
+        }
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse((row.at, row.seq)));
         rows.into_iter().map(EventRow::event).collect()
     }
 

@@ -7,38 +7,43 @@ use std::{
     sync::LazyLock,
 };
 
-use sha2::{Digest, Sha256};
 use sqlx::{FromRow, query, query_as, query_scalar};
 
 use crate::{
+    chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Salt, Tally, Walk, fits},
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
-    store::{Inserts, Result, SystemTx, audit::EventRow, clean, on, pieces, read_hash},
+    store::{
+        Inserts, Result, StoreError, SystemTx,
+        audit::{EventRow, FORM_BLANK, FORM_PARTED, FORM_WHOLE},
+        audit_kinds::kind_of,
+        changed, clean, on, pieces, read_hash,
+    },
 };
 
 /// How many events are looked at together.
 const BATCH: usize = 1024;
-
-/// What the first event of a chain names as the hash before it.
-const FIRST_PREV: [u8; 32] = [0; 32];
 
 /// Written once: putting thousands of parameters into words costs more than their values do.
 static INSERT: LazyLock<Inserts> = LazyLock::new(|| {
     Inserts::new(
         "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
             key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
-            duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash)",
-        25,
+            duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash, form,
+            who_salt, what_salt, kind)",
+        29,
     )
 });
 
 /// What looking over a chain found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChainReport {
-    /// How many events were looked at.
-    pub events: i64,
-    /// The number of the first event that does not fit; `None` = the chain is whole.
-    pub broken_at: Option<i64>,
+    /// What was counted up to the end, or to what does not fit.
+    pub tally: Tally,
+    /// How many of the checkpoints are of events that are there.
+    pub checkpoints: i64,
+    /// The first thing that does not fit; `None` = the chain is whole.
+    pub flaw: Option<Flaw>,
 }
 
 #[derive(FromRow)]
@@ -89,20 +94,23 @@ impl SystemTx {
             if !recorded.insert(event.id) {
                 continue;
             }
-            let event = storable(event);
             seq += 1;
-            let hash = link_hash(&prev, seq, &event);
-            links.push((seq, prev, hash, event));
+            let event = storable(event);
+            let (form, hash) = Form::of(seq, &prev, &event);
+            links.push((seq, prev, hash, form, kind_of(&event), event));
             prev = hash;
         }
         if links.is_empty() {
             return Ok(());
         }
 
+        let kinds = links.iter().map(|(.., kind, event)| (*kind, &**event)).collect();
+        self.add_kinds(tenant, &kinds).await?;
         for piece in pieces(&links) {
             on!(self, |c: Driver| {
                 let mut statement = query::<Driver>(INSERT.of::<Driver>(piece.len()));
-                for (seq, prev, hash, event) in piece {
+                for (seq, prev, hash, form, kind, event) in piece {
+                    let (form, who_salt, what_salt) = stored_form(form);
                     statement = statement
                         .bind(tenant)
                         .bind(*seq)
@@ -128,7 +136,11 @@ impl SystemTx {
                         .bind(&event.argument_digest)
                         .bind(&event.request_id)
                         .bind(prev.as_slice())
-                        .bind(hash.as_slice());
+                        .bind(hash.as_slice())
+                        .bind(form)
+                        .bind(who_salt)
+                        .bind(what_salt)
+                        .bind(kind.as_slice());
                 }
                 statement.execute(c).await.map(drop)
             })?;
@@ -163,44 +175,65 @@ impl SystemTx {
         Ok(found.into_iter().collect())
     }
 
-    /// Looks over an organisation's whole chain.
-    pub async fn verify_chain(&mut self, tenant: TenantId) -> Result<ChainReport> {
+    /// Looks over an organisation's whole chain, and whether the events of these checkpoints of it are those they say.
+    /// Ask it of a [snapshot](crate::store::Store::system_snapshot) while others write.
+    pub async fn verify_chain(&mut self, tenant: TenantId, signed: &[Checkpoint]) -> Result<ChainReport> {
+        let signed: BTreeMap<i64, &Checkpoint> = signed.iter().map(|one| (one.seq, one)).collect();
         let Some(head) = self.chain_head(tenant).await? else {
-            return Ok(ChainReport { events: 0, broken_at: None });
+            let flaw = signed.keys().max().map(|last| Flaw::Missing { first: 1, last: *last });
+            return Ok(ChainReport { flaw, ..ChainReport::default() });
         };
-        let mut events = 0;
-        let mut seq = head.pruned_seq;
-        let mut prev = head.pruned_hash;
-        loop {
-            let rows: Vec<EventRow> = on!(self, |c| {
-                query_as("select * from audit_events where tenant_id = $1 and seq > $2 order by seq limit $3")
-                    .bind(tenant)
-                    .bind(seq)
-                    .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
-                    .fetch_all(c)
-                    .await
-            })?;
+        let mut report = ChainReport::default();
+        let pruned = read_hash("audit_heads.pruned_hash", &head.pruned_hash)?;
+        let mut walk = Walk::behind(tenant, head.pruned_seq, pruned);
+        report.flaw = signed.get(&head.pruned_seq).and_then(|checkpoint| fits(checkpoint, &pruned).err());
+        while report.flaw.is_none() {
+            let rows = self.chain_rows(tenant, walk.seq(), head.seq).await?;
             if rows.is_empty() {
                 break;
             }
             for row in rows {
-                seq += 1;
-                events += 1;
-                let (found_seq, found_prev, found_hash) = (row.seq, row.prev.clone(), row.hash.clone());
-                let fits = found_seq == seq
-                    && found_prev == prev
-                    && row.event().is_ok_and(|event| {
-                        read_hash("audit_events.prev", &found_prev)
-                            .is_ok_and(|prev| link_hash(&prev, seq, &event).as_slice() == found_hash)
-                    });
-                if !fits {
-                    return Ok(ChainReport { events, broken_at: Some(seq) });
+                let seq = walk.seq() + 1;
+                // A row that holds no event any more was altered like one that holds another.
+                let stepped = match row.link() {
+                    Ok(link) => walk.step(&link),
+                    Err(StoreError::Corrupt { .. }) => Err(Flaw::Altered { seq }),
+                    Err(error) => return Err(error),
+                };
+                let checked = stepped.and_then(|()| match signed.get(&walk.seq()) {
+                    Some(checkpoint) => fits(checkpoint, walk.hash()).map(|()| report.checkpoints += 1),
+                    None => Ok(()),
+                });
+                if let Err(flaw) = checked {
+                    report.flaw = Some(flaw);
+                    break;
                 }
-                prev = found_hash;
             }
         }
-        let whole = seq == head.seq && prev == head.hash;
-        Ok(ChainReport { events, broken_at: (!whole).then_some(seq + 1) })
+        report.tally = walk.tally();
+        let last = head.seq.max(signed.keys().max().copied().unwrap_or(0));
+        if report.flaw.is_none() && walk.seq() < last {
+            report.flaw = Some(Flaw::Missing { first: walk.seq() + 1, last });
+        } else if report.flaw.is_none() && head.hash != walk.hash() {
+            report.flaw = Some(Flaw::End { seq: walk.seq() });
+        }
+        Ok(report)
+    }
+
+    /// Returns the first events behind this one and up to that one.
+    async fn chain_rows(&mut self, tenant: TenantId, behind: i64, last: i64) -> Result<Vec<EventRow>> {
+        Ok(on!(self, |c| {
+            query_as(
+                "select * from audit_events where tenant_id = $1 and seq > $2 and seq <= $3
+                 order by seq limit $4",
+            )
+            .bind(tenant)
+            .bind(behind)
+            .bind(last)
+            .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
+            .fetch_all(c)
+            .await
+        })?)
     }
 
     async fn chain_head(&mut self, tenant: TenantId) -> Result<Option<HeadRow>> {
@@ -212,18 +245,20 @@ impl SystemTx {
         })?)
     }
 
-    /// Removes an organisation's events from before `before`, at most `limit`, the oldest first.
-    /// Returns how many. The chain remembers where it was cut.
-    pub async fn prune_events(&mut self, tenant: TenantId, before: Ms, limit: i64) -> Result<u64> {
+    /// Removes an organisation's events from before `before` and up to the number `upto`, at most `limit`, the oldest
+    /// first. Returns how many. The chain remembers where it was cut.
+    pub async fn prune_events(&mut self, tenant: TenantId, before: Ms, upto: i64, limit: i64) -> Result<u64> {
         let Some(head) = self.chain_head(tenant).await? else {
             return Ok(0);
         };
         let oldest: Vec<(i64, Ms, Vec<u8>)> = on!(self, |c| {
             query_as(
-                "select seq, at, hash from audit_events where tenant_id = $1 and seq > $2 order by seq limit $3",
+                "select seq, at, hash from audit_events where tenant_id = $1 and seq > $2 and seq <= $3
+                 order by seq limit $4",
             )
             .bind(tenant)
             .bind(head.pruned_seq)
+            .bind(upto)
             .bind(limit)
             .fetch_all(c)
             .await
@@ -241,14 +276,28 @@ impl SystemTx {
                 .await
                 .map(drop)
         })?;
-        Ok(on!(self, |c| {
-            query("delete from audit_events where tenant_id = $1 and seq <= $2")
-                .bind(tenant)
-                .bind(seq)
-                .execute(c)
-                .await
-                .map(|done| done.rows_affected())
-        })?)
+        let kinds = self.list_kinds_upto(tenant, seq).await?;
+        let removed = changed!(
+            self,
+            query("delete from audit_events where tenant_id = $1 and seq <= $2").bind(tenant).bind(seq)
+        );
+        self.remove_empty_kinds(tenant, &kinds).await?;
+        Ok(removed)
+    }
+}
+
+/// Returns a form as it is stored: its number, and the salts of its parts.
+fn stored_form(form: &Form) -> (i64, Option<&[u8]>, Option<&[u8]>) {
+    fn salt(part: &Part) -> Option<&[u8]> {
+        match part {
+            Part::Kept(salt) => Some(Salt::as_slice(salt)),
+            Part::Erased(_) => None,
+        }
+    }
+    match form {
+        Form::Blank => (FORM_BLANK, None, None),
+        Form::Whole => (FORM_WHOLE, None, None),
+        Form::Parted { who, what } => (FORM_PARTED, salt(who), salt(what)),
     }
 }
 
@@ -280,45 +329,4 @@ fn storable(event: &RunEvent) -> Cow<'_, RunEvent> {
         *text = clean(text).into_owned();
     }
     Cow::Owned(event)
-}
-
-/// Hashes an event together with the hash before it. Every member is led by its length, so that no
-/// two different events give the same bytes. The order is part of what is stored: it never changes.
-fn link_hash(prev: &[u8; 32], seq: i64, event: &RunEvent) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(prev);
-    let mut member = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_be_bytes());
-        hasher.update(bytes);
-    };
-    member(&seq.to_be_bytes());
-    member(event.tenant.0.as_bytes());
-    member(event.id.0.as_bytes());
-    member(&event.at.0.to_be_bytes());
-    for text in [event.action.word(), event.outcome.word(), &event.reason] {
-        member(text.as_bytes());
-    }
-    member(optional(&event.user.map(|id| id.0)));
-    member(event.principal.as_bytes());
-    member(optional(&event.key.map(|id| id.0)));
-    for text in [&event.address, &event.client, &event.revision] {
-        member(text.as_bytes());
-    }
-    member(optional(&event.preset.map(|id| id.0)));
-    member(event.preset_slug.as_bytes());
-    member(optional(&event.source.map(|id| id.0)));
-    for text in [&event.source_name, &event.subject] {
-        member(text.as_bytes());
-    }
-    for number in [event.duration_us, event.request_bytes, event.response_bytes] {
-        member(&number.to_be_bytes());
-    }
-    for text in [&event.argument_digest, &event.request_id] {
-        member(text.as_bytes());
-    }
-    hasher.finalize().into()
-}
-
-fn optional(id: &Option<uuid::Uuid>) -> &[u8] {
-    id.as_ref().map_or(&[], |id| id.as_bytes().as_slice())
 }

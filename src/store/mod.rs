@@ -26,6 +26,9 @@ mod api_keys;
 mod assertions;
 mod audit;
 mod audit_chain;
+mod audit_exports;
+mod audit_kinds;
+mod audit_proof;
 mod clients;
 mod connections;
 mod error;
@@ -86,6 +89,8 @@ pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
 pub use audit::EventFilter;
 pub use audit_chain::ChainReport;
+pub use audit_exports::{ExportFailure, ExportPlan, ExportState};
+pub use audit_proof::{AuditKeyRow, ChainEnd};
 pub use clients::ClientRow;
 pub use connections::{ConnectionRow, NewConnectionToken};
 pub use error::{Result, StoreError};
@@ -244,6 +249,17 @@ impl Store {
             Pools::Postgres(pool) => Inner::Postgres(postgres::begin_system(pool, false).await?),
         };
         Ok(SystemTx { inner })
+    }
+
+    /// Begins a transaction that only reads, of the instance, and sees everything as it is at its first question,
+    /// whatever others write meanwhile.
+    pub async fn system_snapshot(&self) -> Result<SystemTx> {
+        let mut tx = self.system_read().await?;
+        // One of SQLite that only reads never sees anything else.
+        if let Inner::Postgres(transaction) = &mut tx.inner {
+            query("set transaction isolation level repeatable read").execute(&mut **transaction).await?;
+        }
+        Ok(tx)
     }
 
     /// Asks the database for a sign of life.

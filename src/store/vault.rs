@@ -37,12 +37,13 @@ struct FoundRow {
 }
 
 /// The columns that hold sealed texts: table, column, and where the name of the key is.
-const COLUMNS: [(&str, &str); 5] = [
+const COLUMNS: [(&str, &str); 6] = [
     ("sources", "credential"),
     ("connections", "sealed"),
     ("sign_ins", "sealed"),
     ("user_factors", "sealed"),
     ("tunnels", "secrets"),
+    ("audit_keys", "sealed"),
 ];
 
 impl FoundRow {
@@ -81,10 +82,14 @@ impl SystemTx {
                  select cast(3 as bigint), tenant_id, user_id, sealed from user_factors where sealed_kid <> $1
                  union all
                  select cast(4 as bigint), tenant_id, id, secrets from tunnels where secrets_kid <> $1
+                 union all
+                 select cast(5 as bigint), $3, id, sealed from audit_keys where sealed_kid <> $1
                  order by id limit $2",
             )
             .bind(kid)
             .bind(limit)
+            // What is the installation's own is of no organisation.
+            .bind(Uuid::nil())
             .fetch_all(c)
             .await
         })?;
@@ -116,6 +121,13 @@ impl SystemTx {
                  where tenant_id = $1 and id = $2 and credential = $3"
             }
         };
+        if row.table == "audit_keys" {
+            let statement =
+                "update audit_keys set sealed = $3, sealed_kid = $4 where id = $1 and sealed = $2";
+            let replaced =
+                changed!(self, query(statement).bind(row.row).bind(&row.sealed).bind(sealed).bind(&kid));
+            return Ok(replaced > 0);
+        }
         let replaced = changed!(
             self,
             query(statement).bind(row.tenant).bind(row.row).bind(&row.sealed).bind(sealed).bind(&kid)

@@ -1,7 +1,7 @@
 //! The real programs that tests speak to, pinned by lock files and kept out of git.
 //!
 //! `peers/` holds what is started: Node 22, MCP servers from npm, a Python environment with MCP servers and
-//! clients, Apache Spark with its history server, and Kubeflow's MCP server for it. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
+//! clients, Apache Spark with its history server, Kubeflow's MCP server for it, and an S3-compatible server. `end2end/node_modules` holds what the tests import. Each is made again when its lock file changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,9 @@ pub(crate) fn provide() -> Result<()> {
     let kubeflow = "Kubeflow's MCP server for Spark";
     once(kubeflow, &peers.join("kubeflow"), &programs.join("kubeflow.txt"), |folder| {
         environment(folder, &programs.join("kubeflow.txt"), KUBEFLOW_PYTHON_OLDEST)
+    })?;
+    once("S3-compatible storage", &peers.join("s3"), &programs.join("s3.txt"), |folder| {
+        environment(folder, &programs.join("s3.txt"), PYTHON_OLDEST)
     })?;
     let end2end = root().join("end2end");
     once("test libraries", &end2end.join("node_modules"), &end2end.join("package-lock.json"), |_| {

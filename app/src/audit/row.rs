@@ -43,5 +43,6 @@ pub(crate) fn sentence(event: &RunEvent) -> String {
         Action::KeyRevoke => format!("revoked the API key {subject}"),
         Action::GrantCreate => format!("let {subject} use {preset_slug}"),
         Action::GrantRevoke => format!("took back the access of {subject}"),
+        Action::AuditChange => format!("audit log: {subject}"),
     }
 }

@@ -13,7 +13,7 @@ use doorward::{
     policy::operator_at_the_shell,
     quota::{RedisState, WhenAway},
     sources::SourceSummary,
-    store::{EventFilter, StoreError},
+    store::{EventFilter, LIST_MAX, StoreError},
     upstream::StepOutcome,
 };
 
@@ -102,6 +102,9 @@ pub(super) async fn run(context: &Context) -> CommandResult {
                 findings.note("accounts and sources", Grade::Bad, super::chain(error.as_ref()));
             }
             check_redis(&engine, &mut findings).await;
+            if let Err(error) = check_export(&engine, &mut findings).await {
+                findings.note("audit export", Grade::Bad, super::chain(&error));
+            }
             engine.store.close().await;
         }
         Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, super::chain(&error)),
@@ -123,6 +126,24 @@ async fn check_redis(engine: &Engine, findings: &mut Findings) {
         }
     };
     findings.note("redis", grade, words);
+}
+
+/// Says for which organisations the audit log could not be exported the last time it was tried.
+async fn check_export(engine: &Engine, findings: &mut Findings) -> Result<(), StoreError> {
+    if !engine.exporter.is_on() {
+        return Ok(());
+    }
+    let failures = engine.exporter.failures().await?;
+    if failures.is_empty() {
+        findings.note("audit export", Grade::Good, "nothing failed the last time it was tried");
+    }
+    for failure in failures {
+        let found = engine.store.system_read().await?.find_organisation(failure.tenant_id).await?;
+        let handle = found.map_or_else(String::new, |found| found.handle.to_string());
+        let words = format!("{}, at {}; it is tried again", failure.failure, failure.failed_at);
+        findings.note(format!("audit export of {handle}"), Grade::Bad, words);
+    }
+    Ok(())
 }
 
 /// Says that the file of the database is gone, if it is: opening it would make an empty one in its
@@ -306,9 +327,12 @@ async fn check_events(
     handle: &Handle,
     findings: &mut Findings,
 ) -> Result<Option<Ms>, Box<dyn std::error::Error + Send + Sync>> {
-    let report = engine.store.system_read().await?.verify_chain(tenant).await?;
-    if let Some(number) = report.broken_at {
-        let words = format!("event {number} does not fit the ones before: the database was changed by hand");
+    let mut tx = engine.store.system_snapshot().await?;
+    let signed = tx.list_checkpoints_of(tenant, 0, LIST_MAX).await?;
+    let report = tx.verify_chain(tenant, &signed).await?;
+    drop(tx);
+    if let Some(flaw) = report.flaw {
+        let words = format!("{flaw}; the database was changed by hand");
         findings.note(format!("audit of {handle}"), Grade::Bad, words);
     }
     let filter = EventFilter { limit: 1, ..EventFilter::default() };

@@ -5,6 +5,7 @@
 
 mod analyze;
 mod apply;
+mod audit;
 mod config;
 mod connect;
 mod doctor;
@@ -55,6 +56,9 @@ enum Command {
     Doctor,
     /// Say why a call would work or not: every layer's decision in order.
     Explain(explain::ExplainArguments),
+    /// Prove the audit log, or find where it was changed.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Manage the vault's keys.
     #[command(subcommand)]
     Vault(vault::VaultCommand),
@@ -96,6 +100,7 @@ fn run(arguments: Arguments) -> CommandResult {
         Command::Explain(arguments) => wait_for(explain::run(&context, arguments)),
         Command::Analyze(arguments) => wait_for(analyze::run(&context, arguments)),
         Command::Doctor => wait_for(doctor::run(&context)),
+        Command::Audit(command) => wait_for(audit::run(&context, command)),
         Command::Vault(command) => wait_for(vault::run(&context, command)),
         Command::User(command) => wait_for(user::run(&context, command)),
         Command::Key(command) => wait_for(key::run(&context, command)),

@@ -42,6 +42,16 @@ pub(super) enum UserCommand {
         #[arg(value_parser = Handle::parse)]
         handle: Handle,
     },
+    /// Erase from the audit log of every organisation who an account is. The log can be verified as before; what is
+    /// erased does not come back.
+    EraseAudit {
+        /// The account's handle.
+        #[arg(value_parser = Handle::parse)]
+        handle: Handle,
+        /// The handle once more.
+        #[arg(long, value_name = "HANDLE", value_parser = Handle::parse)]
+        confirm: Handle,
+    },
 }
 
 /// What `doorward user add` takes.
@@ -78,7 +88,9 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> CommandResul
     let password = match &command {
         UserCommand::Add(arguments) => read_password(arguments.password.password_file.as_deref())?,
         UserCommand::SetPassword { password, .. } => read_password(password.password_file.as_deref())?,
-        UserCommand::List | UserCommand::ResetSecondFactor { .. } => Secret::default(),
+        UserCommand::List | UserCommand::ResetSecondFactor { .. } | UserCommand::EraseAudit { .. } => {
+            Secret::default()
+        }
     };
     let installation = Installation::open(&settings).await?;
     let done = act(&installation, command, password).await;
@@ -120,6 +132,14 @@ async fn act(installation: &Installation, command: UserCommand, password: Secret
             } else {
                 println!("`{handle}` has no second step");
             }
+        }
+        UserCommand::EraseAudit { handle, confirm } => {
+            if confirm != handle {
+                return Err(format!("nothing was erased: --confirm is to be `{handle}`").into());
+            }
+            let erased = installation.engine.notary.erase(&permit, &handle).await?;
+            let events = erased.ok_or_else(|| format!("there is no account `{handle}`"))?;
+            println!("erased who `{handle}` is from {events} events");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -62,12 +62,14 @@ impl Settings {
         {
             refuse("`metrics_listen` is the same as `listen`; say `main` to serve metrics there".into());
         }
-        for unfit in [self.mail().err(), self.warnings().err(), self.model().err(), self.redis().err()]
-            .into_iter()
-            .flatten()
-        {
-            refuse(unfit);
-        }
+        let unfit = [
+            self.mail().err(),
+            self.warnings().err(),
+            self.audit_export().err(),
+            self.model().err(),
+            self.redis().err(),
+        ];
+        unfit.into_iter().flatten().for_each(&mut refuse);
         if let Some(name) = self.allowed_hosts.0.iter().find(|name| name.contains(['/', '*', '@', ' '])) {
             refuse(format!("`allowed_hosts` holds names with an optional port, not `{name}`"));
         }

@@ -7,6 +7,7 @@
 
 mod check;
 mod error;
+mod exports;
 mod known_hosts;
 mod layer;
 mod logins;
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use doorward::{identity::SignUp, model::Rate, quota::WhenAway, secret::Secret};
+use doorward::{audit::Every, identity::SignUp, model::Rate, quota::WhenAway, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -139,6 +140,22 @@ settings! {
     replica_address: Option<Url> = "";
     /// What a payment provider signs changes of plans with that it posts to `/api/v1/plan-changes`, as Standard Webhooks says. Absent = there is no such address.
     plan_webhook_secret: Option<Secret> = "";
+    /// The folder that the audit log is exported to, as files with proof: one for each hour or day that is over and each organisation. Absent = not to a folder.
+    audit_export_folder: Option<PathBuf> = "";
+    /// The S3-compatible storage that it is exported to in place of a folder: `https://s3.eu-central-1.amazonaws.com`, in reach of `egress_allow`.
+    audit_export_s3_endpoint: Option<Url> = "";
+    /// The bucket there.
+    audit_export_s3_bucket: Option<String> = "";
+    /// The region, as the storage calls it.
+    audit_export_s3_region: String = "us-east-1";
+    /// What names of files begin with in that bucket, as `doorward/audit`. Absent = nothing.
+    audit_export_s3_prefix: Option<String> = "";
+    /// The access key that files are put there with.
+    audit_export_s3_access_key: Option<String> = "";
+    /// The secret key that belongs to it.
+    audit_export_s3_secret_key: Option<Secret> = "";
+    /// How much of the log one file is of: an `hour` or a `day`, in UTC.
+    audit_export_every: Every = "day";
     /// How fast calls with one API key, or of one client that somebody let in, may come: `600/minute`, per `second`, `minute`, `hour` or `day`; with `, 20 at once` behind it where fewer may come at the same moment. Owners of keys, presets and data sources set limits of their own beside these. Absent = as fast as others let them; so for all that follow.
     rate_limit_key: Option<Rate> = "";
     /// How fast the calls of one person may come, unless their plan has a `rate` of its own.

@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use doorward::{model::Rate, quota::WhenAway, secret::Secret};
+use doorward::{audit::Every, model::Rate, quota::WhenAway, secret::Secret};
 use ipnet::IpNet;
 use url::Url;
 
@@ -103,6 +103,16 @@ impl Value for Rate {
 impl Value for WhenAway {
     fn read(text: &str) -> Result<Self, String> {
         Self::from_word(text.trim()).ok_or_else(|| format!("must be `open` or `closed`, not `{text}`"))
+    }
+
+    fn write(&self) -> String {
+        self.word().to_owned()
+    }
+}
+
+impl Value for Every {
+    fn read(text: &str) -> Result<Self, String> {
+        Self::from_word(text.trim()).ok_or_else(|| format!("must be `hour` or `day`, not `{text}`"))
     }
 
     fn write(&self) -> String {

@@ -48,6 +48,11 @@ pub(super) async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Re
     if let Some(redis) = engine.quota.redis().await {
         checks.push(Check { name: "redis", ok: redis.answers, counts: false });
     }
+    // What cannot be exported is kept, and tried again.
+    if engine.exporter.is_on() {
+        let ok = engine.exporter.failing() == 0;
+        checks.push(Check { name: "audit_export", ok, counts: false });
+    }
     let ready = checks.iter().all(|check| check.ok || !check.counts);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, checks }))

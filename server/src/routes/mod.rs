@@ -153,6 +153,11 @@ pub fn table(metrics: MetricsListen) -> Vec<Row> {
         row(Method::GET, "/api/v1/audit/{id}", get(audit::read)),
         row(Method::GET, "/api/v1/audit/export.jsonl", get(audit::export::jsonl)),
         row(Method::GET, "/api/v1/audit/export.csv", get(audit::export::csv)),
+        row(Method::GET, "/api/v1/audit/proof.jsonl", get(audit::proof::file)),
+        row(Method::GET, "/api/v1/audit/keys", get(audit::proof::keys)),
+        row(Method::GET, "/api/v1/audit/checkpoints", get(audit::proof::list)),
+        row(Method::POST, "/api/v1/audit/checkpoints", post(audit::proof::sign)),
+        row(Method::POST, "/api/v1/admin/erasures", post(audit::proof::erase)),
         row(Method::POST, "/api/v1/apply", post(apply::apply)),
         row(Method::GET, "/api/v1/export", get(apply::export)),
     ];

@@ -163,6 +163,11 @@ pub(crate) const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET /api/v1/audit/{id}", "", [401, 404, 200, 404]),
     ("GET /api/v1/audit/export.jsonl", "", [401, 200, 200, 200]),
     ("GET /api/v1/audit/export.csv", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit/proof.jsonl", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit/keys", "", [401, 200, 200, 200]),
+    ("GET /api/v1/audit/checkpoints", "", [401, 200, 200, 200]),
+    ("POST /api/v1/audit/checkpoints", "", [401, 201, 201, 201]),
+    ("POST /api/v1/admin/erasures", r#"{"handle":"{owner}","confirm":"{owner}"}"#, [401, 403, 403, 200]),
     (
         "POST /api/v1/apply",
         r#"{"version":1,"users":[{"handle":"{new}","email":"{new}@example.org","password":"correct horse battery"}]}"#,

@@ -237,6 +237,7 @@ async fn a_key_limited_to_presets_opens_no_part_of_the_api() {
             | "/api/v1/organisations/{organisation}/invitations" => Some(json!({"role": "viewer"})),
             "/api/v1/admin/organisations" => Some(json!({"handle": "other", "admin": "bob"})),
             "/api/v1/admin/organisations/{organisation}" => Some(json!({"enabled": true})),
+            "/api/v1/admin/erasures" => Some(json!({"handle": "bob", "confirm": "bob"})),
             "/api/v1/presets/{id}/transfer" if row.method == Method::PUT => Some(json!({"to": "bob"})),
             "/api/v1/presets/{id}/transfer" | "/api/v1/presets/{id}/fork" => Some(json!({"slug": "other"})),
             "/api/v1/presets" => Some(json!({"slug": "other"})),

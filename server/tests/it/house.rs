@@ -20,7 +20,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("changes", &["model"]),
     ("mcp", &["model"]),
     ("policy", &["model"]),
-    ("store", &["model", "mcp"]),
+    // How run events are chained and vouched for; pure.
+    ("chain", &["model"]),
+    ("store", &["model", "mcp", "chain"]),
     ("egress", &[]),
     ("vault", &["model", "store"]),
     // The client's side of signing in at issuers of sources.
@@ -32,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     // Who shares the database, and what goes from one process to another.
     ("replicas", &["changes", "egress", "model", "store"]),
-    ("audit", &["model", "policy", "store", "metrics"]),
+    ("audit", &["model", "policy", "chain", "egress", "store", "metrics", "vault"]),
     // Hands letters to the operator's mail server.
     ("mail", &["model"]),
     ("metrics", &["model", "store"]),

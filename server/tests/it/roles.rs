@@ -59,6 +59,9 @@ const ROUTES_FROM: &[(&str, OrgRole, u16)] = &[
     ("PATCH /api/v1/keys/{id}", OrgRole::Admin, 404),
     ("DELETE /api/v1/keys/{id}", OrgRole::Admin, 404),
     ("GET /api/v1/audit/{id}", OrgRole::Admin, 404),
+    // A proof is of everything that happened.
+    ("GET /api/v1/audit/proof.jsonl", OrgRole::Admin, 403),
+    ("POST /api/v1/audit/checkpoints", OrgRole::Admin, 403),
     // It tells how data sources are signed in to.
     ("GET /api/v1/export", OrgRole::Admin, 403),
 ];

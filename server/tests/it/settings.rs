@@ -42,6 +42,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "warning_webhook_and_its_secret_say_where_warnings_go_and_how_they_are_signed",
     ),
     ("plan_webhook_secret", include_str!("plan_changes.rs"), "a_signed_change_holds_at_once_and_is_audited"),
+    ("audit_export_folder", EXPORTS, EXPORT_FOLDER),
+    ("audit_export_every", EXPORTS, EXPORT_FOLDER),
+    ("audit_export_s3_endpoint", EXPORTS, EXPORT_S3),
+    ("audit_export_s3_bucket", EXPORTS, EXPORT_S3),
+    ("audit_export_s3_region", EXPORTS, EXPORT_S3),
+    ("audit_export_s3_prefix", EXPORTS, EXPORT_S3),
+    ("audit_export_s3_access_key", EXPORTS, EXPORT_S3),
+    ("audit_export_s3_secret_key", EXPORTS, EXPORT_S3),
     ("analysis_timeout_ms", ANALYSES, "analysis_timeout_ms_bounds_how_long_reading_takes"),
     ("model_url", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
     ("model_name", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
@@ -74,6 +82,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("rate_limit_rest", LIMITS, "rate_limit_rest_bounds_the_requests_of_a_person_to_the_rest_api"),
     ("trusted_proxies", include_str!("../../src/layers/address.rs"), "only_trusted_proxies_are_believed"),
 ];
+const EXPORTS: &str = include_str!("audit_export.rs");
+const EXPORT_FOLDER: &str = "audit_export_folder_and_audit_export_every_say_where_files_go_and_how_many";
+const EXPORT_S3: &str = "the_settings_of_s3_name_the_storage_that_takes_files_signed_with_its_key";
 const ANALYSES: &str = include_str!("analyses.rs");
 const LIMITS: &str = include_str!("limits.rs");
 const WARNINGS: &str = include_str!("warnings.rs");

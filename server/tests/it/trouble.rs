@@ -160,7 +160,7 @@ async fn a_killed_server_has_lost_nothing_but_the_last_moments() {
     let store = Store::open_sqlite(&place.database()).await.unwrap();
     let mut tx = store.system().await.unwrap();
     for user in tx.list_users(None, 10).await.unwrap() {
-        assert_eq!(tx.verify_chain(user.tenant).await.unwrap().broken_at, None);
+        assert_eq!(tx.verify_chain(user.tenant, &[]).await.unwrap().flaw, None);
     }
     drop(tx);
     store.close().await;

@@ -201,6 +201,7 @@ impl Door {
             mail: None,
             warnings: crate::warnings::WarningSettings::default(),
             plan_webhook_secret: None,
+            audit_export: crate::audit::ExportSettings::default(),
             analyses: crate::insights::AnalysisSettings::default(),
             proxy: ProxySettings::default(),
         };

@@ -1,6 +1,7 @@
 //! `/api/v1/audit`: what happened in the caller's organisation, searched and exported.
 
 pub(in crate::routes) mod export;
+pub(in crate::routes) mod proof;
 
 use axum::{Json, extract::State};
 use doorward::{
@@ -147,17 +148,11 @@ impl EventsQuery {
     fn filter(&self, limit: usize) -> Result<EventFilter, Problem> {
         let wrong =
             |name: &str, right: String| Problem::new(ProblemKind::BadRequest, format!("`{name}` is {right}"));
-        let time = |name: &str, text: &Option<String>| match text {
-            None => Ok(None),
-            Some(text) => Ms::parse(text)
-                .map(Some)
-                .ok_or_else(|| wrong(name, "a time in UTC, as in `2026-11-21T06:30:00Z`".to_owned())),
-        };
         let preset = self.preset.as_ref().map(|id| id.parse::<PresetId>()).transpose();
         let before = self.after.as_ref().map(|id| id.parse::<EventId>()).transpose();
         Ok(EventFilter {
-            from: time("from", &self.from)?,
-            to: time("to", &self.to)?,
+            from: read_time("from", &self.from)?,
+            to: read_time("to", &self.to)?,
             user: None,
             principal: self.principal.clone(),
             preset: preset.map_err(|_| wrong("preset", "the id of a preset".to_owned()))?,
@@ -171,6 +166,15 @@ impl EventsQuery {
             limit: i64::try_from(limit).unwrap_or(i64::MAX),
         })
     }
+}
+
+/// Reads a time of the query.
+fn read_time(name: &str, text: &Option<String>) -> Result<Option<Ms>, Problem> {
+    let wrong = || {
+        let right = format!("`{name}` is a time in UTC, as in `2026-11-21T06:30:00Z`");
+        Problem::new(ProblemKind::BadRequest, right)
+    };
+    text.as_deref().map(|text| Ms::parse(text).ok_or_else(wrong)).transpose()
 }
 
 fn word<T>(asked: &Option<String>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ()> {
