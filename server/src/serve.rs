@@ -36,6 +36,8 @@ pub struct Ending {
     pub leaving: CancellationToken,
     /// From when on no connection is taken.
     pub stop: CancellationToken,
+    /// From when on connections that have no request are closed.
+    pub shut: CancellationToken,
 }
 
 /// Serves until it is to stop, and then until every connection has ended or `drain` is over.
@@ -51,10 +53,8 @@ pub async fn serve(
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let accepted = tokio::select! {
-            // What has been taken in by the system is answered before the door closes.
-            biased;
-            accepted = listener.accept() => accepted,
             () = ending.stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -70,11 +70,31 @@ pub async fn serve(
             drop(place);
         });
     }
-    drop(listener);
+    for (stream, peer) in rest(listener) {
+        let connection = connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+    }
+    ending.shut.cancelled().await;
     tokio::select! {
         () = connections.shutdown() => {}
         () = tokio::time::sleep(drain) => tracing::warn!("connections were still open at the deadline"),
     }
+}
+
+/// Closes a listener and returns the connections that the system had taken in for it: to close on them would lose
+/// requests that were sent.
+fn rest(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut rest = Vec::new();
+    if let Ok(listener) = listener.into_std() {
+        // It does not block, so that the first error is that there are no more.
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            rest.extend(stream.map(|stream| (stream, peer)));
+        }
+    }
+    rest
 }
 
 fn connection(

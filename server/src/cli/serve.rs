@@ -27,7 +27,8 @@ struct ListenError {
 
 /// How long a process that leaves others behind goes on taking connections, until those of a balancer are elsewhere.
 const LEAVE: Duration = Duration::from_millis(1500);
-/// How long it then answers what the others handed on before they heard that it leaves.
+/// How long it then answers what the others handed on before they heard that it leaves, and how long the last connections
+/// it took have for their request.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// How many connections the listener of metrics takes.
@@ -63,7 +64,8 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     signals.heard().await;
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);
     ending.leaving.cancel();
-    if !engine.replicas.others().is_empty() {
+    let has_others = !engine.replicas.others().is_empty();
+    if has_others {
         tokio::time::sleep(LEAVE).await;
         if let Err(error) = engine.replicas.leave().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the other replicas");
@@ -74,6 +76,10 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     // they did; last the hold, so that no other process begins before that.
     engine.proxy.drain();
     ending.stop.cancel();
+    if has_others {
+        tokio::time::sleep(FAREWELL).await;
+    }
+    ending.shut.cancel();
     served.await?;
     if let Some(metrics) = metrics {
         metrics.await?;
