@@ -78,7 +78,7 @@ flow('Analyses', prepare, {
     // Without scripts the page loads itself again and again, also while it is looked at.
     if (javaScript) await look('running')
     await page.goto('/analyses')
-    await page.getByText('One analysis runs, and your plan allows one at a time').waitFor()
+    await page.getByText('One analysis runs, and the plan allows one at a time').waitFor()
     assert.ok(await page.getByRole('button', { name: 'New analysis' }).isDisabled())
     await page.goto(running)
     await page.getByRole('button', { name: 'Cancel' }).click()
