@@ -3,6 +3,8 @@
 //! Every room's error answers `fault()`; the answer decides log level, metric label and whether a
 //! retry makes sense. Never decides a status code: that is `server/src/respond`.
 
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
 
 /// Says whose fault an error is.
@@ -29,4 +31,19 @@ impl Fault {
             Self::Gateway => "gateway",
         }
     }
+}
+
+/// Returns an error and its causes in one line. Of causes that their error tells already, nothing is said again.
+pub fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
 }

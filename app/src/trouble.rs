@@ -4,7 +4,7 @@ use doorward::{
     audit::AuditError,
     connections::ConnectionError,
     explain::ExplainError,
-    fault::Fault,
+    fault::{Fault, told},
     identity::{IdentityError, LoginError},
     insights::AnalysisError,
     issuer::IssuerError,
@@ -57,7 +57,7 @@ impl Trouble {
         match fault {
             Fault::Refused => Self::Forbidden(sentence(&error.to_string())),
             Fault::Caller | Fault::Upstream | Fault::Gateway => {
-                tracing::error!(error = %chain(error), "the console could not answer");
+                tracing::error!(error = %told(error), "the console could not answer");
                 Self::Broken
             }
         }
@@ -191,18 +191,6 @@ impl From<QuotaError> for Trouble {
             other => Self::of(&other, other.fault()),
         }
     }
-}
-
-/// Writes an error with its causes on one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Returns a text with a capital at the beginning.

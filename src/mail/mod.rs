@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::{
     clock::Ms,
-    fault::Fault,
+    fault::{Fault, told},
     model::{Email, UserId},
     secret::Secret,
 };
@@ -177,7 +177,7 @@ impl Mail {
         // A server that takes every byte and says nothing is given up as a whole.
         match tokio::time::timeout(SEND_TIMEOUT, inner.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(MailError::Server { said: chain(&error) }),
+            Ok(Err(error)) => Err(MailError::Server { said: told(&error) }),
             Err(_) => {
                 let said = format!("it did not answer within {} seconds", SEND_TIMEOUT.as_secs());
                 Err(MailError::Server { said })
@@ -216,20 +216,6 @@ fn message(from: &Mailbox, letter: &Letter) -> Result<Message, MailError> {
         .header(ContentType::TEXT_PLAIN)
         .body(letter.text.clone())
         .map_err(|_| MailError::Address)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let said = source.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

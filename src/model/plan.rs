@@ -45,6 +45,16 @@ pub enum Payer {
     Team(TenantId),
 }
 
+impl Payer {
+    /// Returns the word before "month" or "plan" in a sentence.
+    pub fn whose(self) -> &'static str {
+        match self {
+            Self::Person(_) => "the person's",
+            Self::Team(_) => "the organisation's",
+        }
+    }
+}
+
 impl From<UserId> for Payer {
     fn from(user: UserId) -> Self {
         Self::Person(user)

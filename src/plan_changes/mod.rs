@@ -119,18 +119,7 @@ impl PlanChanges {
         let change =
             PlanChange { id, tenant: subject.id, handle: subject.handle, plan, effective_at, answered };
         tx.add_plan_change(&change, &digest, now).await?;
-        let done = match answered {
-            PlanChangeState::Applied => {
-                tx.set_plan(subject.id, &change.plan).await?;
-                format!("give {} the plan {}", change.handle, change.plan)
-            }
-            PlanChangeState::Waiting => {
-                format!("give {} the plan {} from {effective_at} on", change.handle, change.plan)
-            }
-            PlanChangeState::Superseded => {
-                format!("leave {} its plan: {} is older", change.handle, change.plan)
-            }
-        };
+        let done = apply(&mut tx, &change).await?;
         self.commit(tx, &change, subject.personal_of, done, whence).await?;
         Ok(change)
     }
@@ -143,18 +132,16 @@ impl PlanChanges {
             let mut tx = self.0.store.system().await?;
             tx.take_turn().await?;
             // Another process may have done it, and something newer may have been posted meanwhile.
-            let is_newest = !tx.newer_plan_change_holds(change.tenant, change.effective_at).await?;
+            let answered = match tx.newer_plan_change_holds(change.tenant, change.effective_at).await? {
+                true => PlanChangeState::Superseded,
+                false => PlanChangeState::Applied,
+            };
             if !tx.end_plan_change(&change.id, now).await? {
                 continue;
             }
             let Some(subject) = tx.find_organisation(change.tenant).await? else { continue };
-            let done = match is_newest {
-                true => {
-                    tx.set_plan(change.tenant, &change.plan).await?;
-                    format!("give {} the plan {}", change.handle, change.plan)
-                }
-                false => format!("leave {} its plan: {} is older", change.handle, change.plan),
-            };
+            let change = PlanChange { answered, ..change };
+            let done = apply(&mut tx, &change).await?;
             self.commit(tx, &change, subject.personal_of, done, Whence::default()).await?;
         }
         Ok(())
@@ -197,6 +184,19 @@ impl PlanChanges {
         })
         .await
     }
+}
+
+/// Sets the plan if that is what was answered, and says in words what was done.
+async fn apply(tx: &mut SystemTx, change: &PlanChange) -> Result<String, StoreError> {
+    let PlanChange { handle, plan, effective_at, .. } = change;
+    Ok(match change.answered {
+        PlanChangeState::Applied => {
+            tx.set_plan(change.tenant, plan).await?;
+            format!("give {handle} the plan {plan}")
+        }
+        PlanChangeState::Waiting => format!("give {handle} the plan {plan} from {effective_at} on"),
+        PlanChangeState::Superseded => format!("leave {handle} its plan: {plan} is older"),
+    })
 }
 
 /// Finds whose plan is meant: by the handle of a team or a person, or by a person's e-mail address.

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Error)]
 pub enum QuotaError {
     /// The plan has nothing left in this month.
-    #[error("all {limit} calls of {whose} month are used up; the next month begins at {resets_at}", whose = whose(*.payer))]
+    #[error("all {limit} calls of {whose} month are used up; the next month begins at {resets_at}", whose = payer.whose())]
     Exhausted {
         /// Whose plan: the person's or the organisation's.
         payer: Payer,
@@ -52,13 +52,6 @@ impl QuotaError {
             Self::NoPlan { .. } | Self::RedisAway => Fault::Gateway,
             Self::Store(error) => error.fault(),
         }
-    }
-}
-
-fn whose(payer: Payer) -> &'static str {
-    match payer {
-        Payer::Person(_) => "the person's",
-        Payer::Team(_) => "the organisation's",
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) type Kind = [u8; 16];
 const KINDS_EACH: i64 = 300;
 /// How many of the newest events are looked through where more kinds fit: where so many do, some of them do.
 const WINDOW: i64 = 20_000;
+/// Looks through events and asks each for its kind. SQLite takes a cross join in the order in which it is written.
+const EVENTS_FIRST: &str = "select e.at, e.seq from audit_events e cross join audit_kinds k
+    where k.tenant_id = e.tenant_id and k.kind = e.kind and e.tenant_id = ";
+/// Asks each kind for its events.
+const KINDS_FIRST: &str = "select e.at, e.seq from audit_kinds k cross join audit_events e
+    where e.tenant_id = k.tenant_id and e.kind = k.kind and k.tenant_id = ";
 
 /// Returns the kind of an event.
 pub(super) fn kind_of(event: &RunEvent) -> Kind {
@@ -263,7 +269,7 @@ impl Tx {
         } else {
             let near = self.find_near(filter, within).await?;
             let is_enough = i64::try_from(near.len()).unwrap_or(i64::MAX) >= within.limit;
-            places.extend(if is_enough { near } else { self.find_of_kinds(filter, within).await? });
+            places.extend(if is_enough { near } else { self.find_by_kinds(KINDS_FIRST, filter, within).await? });
         }
         places.sort_unstable_by(|one, other| other.cmp(one));
         places.truncate(usize::try_from(within.limit).unwrap_or(usize::MAX));
@@ -299,27 +305,19 @@ impl Tx {
             .await
         })?;
         let within = Within { from: within.from.max(oldest), ..within };
-        Ok(on!(self, |c: Driver| {
-            // In this order: SQLite takes a cross join as it is written.
-            let mut statement = QueryBuilder::<Driver>::new(
-                "select e.at, e.seq from audit_events e cross join audit_kinds k
-                 where k.tenant_id = e.tenant_id and k.kind = e.kind and e.tenant_id = ",
-            );
-            statement.push_bind(tenant);
-            narrow!(statement, "k", filter);
-            newest!(statement, "e", within);
-            statement.build_query_as().fetch_all(c).await
-        })?)
+        self.find_by_kinds(EVENTS_FIRST, filter, within).await
     }
 
-    /// Returns the places of the newest events of every kind that fits.
-    async fn find_of_kinds(&mut self, filter: &EventFilter, within: Within) -> Result<Vec<Place>> {
+    /// Returns the places of the newest events whose kinds fit, by a statement that begins so.
+    async fn find_by_kinds(
+        &mut self,
+        begin: &'static str,
+        filter: &EventFilter,
+        within: Within,
+    ) -> Result<Vec<Place>> {
         let tenant = self.tenant;
         Ok(on!(self, |c: Driver| {
-            let mut statement = QueryBuilder::<Driver>::new(
-                "select e.at, e.seq from audit_kinds k cross join audit_events e
-                 where e.tenant_id = k.tenant_id and e.kind = k.kind and k.tenant_id = ",
-            );
+            let mut statement = QueryBuilder::<Driver>::new(begin);
             statement.push_bind(tenant);
             narrow!(statement, "k", filter);
             newest!(statement, "e", within);

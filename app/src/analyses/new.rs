@@ -1,6 +1,7 @@
 //! Beginning an analysis: the source, then one of its applications.
 
 use doorward::{
+    fault::told,
     insights::{AnalysisError, AnalysisUsage},
     model::{ReportedApplication, Source, SourceId},
 };
@@ -17,7 +18,7 @@ use crate::{
     form::Form,
     island::FilterBox,
     page::{Page, Place, Visit, page as framed},
-    trouble::{Trouble, chain, sentence},
+    trouble::{Trouble, sentence},
     ui::{Ago, Empty, Field, FormMistake, Icon, Notice, Panel, Tone, prose},
 };
 
@@ -90,7 +91,7 @@ async fn ask(visit: &Visit, source: SourceId) -> Result<Result<Vec<ReportedAppli
         Err(error @ (AnalysisError::NotFound | AnalysisError::Denied(_) | AnalysisError::Store(_))) => {
             Err(error.into())
         }
-        Err(error) => Ok(Err(sentence(&chain(&error)))),
+        Err(error) => Ok(Err(sentence(&told(&error)))),
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use doorward::{
     connections::ConnectionError,
-    fault::Fault,
+    fault::{Fault, told},
     model::{Credential, EraSetting, Reach, RunsAs, SourceId, SourceKind, SourceName, ToolHash, TunnelId},
     secret::Secret,
     sources::{Accept, Accepted, NewSource, SourceChange, SourceError, TunnelEditError},
@@ -383,7 +383,7 @@ pub(crate) fn mistake(error: SourceError) -> Mistake {
         | SourceError::SignIn { .. } => Mistake::form(error),
         SourceError::Tunnel(TunnelEditError::NameTaken { .. }) => Mistake::field("name", error),
         SourceError::Tunnel(error) if error.fault() != Fault::Gateway => Mistake::form(error),
-        SourceError::Upstream(error) => Mistake::form(crate::trouble::chain(&error)),
+        SourceError::Upstream(error) => Mistake::form(told(&error)),
         SourceError::NotFound
         | SourceError::Connection(_)
         | SourceError::Denied(_)

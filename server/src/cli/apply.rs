@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use doorward::{egress::read_body, secret::Secret};
+use doorward::{egress::read_body, fault::told, secret::Secret};
 use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use serde::Deserialize;
@@ -87,7 +87,7 @@ pub(super) async fn apply(context: &Context, arguments: ApplyArguments) -> Comma
             let rooms = rooms(&installation.engine);
             let applied = apply_here(&rooms, &mut document, folder, arguments.dry_run).await;
             installation.close().await;
-            applied.map_err(|error| format!("{file}: {}", super::chain(&error)))?;
+            applied.map_err(|error| format!("{file}: {}", told(&error)))?;
             return Ok(ExitCode::SUCCESS);
         }
     };

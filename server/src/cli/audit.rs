@@ -14,10 +14,11 @@ use doorward::{
     chain::{Checkpoint, FileReport, Line, PublicKey, Tally, Verifier, VerifyError, proof_line},
     clock::Clock,
     engine::Engine,
+    fault::told,
     model::TenantId,
 };
 
-use super::{CommandResult, Context, chain};
+use super::{CommandResult, Context};
 use crate::{config::LogFormat, logging, state::engine_settings};
 
 /// What `doorward audit` does.
@@ -142,7 +143,7 @@ fn read(verifier: &mut Verifier, path: &Path) -> Result<FileReport, VerifyError>
 }
 
 fn says(path: &Path, error: &VerifyError) -> String {
-    format!("{}: {}", path.display(), chain(error))
+    format!("{}: {}", path.display(), told(error))
 }
 
 fn fails(what: &str) -> ExitCode {

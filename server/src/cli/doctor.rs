@@ -8,6 +8,7 @@ use std::{fs, io, os::unix::fs::MetadataExt as _, process::ExitCode, time::Durat
 use doorward::{
     clock::{Clock, Ms},
     engine::{Engine, EngineError},
+    fault::told,
     model::{Handle, HealthState, Member, Reach, TenantId},
     orgs::Team,
     policy::operator_at_the_shell,
@@ -99,15 +100,15 @@ pub(super) async fn run(context: &Context) -> CommandResult {
                 format!("key {} opens what is kept", engine.vault.active_key()),
             );
             if let Err(error) = check_inside(&engine, &settings, &mut findings).await {
-                findings.note("accounts and sources", Grade::Bad, super::chain(error.as_ref()));
+                findings.note("accounts and sources", Grade::Bad, told(error.as_ref()));
             }
             check_redis(&engine, &mut findings).await;
             if let Err(error) = check_export(&engine, &mut findings).await {
-                findings.note("audit export", Grade::Bad, super::chain(&error));
+                findings.note("audit export", Grade::Bad, told(&error));
             }
             engine.store.close().await;
         }
-        Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, super::chain(&error)),
+        Err(EngineError::Vault(error)) => findings.note("vault", Grade::Bad, told(&error)),
         Err(error) => findings.note("database", Grade::Bad, cure(&error, &settings)),
     }
     Ok(findings.print())
@@ -162,7 +163,7 @@ fn gone(settings: &Settings) -> Option<String> {
 
 /// Says what is wrong with the database, and what to do.
 fn cure(error: &EngineError, settings: &Settings) -> String {
-    let said = super::chain(error);
+    let said = told(error);
     let cure = match error {
         EngineError::Store(StoreError::Unavailable(_) | StoreError::Busy(_))
             if settings.database_url.is_some() =>
@@ -217,7 +218,7 @@ fn check_folder(settings: &Settings, findings: &mut Findings) {
                 format!("this user may not use {folder}: run as its owner, or give it away with chown");
             findings.note("data folder", Grade::Bad, cure);
         }
-        Err(error) => findings.note("data folder", Grade::Bad, super::chain(&error)),
+        Err(error) => findings.note("data folder", Grade::Bad, told(&error)),
     }
     let key = settings.vault_key_path();
     if let Ok(found) = fs::metadata(&key)

@@ -23,7 +23,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use doorward::{secret::Secret, upstream::stdio};
+use doorward::{fault::told, secret::Secret, upstream::stdio};
 use tokio::runtime;
 
 use crate::config::{ConfigErrors, Loaded, Settings, environment, variable};
@@ -142,20 +142,5 @@ impl Context {
 }
 
 fn print_chain(error: &dyn std::error::Error) {
-    eprintln!("doorward: {}", chain(error));
-}
-
-/// Writes an error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = inner.source();
-    }
-    text
+    eprintln!("doorward: {}", told(error));
 }

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
+use doorward::fault::told;
 use thiserror::Error;
 
 use super::Origin;
@@ -62,12 +63,7 @@ impl fmt::Display for ConfigErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("the settings do not hold")?;
         for error in &self.0 {
-            write!(formatter, "\n  {error}")?;
-            let mut cause = std::error::Error::source(error);
-            while let Some(inner) = cause {
-                write!(formatter, ": {inner}")?;
-                cause = inner.source();
-            }
+            write!(formatter, "\n  {}", told(error))?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use doorward::{
     audit::AuditError,
     connections::ConnectionError,
     explain::ExplainError,
-    fault::Fault,
+    fault::{Fault, told},
     identity::IdentityError,
     insights::AnalysisError,
     metrics::MetricsError,
@@ -30,11 +30,11 @@ impl Problem {
     /// is where it is handled.
     pub fn of(error: &(dyn Error + 'static), fault: Fault) -> Self {
         match fault {
-            Fault::Caller => Self::new(ProblemKind::Unprocessable, chain(error)),
-            Fault::Refused => Self::new(ProblemKind::Forbidden, chain(error)),
-            Fault::Upstream => Self::new(ProblemKind::Upstream, chain(error)),
+            Fault::Caller => Self::new(ProblemKind::Unprocessable, told(error)),
+            Fault::Refused => Self::new(ProblemKind::Forbidden, told(error)),
+            Fault::Upstream => Self::new(ProblemKind::Upstream, told(error)),
             Fault::Gateway => {
-                tracing::error!("could not answer: {}", chain(error));
+                tracing::error!("could not answer: {}", told(error));
                 Self::new(ProblemKind::Internal, "the log has more under this request's id")
             }
         }
@@ -44,7 +44,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_passing() {
-            tracing::warn!("could not answer: {}", chain(&error));
+            tracing::warn!("could not answer: {}", told(&error));
             return Self::new(ProblemKind::Unavailable, "the database is busy or away").retry_after_secs(1);
         }
         Self::of(&error, error.fault())
@@ -236,16 +236,4 @@ impl From<ApplyError> for Problem {
             _ => said,
         }
     }
-}
-
-/// Writes an error with its causes on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -29,6 +29,7 @@ use super::{AuditError, Notary, Proof};
 use crate::{
     clock::{Clock, Ms},
     egress::{Egress, EgressError},
+    fault::told,
     model::TenantId,
     store::{ExportFailure, ExportPlan, Store, StoreError},
 };
@@ -307,16 +308,4 @@ impl Drop for Beside {
             let _ = fs::remove_file(&self.temporary);
         }
     }
-}
-
-/// Writes an error with its causes on one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -56,7 +56,7 @@ pub enum AnalysisError {
     /// The plan has nothing left in this month.
     #[error(
         "all {limit} analyses of {} month are used up; the next month begins at {resets_at}, and an administrator of \
-         this gateway can change the plan", whose(*.payer)
+         this gateway can change the plan", payer.whose()
     )]
     Exhausted {
         /// Whose plan: the person's or the organisation's.
@@ -145,12 +145,5 @@ impl AnalysisError {
             Self::Source(error) => error.fault(),
             Self::Store(error) => error.fault(),
         }
-    }
-}
-
-fn whose(payer: Payer) -> &'static str {
-    match payer {
-        Payer::Person(_) => "the person's",
-        Payer::Team(_) => "the organisation's",
     }
 }

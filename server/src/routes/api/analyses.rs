@@ -18,7 +18,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Asked, Body, Id, Ids, PAGE_DEFAULT, PAGE_MAX, Page, time};
+use super::{Asked, Body, Id, Ids, PAGE_MAX, Page, page_limit, time};
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
@@ -145,11 +145,7 @@ impl AnalysesQuery {
     fn filter(self) -> Result<(AnalysisFilter, usize), Problem> {
         let wrong =
             |name: &str, right: &str| Problem::new(ProblemKind::BadRequest, format!("`{name}` is {right}"));
-        let limit = match self.limit {
-            None => PAGE_DEFAULT,
-            Some(limit @ 1..=PAGE_MAX) => limit,
-            Some(_) => return Err(wrong("limit", &format!("from 1 to {PAGE_MAX}"))),
-        };
+        let limit = page_limit(self.limit, PAGE_MAX)?;
         let source = self.source.map(|id| id.parse()).transpose();
         let state = self.state.map(|word| AnalysisState::from_word(&word).ok_or(())).transpose();
         let before = self.after.map(|id| id.parse()).transpose();
@@ -266,11 +262,8 @@ pub(in crate::routes) async fn list(
 ) -> Result<Json<Page<AnalysisBody>>, Problem> {
     // One more tells whether there is another page.
     let (filter, limit) = query.filter()?;
-    let mut found = state.engine().analyses.list(&member, &filter).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|analysis| analysis.id.to_string());
-    Ok(Json(Page { items: found.into_iter().map(AnalysisBody::from).collect(), next }))
+    let found = state.engine().analyses.list(&member, &filter).await?;
+    Ok(Json(Page::of(found, limit, |analysis| analysis.id.to_string())))
 }
 
 /// Begins an analysis, which counts against the plan. With `wait`, the answer comes when it has ended, at the latest

@@ -155,10 +155,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Asked(query) = Asked::<Self>::from_request_parts(parts, state).await?;
-        match query.limit {
-            None | Some(1..=PAGE_MAX) => Ok(query),
-            Some(_) => Err(Problem::new(ProblemKind::BadRequest, format!("`limit` is from 1 to {PAGE_MAX}"))),
-        }
+        page_limit(query.limit, PAGE_MAX)?;
+        Ok(query)
+    }
+}
+
+/// Returns how many things a page shows, where `max` may be asked for.
+fn page_limit(asked: Option<usize>, max: usize) -> Result<usize, Problem> {
+    match asked {
+        None => Ok(PAGE_DEFAULT),
+        Some(limit) if (1..=max).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::new(ProblemKind::BadRequest, format!("`limit` is from 1 to {max}"))),
     }
 }
 
@@ -181,6 +188,17 @@ impl<T> Page<T> {
         let items: Vec<T> = rest.by_ref().take(limit).collect();
         let next = rest.next().and(items.last()).map(&key);
         Self { items, next }
+    }
+
+    /// Makes a page of what was found, which is one more than a page shows where another page follows.
+    fn of<F>(mut found: Vec<F>, limit: usize, key: impl Fn(&F) -> String) -> Self
+    where
+        T: From<F>,
+    {
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(key);
+        Self { items: found.into_iter().map(T::from).collect(), next }
     }
 }
 

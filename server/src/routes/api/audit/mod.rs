@@ -14,7 +14,7 @@ use doorward::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Asked, Id, Page, time};
+use super::{Asked, Id, Page, page_limit, time};
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
@@ -196,20 +196,10 @@ pub(in crate::routes) async fn list(
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Json<Page<EventBody>>, Problem> {
     let permit = query.permit(&state, &member).await?;
-    let limit = match query.limit {
-        None => super::PAGE_DEFAULT,
-        Some(limit @ 1..=EVENTS_MAX) => limit,
-        Some(_) => {
-            let text = format!("`limit` is from 1 to {EVENTS_MAX}");
-            return Err(Problem::new(ProblemKind::BadRequest, text));
-        }
-    };
+    let limit = page_limit(query.limit, EVENTS_MAX)?;
     // One more tells whether there is another page.
-    let mut events = state.engine().audit.search_by(&permit, &query.filter(limit + 1)?).await?;
-    let more = events.len() > limit;
-    events.truncate(limit);
-    let next = events.last().filter(|_| more).map(|event| event.id.to_string());
-    Ok(Json(Page { items: events.into_iter().map(EventBody::from).collect(), next }))
+    let events = state.engine().audit.search_by(&permit, &query.filter(limit + 1)?).await?;
+    Ok(Json(Page::of(events, limit, |event| event.id.to_string())))
 }
 
 /// Returns one thing that happened in the caller's organisation.

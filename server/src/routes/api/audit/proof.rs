@@ -25,7 +25,7 @@ use super::read_time;
 use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::{
-        api::{Asked, Body, PAGE_DEFAULT, PAGE_MAX, Page, time},
+        api::{Asked, Body, PAGE_MAX, Page, page_limit, time},
         caller::Caller,
     },
     state::AppState,
@@ -127,20 +127,11 @@ pub(in crate::routes) async fn list(
     Asked(query): Asked<CheckpointsQuery>,
 ) -> Result<Json<Page<CheckpointBody>>, Problem> {
     let permit = policy::may_audit(&member)?;
-    let limit = match query.limit {
-        None => PAGE_DEFAULT,
-        Some(limit @ 1..=PAGE_MAX) => limit,
-        Some(_) => {
-            return Err(Problem::new(ProblemKind::BadRequest, format!("`limit` is from 1 to {PAGE_MAX}")));
-        }
-    };
+    let limit = page_limit(query.limit, PAGE_MAX)?;
     // One more tells whether there is another page.
     let asked = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let mut found = state.engine().notary.checkpoints(&permit, query.after.unwrap_or(0), asked).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| last.seq.to_string());
-    Ok(Json(Page { items: found.into_iter().map(CheckpointBody::from).collect(), next }))
+    let found = state.engine().notary.checkpoints(&permit, query.after.unwrap_or(0), asked).await?;
+    Ok(Json(Page::of(found, limit, |checkpoint| checkpoint.seq.to_string())))
 }
 
 /// Signs for the log of the caller's organisation as it is. It is signed for every day without being asked.
