@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod door;
+pub mod isolation;
 pub mod layers;
 pub mod logging;
 pub mod prefix;

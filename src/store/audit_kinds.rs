@@ -269,7 +269,11 @@ impl Tx {
         } else {
             let near = self.find_near(filter, within).await?;
             let is_enough = i64::try_from(near.len()).unwrap_or(i64::MAX) >= within.limit;
-            places.extend(if is_enough { near } else { self.find_by_kinds(KINDS_FIRST, filter, within).await? });
+            places.extend(if is_enough {
+                near
+            } else {
+                self.find_by_kinds(KINDS_FIRST, filter, within).await?
+            });
         }
         places.sort_unstable_by(|one, other| other.cmp(one));
         places.truncate(usize::try_from(within.limit).unwrap_or(usize::MAX));

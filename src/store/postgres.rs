@@ -65,7 +65,8 @@ pub(super) async fn open(app_url: &Secret, owner_url: Option<&Secret>) -> Result
     Ok(pool)
 }
 
-fn options(url: &Secret) -> Result<PgConnectOptions> {
+/// Reads the address of a server.
+pub(super) fn options(url: &Secret) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url.expose()).map_err(StoreError::Address)?;
     Ok(options.application_name("doorward"))
 }
@@ -146,7 +147,7 @@ async fn prepare(owner: &mut PgConnection, app: &str) -> Result<()> {
         });
     }
     grant(owner, app).await.map_err(|error| {
-        if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) {
+        if is_refused(&error) {
             StoreError::Prepare {
                 cure: format!(
                     "the owner's role may not admit the serving role to `doorward_system`; run as a \
@@ -175,16 +176,17 @@ async fn grant(owner: &mut PgConnection, app: &str) -> std::result::Result<(), s
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const UNDEFINED_TABLE: &str = "42P01";
 
+/// Says whether the role may not do that: for want of a privilege, or by a policy of a table.
+pub(super) fn is_refused(error: &sqlx::Error) -> bool {
+    sql_state(error).as_deref() == Some(INSUFFICIENT_PRIVILEGE)
+}
+
 fn insufficient_privilege(
     error: sqlx::migrate::MigrateError,
 ) -> std::result::Result<sqlx::Error, sqlx::migrate::MigrateError> {
     use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
     match error {
-        Execute(error) | ExecuteMigration(error, _)
-            if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) =>
-        {
-            Ok(error)
-        }
+        Execute(error) | ExecuteMigration(error, _) if is_refused(&error) => Ok(error),
         other => Err(other),
     }
 }
@@ -228,7 +230,7 @@ async fn check(pool: &PgPool) -> Result<()> {
         match query_scalar("select coalesce(max(version), 0) from _sqlx_migrations").fetch_one(pool).await {
             Ok(found) => found,
             Err(error) if sql_state(&error).as_deref() == Some(UNDEFINED_TABLE) => 0,
-            Err(error) if sql_state(&error).as_deref() == Some(INSUFFICIENT_PRIVILEGE) => {
+            Err(error) if is_refused(&error) => {
                 return Err(StoreError::Unsafe {
                     why: format!("the role {quoted} has not been admitted to the database"),
                     cure: format!("run as the owner: select doorward_grant('{}');", app.replace('\'', "''")),

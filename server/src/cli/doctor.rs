@@ -5,6 +5,7 @@
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, process::ExitCode, time::Duration};
 
+use clap::Args;
 use doorward::{
     clock::{Clock, Ms},
     engine::{Engine, EngineError},
@@ -33,6 +34,15 @@ const CLOCK_MIN: Ms = Ms(1_790_000_000_000);
 
 /// How far apart two clocks may be before it is worth a word.
 const SKEW_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// Prove instead that no organisation sees or changes anything of another: two of them are made in databases of
+    /// their own, on SQLite and on the server of `database_url`, and everything that can be asked is asked by somebody
+    /// who may not. Touches nothing of the installation.
+    #[arg(long)]
+    pub(super) isolation: bool,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Grade {

@@ -11,6 +11,7 @@ mod connect;
 mod doctor;
 mod explain;
 mod installation;
+mod isolation;
 mod key;
 mod serve;
 mod user;
@@ -53,7 +54,7 @@ enum Command {
     /// Say what is wrong with a Spark application, with the numbers behind it.
     Analyze(analyze::AnalyzeArguments),
     /// Look whether everything an installation needs is in order.
-    Doctor,
+    Doctor(doctor::DoctorArguments),
     /// Say why a call would work or not: every layer's decision in order.
     Explain(explain::ExplainArguments),
     /// Prove the audit log, or find where it was changed.
@@ -99,7 +100,8 @@ fn run(arguments: Arguments) -> CommandResult {
         Command::Export(arguments) => wait_for(apply::export(&context, arguments)),
         Command::Explain(arguments) => wait_for(explain::run(&context, arguments)),
         Command::Analyze(arguments) => wait_for(analyze::run(&context, arguments)),
-        Command::Doctor => wait_for(doctor::run(&context)),
+        Command::Doctor(arguments) if arguments.isolation => wait_for(isolation::run(&context)),
+        Command::Doctor(_) => wait_for(doctor::run(&context)),
         Command::Audit(command) => wait_for(audit::run(&context, command)),
         Command::Vault(command) => wait_for(vault::run(&context, command)),
         Command::User(command) => wait_for(user::run(&context, command)),

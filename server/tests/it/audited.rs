@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use doorward::model::{Action, Outcome, RunEvent};
-use http::{Method, header};
+use http::Method;
+use server::isolation::{FORMS, ROUTES, WHO, call};
 use tokio::sync::broadcast::Receiver;
 
-use crate::{
-    access::{FORMS, ROUTES, Stage, WHO},
-    world::{Answer, request},
-};
+use crate::{access::Stage, world::Answer};
 
 /// Where everybody of these tests is.
 const ADDRESS: &str = "127.0.0.1";
@@ -31,14 +28,9 @@ async fn every_change_through_the_api_is_audited_with_its_address_and_request() 
         let scene = stage.scene().await;
         for (who, expected) in WHO.into_iter().zip(expected) {
             let mut events = stage.world.engine.audit.tail();
-            let request = request(method.parse().unwrap(), &scene.path(path));
-            let request = match scene.person(&stage, who) {
-                Some(person) => request.header(header::AUTHORIZATION, format!("Bearer {}", person.key)),
-                None => request,
-            };
-            let request = request.header(header::CONTENT_TYPE, "application/json");
-            let request = request.header("sec-fetch-site", "same-origin");
-            let answer = stage.world.send(request.body(Body::from(scene.fill(body))).unwrap()).await;
+            let person = scene.person(&stage.cast, who);
+            let request = call(person, method.parse().unwrap(), &scene.path(path), scene.fill(body)).unwrap();
+            let answer = stage.world.send(request).await;
             let must = !["GET", "OPTIONS"].contains(&method) && *expected < 300;
             check(&format!("{route} by {who}"), must, &answer, &mut events, &mut wrong);
         }

@@ -27,6 +27,7 @@ mod history;
 mod house;
 mod http;
 mod invitations;
+mod isolation;
 mod kubeflow;
 mod limits;
 mod logins;

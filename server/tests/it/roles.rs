@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use doorward::{
     identity::NewKey,
     model::{EventId, InstanceRole, KeyScope, Member, OrgRole},
     orgs::NewOrganisation,
     policy::operator_at_the_shell,
 };
-use http::{Method, header};
+use http::Method;
+
+use server::isolation::{FORMS, PAGES, ROUTES, Scene, browse, call};
 
 use crate::{
-    access::{FORMS, PAGES, ROUTES, Scene, Stage},
-    world::{Answer, Person, request},
+    access::Stage,
+    world::{Answer, Person},
 };
 
 /// Who asks, in the order of what they may.
@@ -134,7 +135,7 @@ impl Team {
             acting.push(self.person(person, member).await);
         }
         let owner = self.person(&self.people[2], Arc::clone(&acting[2].member)).await;
-        (self.stage.furnish(owner, &word).await, acting)
+        (self.stage.cast.furnish(owner, &word).await.unwrap(), acting)
     }
 
     async fn person(&self, person: &Person, member: Arc<Member>) -> Person {
@@ -144,12 +145,7 @@ impl Team {
     }
 
     async fn browse(&self, person: &Person, method: Method, path: &str, fields: String) -> Answer {
-        let request = request(method, path)
-            .header(header::ACCEPT, "text/html")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("sec-fetch-site", "same-origin")
-            .header(header::COOKIE, &person.cookie);
-        self.stage.world.send(request.body(Body::from(fields)).unwrap()).await
+        self.stage.world.send(browse(Some(person), method, path, fields).unwrap()).await
     }
 }
 
@@ -163,10 +159,8 @@ async fn every_route_answers_each_role_of_a_team_as_the_table_says() {
             let (scene, people) = team.scene().await;
             let from = ROUTES_FROM.iter().find(|(listed, ..)| listed == route);
             let expected = from.filter(|(_, least, _)| role < *least).map_or(statuses[2], |(.., told)| *told);
-            let request = request(method.parse().unwrap(), &scene.path(path))
-                .header(header::AUTHORIZATION, format!("Bearer {}", people[index].key))
-                .header(header::CONTENT_TYPE, "application/json");
-            let request = request.body(Body::from(scene.fill(body))).unwrap();
+            let (method, path) = (method.parse().unwrap(), scene.path(path));
+            let request = call(Some(&people[index]), method, &path, scene.fill(body)).unwrap();
             let status = team.stage.world.open_request(request).await.status().as_u16();
             if status != expected {
                 wrong.push(format!("{route} by {who}: {status} and not {expected}"));

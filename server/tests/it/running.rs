@@ -78,8 +78,13 @@ impl Place {
 
     /// Runs a command to its end. Returns how it ended and all it said.
     pub(crate) async fn run(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        self.run_within(PATIENCE, arguments).await
+    }
+
+    /// Runs a command to its end, which may take so long.
+    pub(crate) async fn run_within(&self, patience: Duration, arguments: &[&str]) -> (ExitStatus, String) {
         let output = self.command(arguments).output();
-        let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap();
+        let output = tokio::time::timeout(patience, output).await.unwrap().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status, String::from_utf8(said).unwrap())
     }

@@ -10,9 +10,9 @@ use doorward::{
 };
 use http::{Method, StatusCode, header};
 use serde_json::json;
+use server::isolation::{FORMS, ROUTES, browse};
 
 use crate::{
-    access::{FORMS, ROUTES},
     call::Call,
     scripted::{Scripted, give_tools},
     world::{Answer, Person, World, request},
@@ -124,6 +124,8 @@ impl Stage {
             ("preset", id.to_string()),
             ("entry", entry.id.to_string()),
             ("version", "1".to_owned()),
+            ("slug", slug.to_owned()),
+            ("stranger", "outsider".to_owned()),
             ("invitation", invited.invite.id.to_string()),
             // Of no organisation.
             ("source", PresetId::new().to_string()),
@@ -131,12 +133,7 @@ impl Stage {
     }
 
     async fn browse(&self, person: &Person, method: Method, path: &str, fields: String) -> Answer {
-        let request = request(method, path)
-            .header(header::ACCEPT, "text/html")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header("sec-fetch-site", "same-origin")
-            .header(header::COOKIE, &person.cookie);
-        self.world.send(request.body(Body::from(fields)).unwrap()).await
+        self.world.send(browse(Some(person), method, path, fields).unwrap()).await
     }
 
     async fn state(&self, names: &[(&str, String)]) -> String {

@@ -1,44 +1,25 @@
 //! An installation for a test: the real routes over a temporary database, with three accounts.
 
-use std::{net::SocketAddr, sync::Arc};
-
 use axum::body::Body;
 use doorward::{
     clock::Clock,
-    engine::{Engine, EngineSettings},
-    identity::{IdentitySettings, NewKey, NewUser, Origin, PasswordCost},
-    model::{Credential, EraSetting, Handle, InstanceRole, KeyScope, Member, Reach, SourceId},
-    policy::operator_at_the_shell,
-    secret::Secret,
+    engine::Engine,
+    model::{Credential, EraSetting, InstanceRole, Member, Reach, SourceId},
     sources::NewSource,
-    upstream::{GuardProgram, UpstreamLimits},
 };
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use server::{
-    config::Settings,
-    door::{Answers as _, Door},
-    state::{AppState, engine_settings},
-};
+use server::{config::Settings, isolation::Scratch, state::AppState};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
-/// The password of every account.
-pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) use server::isolation::{PASSWORD, Person, origin, request};
 
 pub(crate) struct World {
+    pub(crate) scratch: Scratch,
     pub(crate) engine: Engine,
     pub(crate) state: AppState,
-    pub(crate) door: Door,
     pub(crate) folder: TempDir,
-}
-
-/// One of the people, with what they show to be recognised.
-pub(crate) struct Person {
-    pub(crate) member: Arc<Member>,
-    pub(crate) cookie: String,
-    pub(crate) key: String,
 }
 
 /// An answer that was read to its end.
@@ -70,31 +51,14 @@ impl World {
         let data = ("DOORWARD_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::load(None, variables.chain([data])).unwrap().settings;
-        let engine = Engine::open(quick(engine_settings(&settings)), clock).await.unwrap();
-        engine.start();
-        let state = AppState::new(engine.clone(), settings, CancellationToken::new());
-        Self { engine, door: Door::new(state.clone()), state, folder }
+        let scratch = Scratch::open(settings, clock).await.unwrap();
+        let Scratch { engine, state, .. } = scratch.clone();
+        Self { scratch, engine, state, folder }
     }
 
     /// Makes an account and signs it in.
     pub(crate) async fn person(&self, handle: &str, role: InstanceRole) -> Person {
-        let identity = &self.engine.identity;
-        let new = NewUser {
-            handle: Handle::parse(handle).unwrap(),
-            email: format!("{handle}@example.org").parse_email(),
-            password: Secret::new(PASSWORD),
-            role,
-            plan: None,
-        };
-        identity.add_user(&operator_at_the_shell(), new).await.unwrap();
-        let session = identity.sign_in(handle, Secret::new(PASSWORD), &origin()).await.unwrap();
-        let new = NewKey { name: "test".into(), scope: KeyScope::Everything, expires_at: None, rate: None };
-        let (_, key) = identity.create_key(&session.member, new).await.unwrap();
-        Person {
-            cookie: format!("doorward={}", session.cookie.expose()),
-            member: session.member,
-            key: key.expose().to_owned(),
-        }
+        self.scratch.person(handle, role).await.unwrap()
     }
 
     /// Gives somebody a source that is switched off, so that nothing is asked of the network.
@@ -114,8 +78,7 @@ impl World {
 
     /// Sends a request and reads its answer. Streams are not for this.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.open_request(request).await;
-        let (parts, body) = response.into_parts();
+        let (parts, body) = self.open_request(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
             status: parts.status,
@@ -126,8 +89,7 @@ impl World {
 
     /// Sends a request and returns its answer as it comes.
     pub(crate) async fn open_request(&self, request: Request<Body>) -> Response<Body> {
-        let peer: SocketAddr = "127.0.0.1:50000".parse().unwrap();
-        self.door.answer(peer, request).await.map(Body::new)
+        self.scratch.open_request(request).await
     }
 
     /// Asks as a browser of nobody does.
@@ -151,35 +113,5 @@ impl World {
             None => request.body(Body::empty()),
         };
         self.send(request.unwrap()).await
-    }
-}
-
-/// Says that something comes from nowhere in particular.
-pub(crate) fn origin() -> Origin {
-    Origin { address: [127, 0, 0, 1].into(), user_agent: "test".into(), request: None }
-}
-
-/// Begins a request to a name of ours.
-pub(crate) fn request(method: Method, path: &str) -> http::request::Builder {
-    Request::builder().method(method).uri(path).header(header::HOST, "localhost:8080")
-}
-
-/// Passwords are hashed quickly and processes are not guarded, since the test is not the program.
-fn quick(settings: EngineSettings) -> EngineSettings {
-    let password_cost = PasswordCost { memory_kib: 64, passes: 1, lanes: 1 };
-    EngineSettings {
-        identity: IdentitySettings { password_cost, ..settings.identity },
-        upstream: UpstreamLimits { guard: GuardProgram::None, ..settings.upstream },
-        ..settings
-    }
-}
-
-trait ParseEmail {
-    fn parse_email(&self) -> doorward::model::Email;
-}
-
-impl ParseEmail for String {
-    fn parse_email(&self) -> doorward::model::Email {
-        doorward::model::Email::parse(self).unwrap()
     }
 }

@@ -9,7 +9,8 @@ use crate::{
         Take,
     },
     store::{
-        Dimension, EventFilter, Histogram, Inner, MetricRow, Pools, SeriesQuery, StoreError, TotalsQuery,
+        Dimension, EventFilter, Histogram, Inner, MetricRow, Pools, Reached, SeriesQuery, StoreError,
+        TotalsQuery,
         testing::{TestStore, store_test},
     },
 };
@@ -341,3 +342,36 @@ async fn a_role_admitted_to_another_database_sees_nothing_of_this_one() {
     sqlx::raw_sql(AssertSqlSafe(format!("drop role {name}"))).execute(&mut admin).await.unwrap();
     test.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_past_the_code_finds_a_table_that_was_left_open() {
+    let Some(test) = TestStore::postgres().await else { return };
+    let (hers, bob) = two(&test).await;
+
+    let shut = test.store.reach_across(hers.user.tenant, bob.tenant).await.unwrap().unwrap();
+    let mut owner = PgConnection::connect(test.postgres_urls().unwrap().1.expose()).await.unwrap();
+    sqlx::raw_sql("alter table sources disable row level security").execute(&mut owner).await.unwrap();
+    let open = test.store.reach_across(hers.user.tenant, bob.tenant).await.unwrap().unwrap();
+
+    let sources = |all: &[Reached]| all.iter().find(|reached| reached.table == "sources").cloned().unwrap();
+    assert_eq!((sources(&shut).there, sources(&shut).read, sources(&shut).changed), (1, Some(0), 0));
+    assert!(shut.iter().all(|reached| reached.read.unwrap_or(0) == 0 && reached.changed == 0));
+    assert_eq!((sources(&open).read, sources(&open).changed), (Some(1), 2));
+    test.remove().await;
+}
+
+store_test!(the_imprint_tells_the_table_that_was_changed, |test| async move {
+    let (hers, _) = two(test).await;
+    let before = test.store.system_read().await.unwrap().imprint(hers.user.tenant).await.unwrap();
+    let same = test.store.system_read().await.unwrap().imprint(hers.user.tenant).await.unwrap();
+    let mut tx = test.store.tenant(hers.user.tenant).await.unwrap();
+    tx.rename_api_key(hers.key.id, "mine").await.unwrap();
+    tx.commit().await.unwrap();
+    let after = test.store.system_read().await.unwrap().imprint(hers.user.tenant).await.unwrap();
+
+    assert_eq!(before, same);
+    let changed: Vec<_> =
+        before.iter().filter(|(table, rows)| after[*table] != **rows).map(|(table, _)| table).collect();
+    assert_eq!(changed, ["api_keys"]);
+    assert!(before.len() > 40, "{before:?}");
+});
