@@ -52,10 +52,10 @@ impl ScratchDatabase {
         Ok(Self { app: to_app, owner: to_owner, name, beside: owner.clone() })
     }
 
-    /// Removes the database with everything in it.
+    /// Removes the database with everything in it, once nobody is connected to it any more.
     pub async fn remove(self) -> Result<()> {
         let mut beside = PgConnection::connect_with(&postgres::options(&self.beside)?).await?;
-        let drop = format!("drop database if exists {} with (force)", self.name);
+        let drop = format!("drop database if exists {}", self.name);
         raw_sql(AssertSqlSafe(drop)).execute(&mut beside).await?;
         beside.close().await.ok();
         Ok(())

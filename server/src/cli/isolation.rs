@@ -63,6 +63,7 @@ async fn on(name: &str, urls: Option<(&Secret, &Secret)>) -> Result<bool, Failed
     let scratch = Scratch::open(Settings::load(None, variables)?.settings, Clock::system()).await?;
     let proof = prove(scratch.clone(), |done, of| say_how_far(name, done, of)).await;
     scratch.engine.stop().await;
+    scratch.engine.store.close().await;
     let proof = proof?;
     println!("{}", print(name, &proof));
     Ok(proof.holds())

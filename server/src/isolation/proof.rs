@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;
+use uuid::Uuid;
 
 use super::{
     FORMS, Failed, PAGES, Person, ROUTES, Scene, Scratch, Stage, browse, call,
@@ -90,13 +91,11 @@ pub async fn prove(scratch: Scratch, mut tell: impl FnMut(usize, usize)) -> Resu
     let mut last = None;
     for (number, operation) in operations.iter().enumerate() {
         tell(number, count);
-        // What a form does to the stranger's own session or account is no matter of the next one's.
-        if matches!(operation, Operation::Form(..)) {
-            let handle = format!("stranger-{number}");
-            stage.stranger = stage.scratch.person(&handle, InstanceRole::Member).await?;
-        }
-        let scene = stage.scene().await?;
-        tried.push(attempt(&stage, &scene, operation).await?);
+        let (scene, first) = try_out(&mut stage, operation).await?;
+        // What works in the background may change something of its own accord, but hardly twice at the same moment.
+        let again = if first.flaws.is_empty() { None } else { Some(try_out(&mut stage, operation).await?) };
+        let (scene, found) = again.unwrap_or((scene, first));
+        tried.push(found);
         last = Some(scene);
     }
     tell(count, count);
@@ -134,6 +133,19 @@ fn operations() -> Result<(Vec<Operation>, Vec<String>), Failed> {
         untried.remove(&operation.name());
     }
     Ok((operations, untried.into_iter().collect()))
+}
+
+/// Tries one operation on an owner of its own.
+async fn try_out(stage: &mut Stage, operation: &Operation) -> Result<(Scene, Tried), Failed> {
+    // What a form does to the stranger's own session or account is no matter of the next one's.
+    if matches!(operation, Operation::Form(..)) {
+        let handle =
+            format!("stranger-{}", Uuid::now_v7().simple().to_string().get(20..).unwrap_or_default());
+        stage.stranger = stage.scratch.person(&handle, InstanceRole::Member).await?;
+    }
+    let scene = stage.scene().await?;
+    let tried = attempt(stage, &scene, operation).await?;
+    Ok((scene, tried))
 }
 
 async fn attempt(stage: &Stage, scene: &Scene, operation: &Operation) -> Result<Tried, Failed> {
