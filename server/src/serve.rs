@@ -110,7 +110,8 @@ fn connection(
     let service = service_fn(move |request: Request<Incoming>| {
         let (door, leaving) = (door.clone(), leaving.clone());
         async move {
-            let mut response = door.answer(peer, request).await;
+            // Boxed, so that a stream that stays open for hours does not hold on to the room of finding its answer.
+            let mut response = Box::pin(door.answer(peer, request)).await;
             if leaving.is_cancelled() {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,10 +1,13 @@
 //! What documents and the REST API write alike: what is taken of a source's resources or prompts (`all`, `none`, or a
-//! list), until when something answers, and what is `null`.
+//! list), until when something answers, what a port is, and what is `null`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use doorward::{clock::Ms, model::Take};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Unexpected, Visitor},
+};
 use utoipa::ToSchema;
 
 /// Tells `null`, which is a value, from what is absent.
@@ -12,6 +15,32 @@ pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a port where there is one, and says what a port is where something else is.
+pub(crate) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    struct Port;
+
+    impl Visitor<'_> for Port {
+        type Value = Option<u16>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a port, which is a whole number from 1 to 65535")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+            match u16::try_from(number) {
+                Ok(port) if port > 0 => Ok(Some(port)),
+                _ => Err(E::invalid_value(Unexpected::Unsigned(number), &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_any(Port)
 }
 
 /// `all`, `none`, or a list of URIs or names.
@@ -87,7 +116,7 @@ impl<'de> Deserialize<'de> for Until {
         }
         let end = Ms::end_of_day(&text).or_else(|| Ms::parse(&text));
         end.map(Self::At).ok_or_else(|| {
-            serde::de::Error::custom(
+            de::Error::custom(
                 "give a day, as in 2027-01-31, a time in UTC, as in 2027-01-31T18:00:00Z, or `never`",
             )
         })

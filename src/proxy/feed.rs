@@ -152,7 +152,8 @@ impl Watching {
                 return Said::Notice(notice);
             }
             let Some(watch) = &mut self.watch else {
-                match self.proxy.0.sources.link(self.tenant, self.source).await {
+                // Boxed, since connecting takes far more room than waiting for news, which lasts.
+                match Box::pin(self.proxy.0.sources.link(self.tenant, self.source)).await {
                     Ok(link) => self.watch = Some(link.watch(self.filter.clone())),
                     Err(_) if !std::mem::replace(&mut self.was_opened, true) => return Said::Opened,
                     // It is switched off, or its credential is gone: it may come back.

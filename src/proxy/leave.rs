@@ -30,7 +30,9 @@ pub(super) struct Leave {
 impl Leave {
     pub(super) fn new(headers: &HeaderMap, permit: &CallPermit, table: &Arc<RouteTable>) -> Self {
         let header = headers::single(headers, &header::AUTHORIZATION).ok().flatten();
-        Self { authorization: header.cloned(), permit: permit.clone(), table: Arc::clone(table) }
+        // A copy of its own: a clone would keep the whole buffer that the request was read into.
+        let authorization = header.and_then(|header| HeaderValue::from_bytes(header.as_bytes()).ok());
+        Self { authorization, permit: permit.clone(), table: Arc::clone(table) }
     }
 
     /// Says whether the caller would be let in at this moment. While that cannot be found out, it

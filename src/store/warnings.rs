@@ -53,7 +53,8 @@ impl WarningRow {
     }
 }
 
-/// What will stop working, or has for the rest of the month. A sign-in of somebody's that nobody has signed in at yet never worked, and is no warning.
+/// What will stop working, or has for the rest of the month. A sign-in of somebody's that nobody has signed in at yet
+/// never worked, and is no warning.
 const WARNINGS: &str = "
     select c.tenant_id, o.handle as owner, c.id as subject_id, c.version as mark, s.name, c.expires_at as ends_at,
         c.detail, c.user_id,

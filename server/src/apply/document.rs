@@ -19,7 +19,7 @@ use serde_saphyr::Spanned;
 use url::Url;
 
 use super::Mistake;
-use crate::take::{Taken, Until, present};
+use crate::take::{Taken, Until, port, present};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -95,6 +95,7 @@ pub(super) struct TunnelItem {
 pub(super) struct HopItem {
     pub(super) host: String,
     /// 22 if absent.
+    #[serde(default, deserialize_with = "port")]
     pub(super) port: Option<u16>,
     pub(super) user: String,
     /// A private key that its owner has.

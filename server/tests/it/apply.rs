@@ -277,6 +277,14 @@ const WRONG_ENDS: &[(&str, &str)] = &[
     ("tunnels: [{owner: ada, name: t, hops: [{host: b, user: c}], destinations: []}]", "1 to 32 places"),
     ("tunnels: [{owner: new, name: t, hops: [{host: b, user: c d}], destinations: ['a:1']}]", "no spaces"),
     (
+        "tunnels: [{owner: new, name: t, hops: [{host: b, user: c, port: 70000}], destinations: ['a:1']}]",
+        "a whole number from 1 to 65535",
+    ),
+    (
+        "tunnels: [{owner: new, name: t, hops: [{host: b, user: c, port: ssh}], destinations: ['a:1']}]",
+        "a whole number from 1 to 65535",
+    ),
+    (
         "tunnels: [{owner: new, name: t, hops: [{host: b, user: c, key: x}], destinations: ['a:1']}]",
         "no private key",
     ),

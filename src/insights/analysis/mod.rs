@@ -1,12 +1,12 @@
 //! Analyses of Spark applications: begun by somebody, run in a task of their own, kept with what they found.
 //!
 //! One is charged when it begins, to its person and to the team whose source it is of, in the transaction that finds
-//! out whether the plans have room, and given back if it ends before anything was read for it. Its row says how far it is, so every replica shows it, and holds a lease that
-//! its process moves on; an analysis whose lease is over has lost its process and has failed. Whoever ends the row
-//! ends the analysis: the process that runs it notices.
+//! out whether the plans have room, and given back if it ends before anything was read for it. Its row says how far it
+//! is, so every replica shows it, and holds a lease that its process moves on; an analysis whose lease is over has lost
+//! its process and has failed. Whoever ends the row ends the analysis: the process that runs it notices.
 //!
-//! `call.rs` carries out calls of presets that are an analysis, `read.rs` asks the source, `run.rs` carries one from its beginning to its end, `compare.rs` is pure, and
-//! `rewrite.rs` is the only one that knows of a model.
+//! `call.rs` carries out calls of presets that are an analysis, `read.rs` asks the source, `run.rs` carries one from its
+//! beginning to its end, `compare.rs` is pure, and `rewrite.rs` is the only one that knows of a model.
 
 mod begin;
 mod call;

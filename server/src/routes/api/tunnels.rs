@@ -21,6 +21,7 @@ use crate::{
     respond::{Problem, ProblemBody, ProblemKind},
     routes::caller::Caller,
     state::AppState,
+    take::port,
 };
 
 /// An SSH tunnel. What is secret of it is never sent.
@@ -156,6 +157,7 @@ impl From<TunnelStatus> for SessionBody {
 pub(in crate::routes) struct NewHopBody {
     host: String,
     /// 22 if absent.
+    #[serde(default, deserialize_with = "port")]
     port: Option<u16>,
     user: String,
     /// What signs in: `"generate"` makes a key, `"keep"` keeps what the server at this place has. If absent, a new
