@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::{FORWARDED, Replicas};
 use crate::{
     egress::{EgressError, next_data, read_body},
+    mcp::sse,
     model::ReplicaNumber,
 };
 
@@ -60,9 +61,6 @@ pub enum BackBody {
     Events(BoxStream<'static, Bytes>),
 }
 
-/// What streams of events are declared as.
-const EVENTS: &[u8] = b"text/event-stream";
-
 /// Says why a request could not be handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CannotForward {
@@ -97,7 +95,7 @@ impl Replicas {
             Ok(answered) => {
                 let (parts, pieces) = answered.response.into_parts();
                 let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-                let body = if kind.is_some_and(|kind| kind.starts_with(EVENTS)) {
+                let body = if kind.is_some_and(|kind| kind.starts_with(sse::MEDIA_TYPE.as_bytes())) {
                     let events = stream::unfold(pieces, async |mut pieces| {
                         let piece = next_data(&mut pieces).await.ok().flatten()?;
                         Some((piece, pieces))

@@ -101,6 +101,12 @@ struct Other {
 }
 
 impl Other {
+    /// Returns a process that is seen for the first time.
+    fn met(replica: Replica, now: Ms) -> Self {
+        let silent = if now.since(replica.seen_at) > STALE { SILENT_MAX } else { 0 };
+        Self { replica, silent }
+    }
+
     fn is_there(&self) -> bool {
         self.silent < SILENT_MAX
     }
@@ -182,16 +188,19 @@ impl Replicas {
         let mut went = false;
         let before = std::mem::take(&mut *others);
         for replica in there.into_iter().filter(|replica| replica.number != self.0.own) {
-            let silent = match before.get(&replica.number) {
-                Some(other) if other.replica.beats == replica.beats => other.silent.saturating_add(1),
-                None if now.since(replica.seen_at) > STALE => SILENT_MAX,
-                _ => 0,
+            let other = match before.get(&replica.number) {
+                Some(other) if other.replica.beats == replica.beats => {
+                    Other { replica, silent: other.silent.saturating_add(1) }
+                }
+                Some(_) => Other { replica, silent: 0 },
+                None => Other::met(replica, now),
             };
-            if silent == SILENT_MAX && before.contains_key(&replica.number) {
-                tracing::warn!(replica = replica.number.0, address = replica.address, "a replica is gone");
+            if other.silent == SILENT_MAX && before.contains_key(&other.replica.number) {
+                let Replica { number, address, .. } = &other.replica;
+                tracing::warn!(replica = number.0, address, "a replica is gone");
                 went = true;
             }
-            others.insert(replica.number, Other { replica, silent });
+            others.insert(other.replica.number, other);
         }
         went
     }
@@ -211,8 +220,7 @@ impl Replicas {
         let now = self.0.clock.now();
         let mut others = self.0.others.write().unwrap_or_else(PoisonError::into_inner);
         for replica in there.into_iter().filter(|replica| replica.number != self.0.own) {
-            let silent = if now.since(replica.seen_at) > STALE { SILENT_MAX } else { 0 };
-            others.entry(replica.number).or_insert(Other { replica, silent });
+            others.entry(replica.number).or_insert_with(|| Other::met(replica, now));
         }
     }
 

@@ -103,7 +103,7 @@ pub use histogram::Histogram;
 pub use isolation::{Imprint, Reached};
 pub use metrics::{Dimension, MetricPoint, MetricTotal, SeriesQuery, TotalKey, TotalsQuery};
 pub use metrics_add::MetricRow;
-pub use notify::{Heard, WORD_BYTES_MAX, Words};
+pub use notify::{Heard, Words};
 pub use once::{OnceClaim, OnceRoom, OnceRow, OnceState};
 pub use preset_versions::PRESET_VERSIONS_MAX;
 pub use quota::{MonthUsage, Taken};

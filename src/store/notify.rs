@@ -7,9 +7,6 @@ use crate::store::{Pools, Result, Store};
 
 const CHANNEL: &str = "doorward";
 
-/// The most bytes of one word.
-pub const WORD_BYTES_MAX: usize = 7999;
-
 /// What was heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -32,7 +29,8 @@ impl Store {
         Ok(Some(Words(listener)))
     }
 
-    /// Says something to every process that listens, this one included. At most [`WORD_BYTES_MAX`].
+    /// Says something to every process that listens, this one included. PostgreSQL takes at most 7999
+    /// bytes.
     pub async fn tell(&self, word: &str) -> Result<()> {
         let Pools::Postgres(pool) = &self.pools else { return Ok(()) };
         query("select pg_notify($1, $2)").bind(CHANNEL).bind(word).execute(pool).await?;

@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("providers", &["mcp", "model", "egress"]),
     ("connections", &["changes", "egress", "model", "oauth", "policy", "store", "upstream", "vault"]),
     // Who shares the database, and what goes from one process to another.
-    ("replicas", &["changes", "egress", "model", "store"]),
+    ("replicas", &["changes", "egress", "mcp", "model", "store"]),
     ("audit", &["model", "policy", "chain", "egress", "store", "metrics", "vault"]),
     // Hands letters to the operator's mail server.
     ("mail", &["model"]),
