@@ -9,7 +9,7 @@ use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    audit::{Audit, ExportSettings, Exporter, Notary},
+    audit::{self, Audit, ExportSettings, Exporter, Notary},
     changes::Changes,
     clock::Clock,
     connections::Connections,
@@ -359,6 +359,11 @@ impl Engine {
                 let replicas = replicas.clone();
                 async move { log_failure("the sign of life", replicas.beat().await) }
             });
+            let audit = self.audit.clone();
+            self.jobs.every(audit::LOOK_PAUSE, move || {
+                let audit = audit.clone();
+                async move { log_failure("the live tails", audit.look_at_others().await) }
+            });
         }
         let identity = self.identity.clone();
         self.jobs.every(KEYS_PAUSE, move || {
@@ -436,7 +441,7 @@ impl Engine {
                     return;
                 }
                 log_failure("the replicas of long ago", replicas.forget_old().await);
-                log_failure("the retention", crate::audit::retain(&store, now, are_exported).await);
+                log_failure("the retention", audit::retain(&store, now, are_exported).await);
                 log_failure("the ended invitations", presets.remove_ended_invites().await);
                 log_failure("the calls made once", once.forget_ended().await);
                 log_failure("the old warnings", warnings.forget_old().await);

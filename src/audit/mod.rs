@@ -21,6 +21,7 @@ mod export;
 mod notary;
 mod proof;
 mod retention;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -29,6 +30,7 @@ pub use export::{Every, ExportError, ExportSettings, ExportTarget, Exporter, S3S
 pub use notary::{Notary, Verified};
 pub use proof::{Proof, ProofRange};
 pub use retention::retain;
+pub use tail::{LOOK_PAUSE, Tail, Told};
 
 use std::{
     sync::{
@@ -51,6 +53,8 @@ use crate::{
     store::{EventFilter, Store, StoreError},
     vault::VaultError,
 };
+use tail::Tails;
+use writer::Writer;
 
 /// How long an event may wait for its commit.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
@@ -61,8 +65,6 @@ pub const QUEUE_MAX: usize = 8192;
 /// The longest text of an event kept, in bytes. Callers choose some of them, such as the name of a
 /// tool that does not exist, and neither memory nor an index of the database has room for all.
 const TEXT_BYTES_MAX: usize = 512;
-/// How many events a slow reader of the live tail may be behind before it misses some.
-const TAIL_MAX: usize = 256;
 /// How many events are sorted into their kinds in one transaction, so that calls never wait long for the database.
 const SORT_CHUNK: i64 = 500;
 /// How many events one page of a search holds at most.
@@ -118,7 +120,7 @@ struct Inner {
     waiting: Mutex<mpsc::Receiver<Entry>>,
     /// Ends the writer's wait for more events.
     hurry: Notify,
-    tail: broadcast::Sender<Arc<RunEvent>>,
+    tails: Tails,
     dropped: AtomicU64,
 }
 
@@ -137,7 +139,7 @@ impl Audit {
             queue,
             waiting: Mutex::new(waiting),
             hurry: Notify::new(),
-            tail: broadcast::channel(TAIL_MAX).0,
+            tails: Tails::new(),
             dropped: AtomicU64::new(0),
         }))
     }
@@ -152,9 +154,7 @@ impl Audit {
     pub fn record(&self, event: RunEvent) {
         let event = Arc::new(bounded(event));
         self.0.metrics.observe(&event);
-        if self.0.tail.receiver_count() > 0 {
-            let _ = self.0.tail.send(Arc::clone(&event));
-        }
+        self.0.tails.tell(&event);
         if self.0.queue.try_send(Entry::Event(event)).is_err() {
             let dropped = self.0.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             if dropped.is_power_of_two() {
@@ -176,9 +176,20 @@ impl Audit {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
-    /// Follows the events of every organisation as they happen; the reader picks its own.
+    /// Follows what this process records, in every organisation.
     pub fn tail(&self) -> broadcast::Receiver<Arc<RunEvent>> {
-        self.0.tail.subscribe()
+        self.0.tails.all_of_own()
+    }
+
+    /// Follows the events that may be read, whichever process records them: each once, those of other processes within
+    /// [`LOOK_PAUSE`] of their commit.
+    pub async fn follow(&self, permit: AuditPermit) -> Result<Tail, AuditError> {
+        Ok(self.0.tails.follow(&self.0.store, permit).await?)
+    }
+
+    /// Looks for what other processes have recorded of what somebody follows; called every [`LOOK_PAUSE`].
+    pub async fn look_at_others(&self) -> Result<(), StoreError> {
+        self.0.tails.look(&self.0.store).await
     }
 
     /// Waits until everything recorded before is committed.
@@ -244,8 +255,9 @@ impl Audit {
 
     /// Commits what is recorded until `stop`, and then everything that still waits.
     pub async fn run(&self, stop: CancellationToken) {
-        let Inner { store, waiting, hurry, .. } = &*self.0;
-        writer::run(store, &mut *waiting.lock().await, hurry, stop).await;
+        let Inner { store, waiting, hurry, tails, .. } = &*self.0;
+        let writer = Writer { store, tails, stop: &stop };
+        writer.run(&mut *waiting.lock().await, hurry).await;
     }
 }
 

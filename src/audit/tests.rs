@@ -1,9 +1,11 @@
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
+use tokio::task::unconstrained;
 
 use super::*;
 use crate::{
     chain::{Checkpoint, Flaw},
     clock::{Clock, Ms},
+    model::{OrgRole, User, Via, Whence},
     secret::Secret,
     store::{
         SeriesQuery,
@@ -14,17 +16,12 @@ use crate::{
 
 store_test!(what_is_recorded_is_found_and_measured_after_a_flush, |test| async move {
     let tenant = test.add_user("ada").await.tenant;
-    let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
-    let stop = CancellationToken::new();
-    let writer = tokio::spawn({
-        let (audit, stop) = (audit.clone(), stop.clone());
-        async move { audit.run(stop).await }
-    });
+    let process = process(test);
 
     for _ in 0..BATCH_MAX + 7 {
-        audit.record(RunEvent::example(tenant));
+        process.audit.record(RunEvent::example(tenant));
     }
-    audit.flush().await;
+    process.audit.flush().await;
 
     let mut tx = test.store.read(tenant).await.expect("the store answers");
     let filter = EventFilter { limit: 2 * BATCH_MAX as i64, ..EventFilter::default() };
@@ -42,8 +39,7 @@ store_test!(what_is_recorded_is_found_and_measured_after_a_flush, |test| async m
     drop(tx);
     assert_eq!(found, BATCH_MAX + 7);
     assert_eq!(calls, (BATCH_MAX + 7) as i64);
-    stop.cancel();
-    writer.await.expect("the writer ends");
+    process.end().await;
 });
 
 store_test!(what_waits_at_the_end_is_still_written, |test| async move {
@@ -107,6 +103,117 @@ store_test!(a_checkpoint_kept_elsewhere_finds_events_that_are_gone_from_the_end,
 
     assert_eq!(found, Some((ada.tenant, Flaw::Missing { first: 3, last: 3 })));
 });
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_hears_what_any_process_records_and_each_event_once() {
+    let Some(test) = TestStore::postgres().await else { return };
+    let (ada, bob) = (test.add_user("ada").await, test.add_user("bob").await);
+    let [here, there] = [process(&test), process(&test)];
+    let mut tail = here.audit.follow(policy::may_audit(&member(&ada)).unwrap()).await.unwrap();
+
+    for (process, subject) in [(&there, "theirs"), (&here, "ours")] {
+        process.audit.record(RunEvent { subject: subject.to_owned(), ..RunEvent::example(ada.tenant) });
+        process.audit.record(RunEvent::example(bob.tenant));
+        process.audit.flush().await;
+    }
+    for _ in 0..2 {
+        here.audit.look_at_others().await.unwrap();
+    }
+
+    let mut told = Vec::new();
+    while let Some(one) = unconstrained(tail.next()).now_or_never() {
+        told.push(match one.unwrap() {
+            Told::Event(event) => event.subject.clone(),
+            Told::Missed(missed) => format!("{missed} missed"),
+        });
+    }
+    told.sort();
+    assert_eq!(told, ["ours", "theirs"]);
+    for process in [here, there] {
+        process.end().await;
+    }
+    test.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_burst_elsewhere_the_newest_are_told_and_the_others_counted() {
+    let Some(test) = TestStore::postgres().await else { return };
+    let ada = test.add_user("ada").await;
+    let [here, there] = [process(&test), process(&test)];
+    let mut tail = here.audit.follow(policy::may_audit(&member(&ada)).unwrap()).await.unwrap();
+
+    for (process, count) in [(&there, 100), (&here, 3), (&there, 263)] {
+        (0..count).for_each(|_| process.audit.record(RunEvent::example(ada.tenant)));
+        process.audit.flush().await;
+    }
+    here.audit.look_at_others().await.unwrap();
+
+    let (mut events, mut missed) = (0, 0);
+    while let Some(one) = unconstrained(tail.next()).now_or_never() {
+        match one.unwrap() {
+            Told::Event(_) => events += 1,
+            Told::Missed(count) => missed += count,
+        }
+    }
+    // Three of ours, and of 366 in the chain the last 256.
+    assert_eq!((events, missed), (3 + 256, 107));
+    for process in [here, there] {
+        process.end().await;
+    }
+    test.remove().await;
+}
+
+store_test!(while_nobody_follows_nothing_is_asked, |test| async move {
+    let ada = test.add_user("ada").await;
+    let here = process(test);
+    let tail = here.audit.follow(policy::may_audit(&member(&ada)).unwrap()).await.unwrap();
+
+    drop(tail);
+    here.audit.look_at_others().await.unwrap();
+    test.store.close().await;
+
+    here.audit.look_at_others().await.unwrap();
+    here.end().await;
+});
+
+/// A process that records.
+struct Process {
+    audit: Audit,
+    stop: CancellationToken,
+    writer: tokio::task::JoinHandle<()>,
+}
+
+impl Process {
+    async fn end(self) {
+        self.stop.cancel();
+        self.writer.await.unwrap();
+    }
+}
+
+fn process(test: &TestStore) -> Process {
+    let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
+    let stop = CancellationToken::new();
+    let writer = tokio::spawn({
+        let (audit, stop) = (audit.clone(), stop.clone());
+        async move { audit.run(stop).await }
+    });
+    Process { audit, stop, writer }
+}
+
+/// Returns somebody acting in their own organisation.
+fn member(user: &User) -> Member {
+    Member {
+        user: user.id,
+        handle: user.handle.clone(),
+        tenant: user.tenant,
+        tenant_handle: user.handle.clone(),
+        org_role: OrgRole::Admin,
+        instance_role: user.role,
+        plan: user.plan.clone(),
+        via: Via::Shell,
+        whence: Whence::default(),
+    }
+}
 
 async fn notary(test: &TestStore, clock: &Clock) -> Notary {
     let key = KeySource::Settings(Secret::new("07a1".repeat(16)));

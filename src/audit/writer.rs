@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::{BATCH_MAX, COMMIT_INTERVAL, Entry},
+    audit::{BATCH_MAX, COMMIT_INTERVAL, Entry, Tails},
     metrics,
     model::RunEvent,
     store::{Store, StoreError},
@@ -19,27 +19,75 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often a commit is tried once the program wants to end.
 const LAST_TRIES: usize = 3;
 
-/// Commits what arrives until `stop`, and then everything that still waits.
-pub(super) async fn run(
-    store: &Store,
-    waiting: &mut mpsc::Receiver<Entry>,
-    hurry: &Notify,
-    stop: CancellationToken,
-) {
-    let mut was_full = false;
-    while let Some(Some(first)) = stop.run_until_cancelled(waiting.recv()).await {
-        // Behind a full batch more waits, and perhaps a flush.
-        if !was_full {
-            rest(hurry, &stop).await;
+/// Who writes.
+pub(super) struct Writer<'a> {
+    pub(super) store: &'a Store,
+    /// Who is told which events this process has written.
+    pub(super) tails: &'a Tails,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Writer<'_> {
+    /// Commits what arrives until `stop`, and then everything that still waits.
+    pub(super) async fn run(&self, waiting: &mut mpsc::Receiver<Entry>, hurry: &Notify) {
+        let mut was_full = false;
+        while let Some(Some(first)) = self.stop.run_until_cancelled(waiting.recv()).await {
+            // Behind a full batch more waits, and perhaps a flush.
+            if !was_full {
+                rest(hurry, self.stop).await;
+            }
+            let batch = gather(first, waiting);
+            was_full = batch.len() == BATCH_MAX;
+            self.write(batch).await;
         }
-        let batch = gather(first, waiting);
-        was_full = batch.len() == BATCH_MAX;
-        write(store, batch, &stop).await;
+        waiting.close();
+        while let Some(first) = waiting.recv().await {
+            self.write(gather(first, waiting)).await;
+        }
     }
-    waiting.close();
-    while let Some(first) = waiting.recv().await {
-        let batch = gather(first, waiting);
-        write(store, batch, &stop).await;
+
+    /// Commits a batch, trying again until it is in; the events stay in memory meanwhile, and the
+    /// queue behind them fills up until `Audit::admit` refuses further calls.
+    async fn write(&self, batch: Vec<Entry>) {
+        let mut flushes = Vec::new();
+        let mut events = Vec::with_capacity(batch.len());
+        for entry in batch {
+            match entry {
+                Entry::Event(event) => events.push(event),
+                Entry::Flush(done) => flushes.push(done),
+            }
+        }
+        let events: Vec<RunEvent> = events.into_iter().map(Arc::unwrap_or_clone).collect();
+        let mut pause = RETRY_PAUSE;
+        let mut last_tries = LAST_TRIES;
+        while !events.is_empty() {
+            let Err(error) = self.commit(&events).await else { break };
+            if self.stop.is_cancelled() {
+                last_tries -= 1;
+                if last_tries == 0 {
+                    tracing::error!(%error, events = events.len(), "{} events could not be written before the end", events.len());
+                    break;
+                }
+            }
+            tracing::error!(%error, events = events.len(), "the audit log could not be written; trying again in {pause:?}");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
+        }
+        for done in flushes {
+            let _ = done.send(());
+        }
+    }
+
+    async fn commit(&self, events: &[RunEvent]) -> Result<(), StoreError> {
+        let writing = self.tails.writing().await;
+        let mut tx = self.store.system().await?;
+        let spans = tx.append_events(events).await?;
+        tx.add_metrics(&metrics::roll_up(events)).await?;
+        tx.commit().await?;
+        if let Some(writing) = writing {
+            writing.are_own(&spans);
+        }
+        Ok(())
     }
 }
 
@@ -62,43 +110,4 @@ fn gather(first: Entry, waiting: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
         batch.push(next);
     }
     batch
-}
-
-/// Commits a batch, trying again until it is in; the events stay in memory meanwhile, and the
-/// queue behind them fills up until `Audit::admit` refuses further calls.
-async fn write(store: &Store, batch: Vec<Entry>, stop: &CancellationToken) {
-    let mut flushes = Vec::new();
-    let mut events = Vec::with_capacity(batch.len());
-    for entry in batch {
-        match entry {
-            Entry::Event(event) => events.push(event),
-            Entry::Flush(done) => flushes.push(done),
-        }
-    }
-    let events: Vec<RunEvent> = events.into_iter().map(Arc::unwrap_or_clone).collect();
-    let mut pause = RETRY_PAUSE;
-    let mut last_tries = LAST_TRIES;
-    while !events.is_empty() {
-        let Err(error) = commit(store, &events).await else { break };
-        if stop.is_cancelled() {
-            last_tries -= 1;
-            if last_tries == 0 {
-                tracing::error!(%error, events = events.len(), "{} events could not be written before the end", events.len());
-                break;
-            }
-        }
-        tracing::error!(%error, events = events.len(), "the audit log could not be written; trying again in {pause:?}");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY_PAUSE_MAX);
-    }
-    for done in flushes {
-        let _ = done.send(());
-    }
-}
-
-async fn commit(store: &Store, events: &[RunEvent]) -> Result<(), StoreError> {
-    let mut tx = store.system().await?;
-    tx.append_events(events).await?;
-    tx.add_metrics(&metrics::roll_up(events)).await?;
-    tx.commit().await
 }

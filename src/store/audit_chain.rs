@@ -3,11 +3,11 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     sync::LazyLock,
 };
 
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, query, query_as};
 
 use crate::{
     chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Salt, Tally, Walk, fits},
@@ -46,6 +46,24 @@ pub struct ChainReport {
     pub flaw: Option<Flaw>,
 }
 
+/// Events of one organisation that follow each other in its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainSpan {
+    /// Whose they are.
+    pub tenant: TenantId,
+    /// The number of the first one.
+    pub first: i64,
+    /// The number of the last one.
+    pub last: i64,
+}
+
+impl ChainSpan {
+    /// Says whether the event of this number is one of them.
+    pub fn holds(&self, seq: i64) -> bool {
+        (self.first..=self.last).contains(&seq)
+    }
+}
+
 #[derive(FromRow)]
 struct HeadRow {
     seq: i64,
@@ -56,22 +74,28 @@ struct HeadRow {
 
 impl SystemTx {
     /// Adds events of any organisations to their chains, in the order given. Those recorded before
-    /// (the same id) are passed over, so that a batch may be tried again.
-    pub async fn append_events(&mut self, events: &[RunEvent]) -> Result<()> {
+    /// (the same id) are passed over, so that a batch may be tried again. Returns where all of them are.
+    pub async fn append_events(&mut self, events: &[RunEvent]) -> Result<Vec<ChainSpan>> {
         // Organisations in one order, so that two replicas never wait for each other in a circle.
         let mut chains: BTreeMap<TenantId, Vec<&RunEvent>> = BTreeMap::new();
         for event in events {
             chains.entry(event.tenant).or_default().push(event);
         }
+        let mut spans = Vec::with_capacity(chains.len());
         for (tenant, events) in chains {
             for batch in events.chunks(BATCH) {
-                self.extend_chain(tenant, batch).await?;
+                self.extend_chain(tenant, batch, &mut spans).await?;
             }
         }
-        Ok(())
+        Ok(spans)
     }
 
-    async fn extend_chain(&mut self, tenant: TenantId, events: &[&RunEvent]) -> Result<()> {
+    async fn extend_chain(
+        &mut self,
+        tenant: TenantId,
+        events: &[&RunEvent],
+        spans: &mut Vec<ChainSpan>,
+    ) -> Result<()> {
         // The update that changes nothing locks the head on PostgreSQL until we commit.
         let head: HeadRow = on!(self, |c| {
             query_as(
@@ -91,10 +115,17 @@ impl SystemTx {
         let mut prev = read_hash("audit_heads.hash", &head.hash)?;
         let mut links = Vec::with_capacity(events.len());
         for event in events {
-            if !recorded.insert(event.id) {
-                continue;
+            match recorded.entry(event.id) {
+                Entry::Occupied(recorded) => {
+                    let at = *recorded.get();
+                    spans.push(ChainSpan { tenant, first: at, last: at });
+                    continue;
+                }
+                Entry::Vacant(vacant) => {
+                    seq += 1;
+                    vacant.insert(seq);
+                }
             }
-            seq += 1;
             let event = storable(event);
             let (form, hash) = Form::of(seq, &prev, &event);
             links.push((seq, prev, hash, form, kind_of(&event), event));
@@ -103,6 +134,7 @@ impl SystemTx {
         if links.is_empty() {
             return Ok(());
         }
+        spans.push(ChainSpan { tenant, first: head.seq + 1, last: seq });
 
         let kinds = links.iter().map(|(.., kind, event)| (*kind, &**event)).collect();
         self.add_kinds(tenant, &kinds).await?;
@@ -157,15 +189,15 @@ impl SystemTx {
         Ok(())
     }
 
-    /// Returns which of these events are in the chain. Ids sort by time, so a batch is a narrow
+    /// Returns which of these events are in the chain, and their numbers. Ids sort by time, so a batch is a narrow
     /// range of them.
-    async fn recorded(&mut self, tenant: TenantId, events: &[&RunEvent]) -> Result<HashSet<EventId>> {
+    async fn recorded(&mut self, tenant: TenantId, events: &[&RunEvent]) -> Result<HashMap<EventId, i64>> {
         let ids = || events.iter().map(|event| event.id);
         let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
-            return Ok(HashSet::new());
+            return Ok(HashMap::new());
         };
-        let found: Vec<EventId> = on!(self, |c| {
-            query_scalar("select id from audit_events where tenant_id = $1 and id >= $2 and id <= $3")
+        let found: Vec<(EventId, i64)> = on!(self, |c| {
+            query_as("select id, seq from audit_events where tenant_id = $1 and id >= $2 and id <= $3")
                 .bind(tenant)
                 .bind(first)
                 .bind(last)

@@ -1,7 +1,7 @@
 //! What proves the audit log: chains as they are exported, the keys and checkpoints that vouch for them, and erasing
 //! what names people.
 
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
 use uuid::Uuid;
 
 use crate::{
@@ -152,6 +152,23 @@ impl SystemTx {
                 .await
         })?;
         row.map(EndRow::end).transpose()
+    }
+
+    /// Returns the numbers of the last events of these organisations, those apart in which nothing has happened.
+    pub async fn list_last_numbers(&mut self, tenants: &[TenantId]) -> Result<Vec<(TenantId, i64)>> {
+        if tenants.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(on!(self, |c: Driver| {
+            let mut statement =
+                QueryBuilder::<Driver>::new("select tenant_id, seq from audit_heads where tenant_id in (");
+            let mut ids = statement.separated(", ");
+            tenants.iter().for_each(|tenant| {
+                ids.push_bind(*tenant);
+            });
+            statement.push(")");
+            statement.build_query_as().fetch_all(c).await
+        })?)
     }
 
     /// Keeps a checkpoint. `false` if there is one of that event already.

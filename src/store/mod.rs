@@ -90,7 +90,7 @@ use crate::{
 pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
 pub use audit::EventFilter;
-pub use audit_chain::ChainReport;
+pub use audit_chain::{ChainReport, ChainSpan};
 pub use audit_exports::{ExportFailure, ExportPlan, ExportState};
 pub use audit_proof::{AuditKeyRow, ChainEnd};
 pub use clients::ClientRow;

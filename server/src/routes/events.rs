@@ -1,18 +1,17 @@
 //! The live tail: the signed-in person's run events as they happen, as server-sent events.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
 use doorward::{
-    model::RunEvent,
-    policy::{self, AuditPermit},
+    audit::{self, Told},
+    policy,
 };
 use futures::{Stream, StreamExt as _};
 use http::HeaderMap;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::caller::{self, Caller};
 use crate::{
@@ -37,10 +36,9 @@ pub(super) async fn events(
     let Ok(place) = state.tails().try_acquire_owned() else {
         return Err(Problem::new(ProblemKind::TooMany, "too many live tails are open"));
     };
-    let permit = policy::may_audit(&member)?;
     let stopped = state.stopping();
-    let events = state.engine().audit.tail();
-    let tail = Tail { permit, events, headers, state };
+    let events = state.engine().audit.follow(policy::may_audit(&member)?).await?;
+    let tail = Tail { events, headers, state };
     let ends = async move {
         tokio::select! {
             () = stopped.cancelled_owned() => {}
@@ -56,8 +54,7 @@ pub(super) async fn events(
 }
 
 struct Tail {
-    permit: AuditPermit,
-    events: Receiver<Arc<RunEvent>>,
+    events: audit::Tail,
     headers: HeaderMap,
     state: AppState,
 }
@@ -65,20 +62,14 @@ struct Tail {
 impl Tail {
     /// Returns the next event that the person may read; `None` when there will be no more.
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            match self.events.recv().await {
-                Ok(event) if self.permit.shows(&event) => {
-                    // Who has signed out, acts elsewhere, or lost the role, hears no more.
-                    let member = caller::find(&self.headers, &self.state).await.ok().flatten()?;
-                    policy::may_audit(&member).ok().filter(|permit| permit.shows(&event))?;
-                    return Some(Event::default().id(event.id.to_string()).data(app::live_line(&event)));
-                }
-                Ok(_) => {}
-                Err(RecvError::Lagged(missed)) => {
-                    return Some(Event::default().event("missed").data(missed.to_string()));
-                }
-                Err(RecvError::Closed) => return None,
+        match self.events.next().await? {
+            Told::Event(event) => {
+                // Who has signed out, acts elsewhere, or lost the role, hears no more.
+                let member = caller::find(&self.headers, &self.state).await.ok().flatten()?;
+                policy::may_audit(&member).ok().filter(|permit| permit.shows(&event))?;
+                Some(Event::default().id(event.id.to_string()).data(app::live_line(&event)))
             }
+            Told::Missed(missed) => Some(Event::default().event("missed").data(missed.to_string())),
         }
     }
 }

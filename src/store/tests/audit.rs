@@ -7,7 +7,7 @@ use crate::{
     chain::{Flaw, Form, Link, Tally},
     model::Outcome,
     store::{
-        ChainReport, EventFilter, Inner, on,
+        ChainReport, ChainSpan, EventFilter, Inner, on,
         testing::{TestStore, store_test},
     },
 };
@@ -85,8 +85,13 @@ store_test!(a_batch_tried_again_is_recorded_once, |test| async move {
     let (ada, bob) = (test.add_user("ada").await, test.add_user("bob").await);
     let events = [event(&ada, NOW, "one"), event(&bob, NOW, "his"), event(&ada, NOW, "two")];
     record(test, &events[..2]).await;
-    record(test, &events).await;
+    let mut tx = test.store.system().await.unwrap();
+    let mut spans = tx.append_events(&events).await.unwrap();
+    tx.commit().await.unwrap();
 
+    spans.sort_by_key(|span| (span.tenant != ada.tenant, span.first));
+    let span = |user: &User, seq| ChainSpan { tenant: user.tenant, first: seq, last: seq };
+    assert_eq!(spans, [span(&ada, 1), span(&ada, 2), span(&bob, 1)]);
     assert_eq!(verify(test, ada.tenant).await, whole(2));
     assert_eq!(verify(test, bob.tenant).await, whole(1));
     assert_eq!(found(test, ada.tenant, EventFilter::default()).await, ["two", "one"]);
