@@ -41,6 +41,8 @@ use crate::{
 const QUOTA_PAUSE: Duration = Duration::from_secs(1);
 /// How often the time of keys' last use is written.
 const KEYS_PAUSE: Duration = Duration::from_secs(10);
+/// How often attempts to sign in that count no more are removed.
+const ATTEMPTS_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether a source is due for a look.
 const SOURCES_PAUSE: Duration = Duration::from_secs(15);
 /// How often it is looked whether the token of a connection ends soon.
@@ -369,6 +371,15 @@ impl Engine {
         self.jobs.every(KEYS_PAUSE, move || {
             let identity = identity.clone();
             async move { log_failure("the keys' last use", identity.flush_used().await) }
+        });
+        let (identity, replicas) = (self.identity.clone(), self.replicas.clone());
+        self.jobs.every(ATTEMPTS_PAUSE, move || {
+            let (identity, replicas) = (identity.clone(), replicas.clone());
+            async move {
+                if has_turn(&replicas, "attempts", ATTEMPTS_PAUSE).await {
+                    log_failure("the attempts to sign in", identity.forget_old_attempts().await);
+                }
+            }
         });
         let quota = self.quota.clone();
         self.jobs.every(QUOTA_PAUSE, move || {

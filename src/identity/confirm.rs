@@ -6,6 +6,7 @@ use super::{
     Identity, IdentityError,
     password::{self, Checked, NO_PASSWORD},
     record::Deed,
+    throttle::Attempt,
 };
 use crate::{
     changes::Change,
@@ -54,12 +55,13 @@ impl Identity {
         }
         // A borrowed browser is no way around the throttle.
         let throttled = format!("password of {}", permit.user());
-        if let Err(retry_after) = self.throttle(|throttle, now| throttle.admit(&throttled, None, now)) {
-            if let Some(reason) = self.worth_recording("too many attempts") {
-                self.record_of(member, Deed::refused(action, reason));
-            }
-            return Err(IdentityError::Throttled { retry_after });
+        let admitted = self.admit(&[Attempt::Account(&throttled)]).await;
+        if let Err(IdentityError::Throttled { .. }) = admitted
+            && let Some(reason) = self.worth_recording("too many attempts")
+        {
+            self.record_of(member, Deed::refused(action, reason));
         }
+        admitted?;
         let (user, hash) = {
             let mut tx = self.0.store.system_read().await?;
             (tx.find_user(permit.user()).await?, tx.find_password(permit.user()).await?)
@@ -74,7 +76,7 @@ impl Identity {
             self.record_of(member, Deed::refused(action, reason));
             return Err(IdentityError::WrongCredentials);
         }
-        self.throttle(|throttle, _| throttle.succeeded(&throttled, None));
+        self.succeeded(&throttled, None).await?;
         user.ok_or(IdentityError::WrongCredentials)
     }
 

@@ -47,12 +47,12 @@ use crate::{
 };
 use epochs::Epochs;
 use logins::Logins;
+use moka::sync::Cache;
 use password::Passwords;
 use remembered::Remembered;
 use second::RelyingParty;
 use setup::Setup;
 use strangers::Strangers;
-use throttle::Throttle;
 use uuid::Uuid;
 
 pub use accounts::{check_plan, default_plan};
@@ -151,7 +151,8 @@ struct Inner {
     vault: Vault,
     settings: IdentitySettings,
     passwords: Passwords,
-    throttle: Mutex<Throttle>,
+    /// What was tried too often, and until when it is refused.
+    refused: Cache<[u8; 32], Ms>,
     strangers: Mutex<Strangers>,
     /// Events that wait for the first organisation there is to record them in.
     unrecorded: Mutex<Vec<RunEvent>>,
@@ -205,7 +206,7 @@ impl Identity {
             ),
             relying_party: RelyingParty::at(&settings.base_url),
             settings,
-            throttle: Mutex::new(Throttle::new()),
+            refused: Cache::new(throttle::SUBJECTS_MAX as u64),
             strangers: Mutex::new(Strangers::new()),
             unrecorded: Mutex::default(),
             setup: Setup::default(),

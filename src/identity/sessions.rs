@@ -1,7 +1,7 @@
 //! Signing in, and the browser sessions that come of it.
 
 use std::sync::{
-    Arc, PoisonError,
+    Arc,
     atomic::{AtomicI64, Ordering},
 };
 
@@ -10,6 +10,7 @@ use super::{
     password::{self, Checked},
     record::{Deed, home},
     remembered::Known,
+    throttle::Attempt,
     token,
 };
 use crate::{
@@ -48,11 +49,11 @@ impl Identity {
             self.record_unchecked(&login, origin, "longer than any name or password").await;
             return Err(IdentityError::WrongCredentials);
         }
-        let admitted = self.throttle(|throttle, now| throttle.admit(&login, Some(origin.address), now));
-        if let Err(retry_after) = admitted {
+        let admitted = self.admit(&[Attempt::Account(&login), Attempt::Address(origin.address)]).await;
+        if let Err(IdentityError::Throttled { .. }) = admitted {
             self.record_unchecked(&login, origin, "too many attempts").await;
-            return Err(IdentityError::Throttled { retry_after });
         }
+        admitted?;
 
         let (found, home) = {
             let mut tx = self.0.store.system_read().await?;
@@ -66,7 +67,7 @@ impl Identity {
             return Err(IdentityError::WrongCredentials);
         };
         let user = self.let_in(user, checked, origin)?;
-        self.throttle(|throttle, _| throttle.succeeded(&login, Some(origin.address)));
+        self.succeeded(&login, Some(origin.address)).await?;
         if checked == Checked::RightButOutdated {
             let hash = self.0.passwords.hash(password).await?;
             let mut tx = self.0.store.system().await?;
@@ -246,10 +247,5 @@ impl Identity {
         }
         self.0.sessions.note_use(known, now);
         Some(Arc::clone(&known.member))
-    }
-
-    pub(super) fn throttle<T>(&self, ask: impl FnOnce(&mut super::throttle::Throttle, Ms) -> T) -> T {
-        let now = self.0.clock.now();
-        ask(&mut self.0.throttle.lock().unwrap_or_else(PoisonError::into_inner), now)
     }
 }

@@ -1,15 +1,22 @@
-//! How fast passwords may be tried: the deciding part, free of I/O and of the time.
+//! How fast passwords and codes may be tried. The database counts, so that whoever tries at several processes has no more
+//! attempts, and none is forgotten when one starts anew.
 //!
-//! Every attempt takes a token from two buckets, the account's and the address's; a successful one
+//! Every attempt takes a token from each of its buckets, such as the account's and the address's; a successful one
 //! puts them back. Each bucket refills with time. The account's is the slower one, since trying from
 //! many addresses is cheap; whoever is shut out of their account by another's attempts waits seconds,
-//! not hours.
+//! not hours. Who was refused is refused from memory until there is a token again: a flood of attempts costs the database
+//! nothing.
 
 use std::{collections::HashMap, hash::Hash, net::IpAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 
-use crate::{clock::Ms, model::UserId};
+use super::{Identity, IdentityError};
+use crate::{
+    clock::Ms,
+    model::UserId,
+    store::{AttemptBucket, StoreError},
+};
 
 /// Attempts at one account in a row.
 const ACCOUNT_BURST: u32 = 8;
@@ -27,71 +34,87 @@ const LOGIN_REFILL: Duration = Duration::from_secs(3);
 const CODE_BURST: u32 = 5;
 /// One more code may be tried after this long.
 const CODE_REFILL: Duration = Duration::from_secs(300);
-/// How many accounts and how many addresses are remembered.
-const SUBJECTS_MAX: usize = 10_000;
+/// How many refusals are remembered, and how many keys have buckets in memory.
+pub(super) const SUBJECTS_MAX: usize = 10_000;
 
-/// Remembers who tried.
-pub(super) struct Throttle {
-    accounts: Buckets<[u8; 32]>,
-    addresses: Buckets<IpAddr>,
-    logins: Buckets<IpAddr>,
-    codes: Buckets<UserId>,
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Attempt<'a> {
+    /// The password of an account, as it was named.
+    Account(&'a str),
+    /// Passwords from an address.
+    Address(IpAddr),
+    /// To begin a login with another provider, from an address.
+    Login(IpAddr),
+    /// The code of a person's second factor.
+    Code(UserId),
 }
 
-impl Throttle {
-    pub(super) fn new() -> Self {
-        Self {
-            accounts: Buckets::new(ACCOUNT_BURST, ACCOUNT_REFILL),
-            addresses: Buckets::new(ADDRESS_BURST, ADDRESS_REFILL),
-            logins: Buckets::new(LOGIN_BURST, LOGIN_REFILL),
-            codes: Buckets::new(CODE_BURST, CODE_REFILL),
-        }
+impl Attempt<'_> {
+    fn bucket(&self) -> AttemptBucket {
+        // What is typed as a name may be long, and may be a password typed in the wrong place.
+        let (kind, what, burst, refill) = match self {
+            Self::Account(name) => ("account", (*name).to_owned(), ACCOUNT_BURST, ACCOUNT_REFILL),
+            Self::Address(from) => ("address", network(*from).to_string(), ADDRESS_BURST, ADDRESS_REFILL),
+            Self::Login(from) => ("login", network(*from).to_string(), LOGIN_BURST, LOGIN_REFILL),
+            Self::Code(user) => ("code", user.to_string(), CODE_BURST, CODE_REFILL),
+        };
+        let subject = Sha256::digest(format!("{kind} {what}").as_bytes()).into();
+        AttemptBucket { subject, burst, refill }
     }
+}
 
+impl Identity {
     /// Counts an attempt, or says how long to wait. An attempt that is refused is not counted.
-    pub(super) fn admit(&mut self, account: &str, address: Option<IpAddr>, now: Ms) -> Result<(), Duration> {
-        let account = digest(account);
-        let address = address.map(network);
-        let by_account = self.accounts.wait(&account, now);
-        let by_address = address.map_or(Duration::ZERO, |address| self.addresses.wait(&address, now));
-        let wait = by_account.max(by_address);
-        if !wait.is_zero() {
-            return Err(wait);
+    pub(super) async fn admit(&self, attempt: &[Attempt<'_>]) -> Result<(), IdentityError> {
+        let buckets: Vec<AttemptBucket> = attempt.iter().map(Attempt::bucket).collect();
+        let now = self.0.clock.now();
+        let known = buckets.iter().filter_map(|bucket| self.0.refused.get(&bucket.subject));
+        if let Some(until) = known.filter(|until| *until > now).max() {
+            return Err(IdentityError::Throttled { retry_after: until.since(now) });
         }
-        self.accounts.take(account, now);
+        let mut tx = self.0.store.system().await?;
+        let mut longest = None;
+        for bucket in &buckets {
+            if let Some(wait) = tx.take_attempt(bucket, now).await? {
+                self.0.refused.insert(bucket.subject, now.plus(wait));
+                longest = longest.max(Some(wait));
+            }
+        }
+        if let Some(retry_after) = longest {
+            return Err(IdentityError::Throttled { retry_after });
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Forgives an account's attempts and takes this one back from the address.
+    pub(super) async fn succeeded(&self, account: &str, address: Option<IpAddr>) -> Result<(), StoreError> {
+        let account = Attempt::Account(account).bucket();
+        self.0.refused.invalidate(&account.subject);
+        let mut tx = self.0.store.system().await?;
+        tx.forgive_attempts(&account).await?;
         if let Some(address) = address {
-            self.addresses.take(address, now);
+            tx.give_attempt_back(&Attempt::Address(address).bucket()).await?;
         }
-        Ok(())
-    }
-
-    /// Counts a login with another provider that is begun, or says how long to wait.
-    pub(super) fn admit_login(&mut self, address: IpAddr, now: Ms) -> Result<(), Duration> {
-        self.logins.admit(network(address), now)
-    }
-
-    /// Counts a code of a person's second factor that is tried, or says how long to wait.
-    pub(super) fn admit_code(&mut self, user: UserId, now: Ms) -> Result<(), Duration> {
-        self.codes.admit(user, now)
+        tx.commit().await
     }
 
     /// Forgives the codes that a person tried before the right one.
-    pub(super) fn code_was_right(&mut self, user: UserId) {
-        self.codes.forget(&user);
+    pub(super) async fn forgive_codes(&self, user: UserId) -> Result<(), StoreError> {
+        let codes = Attempt::Code(user).bucket();
+        self.0.refused.invalidate(&codes.subject);
+        let mut tx = self.0.store.system().await?;
+        tx.forgive_attempts(&codes).await?;
+        tx.commit().await
     }
 
-    /// Forgives the account's attempts and takes this one back from the address.
-    pub(super) fn succeeded(&mut self, account: &str, address: Option<IpAddr>) {
-        self.accounts.forget(&digest(account));
-        if let Some(address) = address {
-            self.addresses.give_back(&network(address));
-        }
+    /// Forgets attempts that count no more; called by a background job.
+    pub async fn forget_old_attempts(&self) -> Result<u64, StoreError> {
+        let mut tx = self.0.store.system().await?;
+        let forgotten = tx.remove_old_attempts(self.0.clock.now()).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
-}
-
-/// What is typed as a name may be long, and may be a password typed in the wrong place.
-fn digest(account: &str) -> [u8; 32] {
-    Sha256::digest(account.as_bytes()).into()
 }
 
 /// Returns what one person has: an IPv4 address, or the first half of an IPv6 address.
@@ -102,7 +125,7 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Buckets that are full but for these; each is kept as the time at which it will be full again.
+/// Buckets in memory that are full but for these; each is kept as the time at which it will be full again.
 pub(crate) struct Buckets<K> {
     refill: Duration,
     /// How far in the future "full again" may lie.
@@ -139,16 +162,6 @@ impl<K: Copy + Eq + Hash> Buckets<K> {
         *full_at = (*full_at).max(now).plus(self.refill);
     }
 
-    fn give_back(&mut self, key: &K) {
-        if let Some(full_at) = self.full_at.get_mut(key) {
-            *full_at = full_at.minus(self.refill);
-        }
-    }
-
-    fn forget(&mut self, key: &K) {
-        self.full_at.remove(key);
-    }
-
     /// Forgets the full buckets, and if that is not enough, the half that is nearest to full: those
     /// who tried most stay.
     fn make_room(&mut self, now: Ms) {
@@ -170,70 +183,23 @@ mod tests {
     const NOW: Ms = Ms(1_000_000);
 
     #[test]
-    fn an_account_is_tried_so_often_and_then_slowly() {
-        let mut throttle = Throttle::new();
-        let admitted = (0..20).filter(|n| throttle.admit("ada", address(*n), NOW).is_ok()).count();
-        assert_eq!(admitted, ACCOUNT_BURST as usize);
-        assert_eq!(throttle.admit("ada", address(99), NOW), Err(ACCOUNT_REFILL));
-
-        let later = NOW.plus(ACCOUNT_REFILL);
-
-        assert!(throttle.admit("ada", address(99), later).is_ok());
-        assert!(throttle.admit("ada", address(99), later).is_err());
-        assert!(throttle.admit("bob", address(99), later).is_ok());
-    }
-
-    #[test]
-    fn an_address_tries_so_many_accounts_and_then_slowly() {
-        let mut throttle = Throttle::new();
-        let admitted = (0..50).filter(|n| throttle.admit(&n.to_string(), address(1), NOW).is_ok()).count();
-
-        assert_eq!(admitted, ADDRESS_BURST as usize);
-        assert_eq!(throttle.admit("new", address(1), NOW), Err(ADDRESS_REFILL));
-        assert!(throttle.admit("new", address(2), NOW).is_ok());
-        assert!(throttle.admit("new", address(1), NOW.plus(ADDRESS_REFILL)).is_ok());
-    }
-
-    #[test]
-    fn signing_in_forgives_the_attempts_before_it() {
-        let mut throttle = Throttle::new();
-        for _ in 0..ACCOUNT_BURST {
-            throttle.admit("ada", address(1), NOW).unwrap();
+    fn memory_is_bounded_and_those_who_tried_most_stay() {
+        let mut buckets = Buckets::new(8, Duration::from_secs(30));
+        (0..8).for_each(|_| buckets.admit(0, NOW).unwrap());
+        for n in 1..3 * SUBJECTS_MAX {
+            buckets.admit(n, NOW).unwrap();
         }
 
-        throttle.succeeded("ada", address(1));
-
-        assert!(throttle.admit("ada", address(1), NOW).is_ok());
+        assert!(buckets.full_at.len() <= SUBJECTS_MAX);
+        assert!(buckets.admit(0, NOW).is_err());
     }
 
     #[test]
     fn a_whole_ipv6_network_is_one_address() {
-        let mut throttle = Throttle::new();
-        let mut from = |n: u16, account: &str| {
-            let address = format!("2001:db8::{n:x}").parse().ok();
-            throttle.admit(account, address, NOW).is_ok()
-        };
+        let subject = |text: &str| Attempt::Address(text.parse().unwrap()).bucket().subject;
 
-        let admitted = (0..50).filter(|n| from(*n, &n.to_string())).count();
-
-        assert_eq!(admitted, ADDRESS_BURST as usize);
-    }
-
-    #[test]
-    fn memory_is_bounded_and_those_who_tried_most_stay() {
-        let mut throttle = Throttle::new();
-        for _ in 0..ACCOUNT_BURST {
-            throttle.admit("ada", None, NOW).unwrap();
-        }
-        for n in 0..3 * SUBJECTS_MAX {
-            throttle.admit(&format!("stranger {n}"), None, NOW).unwrap();
-        }
-
-        assert!(throttle.accounts.full_at.len() <= SUBJECTS_MAX);
-        assert!(throttle.admit("ada", None, NOW).is_err());
-    }
-
-    fn address(n: u8) -> Option<IpAddr> {
-        Some(IpAddr::from([192, 0, 2, n]))
+        assert_eq!(subject("2001:db8::1"), subject("2001:db8::2:3"));
+        assert_ne!(subject("2001:db8::1"), subject("2001:db8:0:1::1"));
+        assert_eq!(subject("::ffff:192.0.2.1"), subject("192.0.2.1"));
     }
 }

@@ -24,6 +24,7 @@ mod access;
 mod analyses;
 mod api_keys;
 mod assertions;
+mod attempts;
 mod audit;
 mod audit_chain;
 mod audit_exports;
@@ -89,6 +90,7 @@ use crate::{
 
 pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
+pub use attempts::AttemptBucket;
 pub use audit::EventFilter;
 pub use audit_chain::{ChainReport, ChainSpan};
 pub use audit_exports::{ExportFailure, ExportPlan, ExportState};

@@ -25,6 +25,7 @@ use url::Url;
 use super::{
     Identity, IdentityError, NewSession, Origin,
     record::{Deed, home},
+    throttle::Attempt,
     token,
 };
 use crate::{
@@ -148,9 +149,7 @@ impl Identity {
         origin: &Origin,
     ) -> Result<BegunLogin, LoginError> {
         let known = self.0.logins.find(provider)?;
-        if let Err(retry_after) = self.throttle(|throttle, now| throttle.admit_login(origin.address, now)) {
-            return Err(IdentityError::Throttled { retry_after }.into());
-        }
+        self.admit(&[Attempt::Login(origin.address)]).await?;
         let cookie = token::random_token()?;
         let ties = Ties::of(cookie.expose());
         let redirect = self.redirect(provider);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{CODE_BYTES_MAX, recovery};
 use crate::{
-    identity::{Identity, IdentityError, record::Deed},
+    identity::{Identity, IdentityError, record::Deed, throttle::Attempt},
     model::{Action, Member, TenantId, UserId},
     policy,
     secret::Secret,
@@ -80,7 +80,7 @@ impl Identity {
         code: &str,
     ) -> Result<Option<Vec<Secret>>, IdentityError> {
         let permit = policy::may_use_account(member)?;
-        self.admit_code(permit.user())?;
+        self.admit(&[Attempt::Code(permit.user())]).await?;
         let row = self.0.store.system_read().await?.find_factor(permit.user()).await?;
         let row = row.filter(|row| row.confirmed_at.is_none()).ok_or(IdentityError::NoFactor)?;
         let Some(step) = self.step_of(permit.user(), &row, code)? else {
@@ -99,7 +99,7 @@ impl Identity {
             tx.set_recovery_codes(row.tenant_id, permit.user(), &recovery::digests(&codes)).await?;
         }
         tx.commit().await?;
-        self.forgive_codes(permit.user());
+        self.forgive_codes(permit.user()).await?;
         self.record_of(member, Deed::done(Action::FactorChange, "one-time codes switched on"));
         Ok(first.then_some(codes))
     }

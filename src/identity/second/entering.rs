@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::{ceremony, passkeys::reason};
 use crate::{
-    identity::{Identity, IdentityError, NewSession, Origin, record::Deed, second::ceremony::Refused, token},
+    identity::{
+        Identity, IdentityError, NewSession, Origin, record::Deed, second::ceremony::Refused,
+        throttle::Attempt, token,
+    },
     model::{Action, Passkey, User},
     store::HalfRow,
 };
@@ -98,7 +101,8 @@ impl Identity {
     ) -> Result<NewSession, IdentityError> {
         let (half, user) = self.half_signed_in(cookie).await?;
         let place = self.0.relying_party.as_ref().ok_or(IdentityError::NoPasskeysHere)?;
-        self.admit_code(user.id).inspect_err(|error| self.record_throttled(&user, origin, error))?;
+        let admitted = self.admit(&[Attempt::Code(user.id)]).await;
+        admitted.inspect_err(|error| self.record_throttled(&user, origin, error))?;
         let asked = half.ceremony.ok_or(IdentityError::WrongPasskey)?;
         let passkeys = self.0.store.system_read().await?.list_passkeys(user.id).await?;
         let next = self.ask_to_show(&passkeys)?;
@@ -123,7 +127,7 @@ impl Identity {
             return Err(IdentityError::CodeTooLate);
         }
         tx.commit().await?;
-        self.forgive_codes(user.id);
+        self.forgive_codes(user.id).await?;
         self.open_session(&user, origin, &half.provider).await
     }
 

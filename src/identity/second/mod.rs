@@ -11,7 +11,7 @@ mod entering;
 mod passkeys;
 mod recovery;
 
-use super::{Identity, IdentityError, record::Deed};
+use super::{Identity, IdentityError, record::Deed, throttle::Attempt};
 use crate::{
     model::{Action, Member, Passkey, UserId},
     policy::{self, AdminPermit},
@@ -81,7 +81,7 @@ impl Identity {
 
     /// Uses up a one-time code or a recovery code of a person; `false` if it is neither, or was used.
     async fn check_code(&self, user: UserId, code: &str) -> Result<bool, IdentityError> {
-        self.admit_code(user)?;
+        self.admit(&[Attempt::Code(user)]).await?;
         let row = self.0.store.system_read().await?.find_factor(user).await?;
         let step = match row.filter(|row| row.confirmed_at.is_some()) {
             Some(row) => self.step_of(user, &row, code)?,
@@ -95,17 +95,8 @@ impl Identity {
         };
         tx.commit().await?;
         if right {
-            self.forgive_codes(user);
+            self.forgive_codes(user).await?;
         }
         Ok(right)
-    }
-
-    fn admit_code(&self, user: UserId) -> Result<(), IdentityError> {
-        let admitted = self.throttle(|throttle, now| throttle.admit_code(user, now));
-        admitted.map_err(|retry_after| IdentityError::Throttled { retry_after })
-    }
-
-    fn forgive_codes(&self, user: UserId) {
-        self.throttle(|throttle, _| throttle.code_was_right(user));
     }
 }

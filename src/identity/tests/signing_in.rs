@@ -185,6 +185,29 @@ async fn an_account_that_is_tried_too_often_must_wait() {
     assert!(scene.sign_in("ada", PASSWORD).await.is_ok());
 }
 
+store_test!(whoever_tries_at_several_processes_has_no_more_attempts, |test| async move {
+    let scene = Scene::on(&test.store).await;
+    scene.create_owner().await.unwrap();
+    let replicas = [scene.replica(), scene.replica(), scene.replica()];
+    let attempt = async |n: usize, password: &str| {
+        // From addresses of their own.
+        let origin = origin(u8::try_from(n).unwrap());
+        replicas[n % 3].sign_in("ada", Secret::new(password), &origin).await
+    };
+
+    let mut checked = 0;
+    for n in 0..12 {
+        checked += usize::from(matches!(attempt(n, "wrong").await, Err(IdentityError::WrongCredentials)));
+    }
+    assert_eq!(checked, 8);
+    scene.clock.advance(Duration::from_secs(30));
+    attempt(12, PASSWORD).await.unwrap();
+    for n in 13..21 {
+        let refused = attempt(n, "wrong").await;
+        assert!(matches!(refused, Err(IdentityError::WrongCredentials)), "forgiven: {refused:?}");
+    }
+});
+
 #[tokio::test]
 async fn signing_out_holds_at_once() {
     let (mut scene, owner) = Scene::with_owner().await;

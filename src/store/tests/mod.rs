@@ -1,6 +1,7 @@
 //! What the room as a whole promises, on both databases.
 
 mod analyses;
+mod attempts;
 mod audit;
 mod connections;
 mod factors;
