@@ -1,6 +1,6 @@
 //! What can go wrong with the database, as situations.
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use thiserror::Error;
 
 use crate::fault::Fault;
@@ -38,10 +38,13 @@ pub enum StoreError {
     #[error("something referred to does not exist")]
     Dangling(#[source] sqlx::Error),
 
-    /// A newer Doorward has written this database.
-    #[error("the database has schema {found}, this program knows up to {known}: use the newer program")]
+    /// A newer Doorward has taken away from this database what this program needs.
+    #[error(
+        "schema {found} of the database takes away what older programs need, and this one knows up to {known}: use the \
+         newer program"
+    )]
     NewerSchema {
-        /// The newest migration applied.
+        /// The migration that took it away.
         found: i64,
         /// The newest migration this program has.
         known: i64,
@@ -145,11 +148,9 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// Tells a schema of the future from a migration that failed.
-    pub(super) fn from_migration(error: MigrateError, migrator: &Migrator) -> Self {
-        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
+    /// Tells a database that does not answer from a migration that failed.
+    pub(super) fn from_migration(error: MigrateError) -> Self {
         match error {
-            MigrateError::VersionMissing(found) if found > known => Self::NewerSchema { found, known },
             MigrateError::Execute(error) => error.into(),
             MigrateError::ExecuteMigration(error, version) => match Self::from(error) {
                 Self::Database(error) => Self::Migrate(MigrateError::ExecuteMigration(error, version)),

@@ -21,6 +21,7 @@
 //! a test in `tests/`.
 
 mod access;
+mod age;
 mod analyses;
 mod api_keys;
 mod assertions;

@@ -19,10 +19,10 @@
 //! The head of the row-level part of `migrations/postgres/0001_first.sql` tells the three roles
 //! apart.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::LazyLock, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, Connection, PgConnection, PgExecutor, PgPool, Postgres, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
     query, query_as, query_scalar,
@@ -31,10 +31,14 @@ use sqlx::{
 use crate::{
     model::TenantId,
     secret::Secret,
-    store::{Result, StoreError},
+    store::{
+        Result, StoreError,
+        age::{self, Applied},
+    },
 };
 
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATOR: LazyLock<Migrator> =
+    LazyLock::new(|| age::lenient(sqlx::migrate!("migrations/postgres")));
 
 /// Connections of one process.
 const CONNECTIONS_MAX: u32 = 16;
@@ -117,6 +121,7 @@ async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
 
 /// Brings the schema up to date and gives the serving role what it needs.
 async fn prepare(owner: &mut PgConnection, app: &str) -> Result<()> {
+    age::refuse_contracted(&MIGRATOR, &applied(&mut *owner).await?)?;
     MIGRATOR.run(&mut *owner).await.map_err(|error| match insufficient_privilege(error) {
         Ok(source) => StoreError::Prepare {
             cure: "the owner's role may not create the role `doorward_system`; run as a superuser: \
@@ -124,7 +129,7 @@ async fn prepare(owner: &mut PgConnection, app: &str) -> Result<()> {
                 .to_owned(),
             source,
         },
-        Err(error) => StoreError::from_migration(error, &MIGRATOR),
+        Err(error) => StoreError::from_migration(error),
     })?;
 
     let quoted = quoted(app);
@@ -197,7 +202,6 @@ fn sql_state(error: &sqlx::Error) -> Option<String> {
 
 /// Refuses a schema of another age, and a role or table for which row-level security does not hold.
 async fn check(pool: &PgPool) -> Result<()> {
-    let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
     let (app, is_super, bypasses): (String, bool, bool) =
         query_as("select rolname::text, rolsuper, rolbypassrls from pg_roles where rolname = current_user")
             .fetch_one(pool)
@@ -226,24 +230,18 @@ async fn check(pool: &PgPool) -> Result<()> {
         });
     }
 
-    let found: i64 =
-        match query_scalar("select coalesce(max(version), 0) from _sqlx_migrations").fetch_one(pool).await {
-            Ok(found) => found,
-            Err(error) if sql_state(&error).as_deref() == Some(UNDEFINED_TABLE) => 0,
-            Err(error) if is_refused(&error) => {
-                return Err(StoreError::Unsafe {
-                    why: format!("the role {quoted} has not been admitted to the database"),
-                    cure: format!("run as the owner: select doorward_grant('{}');", app.replace('\'', "''")),
-                });
-            }
-            Err(error) => return Err(error.into()),
-        };
-    if found > known {
-        return Err(StoreError::NewerSchema { found, known });
-    }
-    if found < known {
-        return Err(StoreError::OlderSchema { found, known });
-    }
+    let applied = match applied(pool).await {
+        Ok(applied) => applied,
+        Err(error) if is_refused(&error) => {
+            return Err(StoreError::Unsafe {
+                why: format!("the role {quoted} has not been admitted to the database"),
+                cure: format!("run as the owner: select doorward_grant('{}');", app.replace('\'', "''")),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    age::refuse_contracted(&MIGRATOR, &applied)?;
+    age::refuse_older(&MIGRATOR, &applied)?;
 
     let open_tables: Option<String> = query_scalar(
         "select string_agg(c.relname, ', ' order by c.relname) from pg_class c
@@ -281,6 +279,14 @@ async fn check(pool: &PgPool) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Returns the migrations of the database; none if it was never migrated.
+async fn applied<'c>(on: impl PgExecutor<'c>) -> std::result::Result<Vec<Applied>, sqlx::Error> {
+    match query_as("select version, description from _sqlx_migrations order by version").fetch_all(on).await {
+        Err(error) if sql_state(&error).as_deref() == Some(UNDEFINED_TABLE) => Ok(Vec::new()),
+        applied => applied,
+    }
 }
 
 /// Returns a role's name as an SQL identifier.

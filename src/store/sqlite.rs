@@ -1,16 +1,18 @@
 //! SQLite: one file, one writer, a few readers beside it.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::LazyLock, time::Duration};
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
+    query_as, query_scalar,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, age};
 
-pub(super) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATOR: LazyLock<Migrator> =
+    LazyLock::new(|| age::lenient(sqlx::migrate!("migrations/sqlite")));
 
 /// Readers beside the one writer.
 const READERS_MAX: u32 = 4;
@@ -45,9 +47,9 @@ pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<
         .max_lifetime(None)
         .connect_with(options.clone())
         .await?;
-    if let Err(error) = MIGRATOR.run(&writer).await {
+    if let Err(error) = migrate(&writer).await {
         writer.close().await;
-        return Err(StoreError::from_migration(error, &MIGRATOR));
+        return Err(error);
     }
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
@@ -57,6 +59,15 @@ pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<
         .connect_with(options.read_only(true))
         .await?;
     Ok((writer, readers))
+}
+
+async fn migrate(writer: &SqlitePool) -> Result<()> {
+    let is_new = "select not exists (select 1 from sqlite_master where name = '_sqlx_migrations')";
+    if !query_scalar::<_, bool>(is_new).fetch_one(writer).await? {
+        let applied = query_as("select version, description from _sqlx_migrations").fetch_all(writer).await?;
+        age::refuse_contracted(&MIGRATOR, &applied)?;
+    }
+    MIGRATOR.run(writer).await.map_err(StoreError::from_migration)
 }
 
 /// Begins a transaction that holds the write lock from its first moment, so that it never has to

@@ -42,22 +42,48 @@ async fn the_file_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_program_is_refused() {
+async fn a_file_of_a_newer_program_is_served_until_that_takes_something_away() {
     let test = TestStore::sqlite().await;
     let path = test.sqlite_path().unwrap();
-    let crate::store::Pools::Sqlite { writer, .. } = &test.store.pools else { panic!("not SQLite") };
-    sqlx::query(
-        "insert into _sqlx_migrations (version, description, installed_on, success, checksum, execution_time)
-         values (9999, 'future', 0, true, x'00', 0)",
-    )
-    .execute(writer)
-    .await
-    .unwrap();
+    let add = "insert into _sqlx_migrations
+            (version, description, installed_on, success, checksum, execution_time)
+         values ($1, $2, 0, true, x'00', 0)";
+    let reopened_with = async |version: i64, name: &str| {
+        let store = Store::open_sqlite(&path).await.unwrap();
+        let crate::store::Pools::Sqlite { writer, .. } = &store.pools else { panic!("not SQLite") };
+        sqlx::query(add).bind(version).bind(name).execute(writer).await.unwrap();
+        store.close().await;
+        Store::open_sqlite(&path).await
+    };
     test.store.close().await;
 
-    let refused = Store::open_sqlite(&path).await.unwrap_err();
+    reopened_with(9998, "add something").await.unwrap().close().await;
+    let refused = reopened_with(9999, "contract something").await.unwrap_err();
 
     assert!(matches!(refused, StoreError::NewerSchema { found: 9999, .. }), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_a_newer_program_is_served_until_that_takes_something_away() {
+    let Some(test) = TestStore::postgres().await else { return };
+    let (app, owner) = test.postgres_urls().unwrap();
+    let add = async |version: i64, name: &str| {
+        let values = format!("({version}, '{name}', now(), true, '\\x00', 0)");
+        let add = "insert into _sqlx_migrations
+            (version, description, installed_on, success, checksum, execution_time) values";
+        as_superuser(&test, &format!("{add} {values}")).await;
+    };
+
+    add(9998, "add something").await;
+    for owner in [None, Some(owner)] {
+        Store::open_postgres(app, owner).await.unwrap().close().await;
+    }
+    add(9999, "contract something").await;
+    for owner in [None, Some(owner)] {
+        let refused = Store::open_postgres(app, owner).await.unwrap_err();
+        assert!(matches!(refused, StoreError::NewerSchema { found: 9999, .. }), "{refused:?}");
+    }
+    test.remove().await;
 }
 
 #[tokio::test]
@@ -144,19 +170,9 @@ async fn a_role_that_inherits_or_was_never_admitted_is_refused_and_told_the_sql(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_was_never_or_newly_migrated_is_refused() {
+async fn a_server_that_was_never_migrated_is_refused() {
     let Some(test) = TestStore::postgres().await else { return };
-    let (app, owner) = test.postgres_urls().unwrap();
-    as_superuser(
-        &test,
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-         values (9999, 'future', true, '', 0)",
-    )
-    .await;
-    for owner in [None, Some(owner)] {
-        let refused = Store::open_postgres(app, owner).await.unwrap_err();
-        assert!(matches!(refused, StoreError::NewerSchema { found: 9999, .. }), "{refused:?}");
-    }
+    let (app, _) = test.postgres_urls().unwrap();
     as_superuser(&test, "drop table _sqlx_migrations").await;
     let refused = Store::open_postgres(app, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::OlderSchema { found: 0, .. }), "{refused:?}");
