@@ -16,7 +16,6 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ms;
 
@@ -70,8 +69,6 @@ struct Stream {
     kept_from: u32,
     ended_at: Option<Ms>,
     listener: Option<mpsc::Sender<Bytes>>,
-    /// Cancelled when somebody else takes the stream over.
-    held: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -108,16 +105,9 @@ impl EventStore {
     pub(super) fn listen(&mut self, number: u32) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         let stream = self.stream(number);
-        stream.held.cancel();
-        stream.held = CancellationToken::new();
         stream.listener = Some(sender);
         stream.ended_at = None;
         receiver
-    }
-
-    /// Returns what is cancelled when somebody else takes the stream over.
-    pub(super) fn held(&mut self, number: u32) -> CancellationToken {
-        self.stream(number).held.clone()
     }
 
     fn stream(&mut self, number: u32) -> &mut Stream {
@@ -128,7 +118,6 @@ impl EventStore {
                 kept_from: 1,
                 ended_at: None,
                 listener: None,
-                held: CancellationToken::new(),
             });
             self.streams.len() - 1
         });
@@ -191,10 +180,9 @@ impl EventStore {
     }
 
     /// Stops listening to a stream, unless somebody else has taken it over.
-    pub(super) fn leave(&mut self, number: u32, held: &CancellationToken) {
-        if !held.is_cancelled() {
-            self.stream(number).listener = None;
-        }
+    pub(super) fn leave(&mut self, number: u32, left: &mpsc::Sender<Bytes>) {
+        let stream = self.stream(number);
+        stream.listener.take_if(|listener| listener.same_channel(left));
     }
 
     /// Ends a stream. What it sent is kept for a while.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    mcp::{Raw, edit, notifications, write},
+    mcp::{Raw, ServerCapabilities, edit, notifications, write},
     model::{SourceId, TenantId},
     presets::{PresetNews, PresetWatch, RouteTable},
     proxy::Proxy,
@@ -47,6 +47,14 @@ impl Changed {
             Self::Tools => notifications::TOOLS_CHANGED,
             Self::Prompts => notifications::PROMPTS_CHANGED,
             Self::Resources => notifications::RESOURCES_CHANGED,
+        }
+    }
+
+    fn is_offered_by(self, offered: &ServerCapabilities) -> bool {
+        match self {
+            Self::Tools => offered.tools_changed,
+            Self::Prompts => offered.prompts_changed,
+            Self::Resources => offered.resources_changed,
         }
     }
 
@@ -270,6 +278,18 @@ impl Feed {
     pub(super) fn change(&mut self, wish: Wish) {
         self.wish = wish;
         self.watch();
+    }
+
+    /// Tells everything as changed that is wished for: what happened before is not known.
+    pub(super) fn tell_everything(&mut self) {
+        let offered = self.table.capabilities();
+        self.changed = self.wish.lists.clone();
+        self.changed.retain(|changed| changed.is_offered_by(offered));
+        let filters = self.wish.filters(&self.table);
+        let notices = filters
+            .iter()
+            .flat_map(|(source, filter)| everything(filter).into_iter().map(|notice| (*source, notice)));
+        self.early.extend(notices);
     }
 
     fn watch(&mut self) {

@@ -1,7 +1,7 @@
 //! Whether a caller may still do what it was let in for, asked again while something of it lives on:
 //! a stream, a call that waits for answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::broadcast::error::RecvError;
@@ -25,6 +25,13 @@ pub(super) struct Leave {
     authorization: Option<HeaderValue>,
     pub(super) permit: CallPermit,
     pub(super) table: Arc<RouteTable>,
+}
+
+impl fmt::Debug for Leave {
+    /// Leaves out what the caller showed.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Leave").field("permit", &self.permit).finish_non_exhaustive()
+    }
 }
 
 impl Leave {

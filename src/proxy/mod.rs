@@ -183,6 +183,8 @@ struct Patience {
     parked: Duration,
     /// How long a stream stays open.
     stream: Duration,
+    /// How long what changes is kept for a legacy caller whose stream broke.
+    back: Duration,
     /// How long a source that only wants to be asked again is left alone; longer each time.
     again: Duration,
 }
@@ -197,6 +199,7 @@ impl Default for Patience {
             answer: ANSWER_MAX,
             parked: PARKED_FOR_MAX,
             stream: STREAM_AGE_MAX,
+            back: streams::AWAY_MAX,
             again: AGAIN_PAUSE,
         }
     }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::{
     proxy::{
         events::{Budget, EventStore, STANDALONE},
         feed::OPENING_MAX,
+        leave::Leave,
         sessions::Holder,
     },
     upstream::ReplyBody,
@@ -70,6 +72,8 @@ pub(super) struct Session {
     questions: Mutex<HashMap<u64, mpsc::Sender<Answered>>>,
     questions_asked: AtomicU64,
     events: Mutex<EventStore>,
+    /// Who tells the session's stream of what changes, if anybody does.
+    telling: Mutex<Option<watch::Sender<Leave>>>,
 }
 
 /// A caller's answer to one question.
@@ -110,6 +114,7 @@ impl Session {
             questions: Mutex::default(),
             questions_asked: AtomicU64::new(0),
             events: Mutex::new(EventStore::new(budget.clone())),
+            telling: Mutex::default(),
         }
     }
 
@@ -142,6 +147,36 @@ impl Session {
         // Whoever comes back for the stream must not wait behind a connection that hangs.
         let taken = tokio::time::timeout(TAKE_MAX, listener?.send(piece)).await;
         taken.ok()?.ok().map(|()| bytes)
+    }
+
+    /// Takes note of a caller who has opened the session's stream. Returns what it may be told by and whoever opens it
+    /// after that; `None` if it is being told already.
+    pub(super) fn follows(&self, leave: Leave) -> Option<watch::Receiver<Leave>> {
+        let mut telling = lock(&self.telling);
+        let untold = match telling.as_ref() {
+            Some(telling) => telling.send(leave).err()?.0,
+            None => leave,
+        };
+        let (sender, leaves) = watch::channel(untold);
+        *telling = Some(sender);
+        Some(leaves)
+    }
+
+    /// Ends the session's stream, which this one listened to; `false` if somebody has opened it in this very moment.
+    pub(super) fn is_left(
+        &self,
+        leaves: &watch::Receiver<Leave>,
+        left: Option<&mpsc::Sender<Bytes>>,
+    ) -> bool {
+        let mut telling = lock(&self.telling);
+        if leaves.has_changed().unwrap_or(false) {
+            return false;
+        }
+        *telling = None;
+        if let Some(left) = left {
+            self.events().leave(STANDALONE, left);
+        }
+        true
     }
 
     /// Returns the least level of log messages wanted; `None` if the caller never said one.

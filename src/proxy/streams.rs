@@ -7,8 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     mcp::{
@@ -16,6 +15,7 @@ use crate::{
         headers::{self, LAST_EVENT_ID},
         listen, notification, sse,
     },
+    presets::RouteTable,
     proxy::{
         Proxy, ProxyAnswer, ProxyRequest, body,
         events::{Resumed, STANDALONE},
@@ -27,6 +27,10 @@ use crate::{
 
 /// How long a stream that tells of changes stays open before the caller has to open it again.
 pub const STREAM_AGE_MAX: Duration = Duration::from_secs(4 * 3600);
+
+/// How long what changes is kept for a caller whose stream broke. Whoever comes back later is told that everything may have
+/// changed.
+pub(super) const AWAY_MAX: Duration = Duration::from_secs(30);
 
 impl Proxy {
     /// Answers a GET: opens the stream of a legacy session, or takes one up again.
@@ -60,32 +64,19 @@ impl Proxy {
             Some(Resumed { missed, coming, stream }) => (stream, missed, coming),
         };
         if stream == STANDALONE && receiver.is_some() {
-            let (held, sender) = {
-                let mut events = session.events();
-                if session.terms.revision >= Revision::V2025_11_25 {
-                    events.prime(STANDALONE);
-                }
-                (events.held(STANDALONE), events.listener(STANDALONE))
-            };
-            let Some(sender) = sender else {
-                return body::error(StatusCode::CONFLICT, None, "the stream was closed in this very moment");
-            };
-            let mut changes = session.changes.subscribe();
-            let number = *changes.borrow_and_update();
-            let mut feed = Feed::open(self, &table, wish(&session));
+            if session.terms.revision >= Revision::V2025_11_25 {
+                session.events().prime(STANDALONE);
+            }
             // Whoever is told that it listens misses nothing from there on.
-            feed.opened().await;
-            session.tells(number);
-            let telling = Telling {
-                leave: Leave::new(request.headers, &permit, &table),
-                feed,
-                proxy: self.clone(),
-                session,
-                changes,
-                sender,
-                held,
-            };
-            tokio::spawn(telling.run());
+            match session.follows(Leave::new(request.headers, &permit, &table)) {
+                Some(leaves) => {
+                    let (told, is_told) = oneshot::channel();
+                    let telling = Telling { proxy: self.clone(), leaves, session };
+                    tokio::spawn(telling.run(table, told, last.is_some()));
+                    let _ = is_told.await;
+                }
+                None => session.told().await,
+            }
         }
         body::stream_after(missed, receiver)
     }
@@ -95,54 +86,76 @@ fn wish(session: &Session) -> Wish {
     Wish { lists: Changed::ALL.to_vec(), uris: session.watched(), tasks: Vec::new(), pages: session.pages() }
 }
 
-/// The open stream of a session.
+/// What tells the stream of a session, and goes on for a while when that breaks.
 struct Telling {
     proxy: Proxy,
-    leave: Leave,
-    feed: Feed,
     session: Arc<Session>,
-    /// Tells when what the session watches has become something else.
-    changes: watch::Receiver<u64>,
-    /// Whoever opened the stream.
-    sender: mpsc::Sender<Bytes>,
-    /// Cancelled when somebody else has taken it over.
-    held: CancellationToken,
+    /// What the caller who opened the stream last was let in with.
+    leaves: watch::Receiver<Leave>,
 }
 
 impl Telling {
-    async fn run(mut self) {
+    /// Tells what changes. Says through `told` from when on; what changed before that for a caller who comes back is not
+    /// known, so everything may have.
+    async fn run(mut self, table: Arc<RouteTable>, told: oneshot::Sender<()>, is_back: bool) {
+        let mut changes = self.session.changes.subscribe();
+        let mut feed = {
+            let number = *changes.borrow_and_update();
+            let mut feed = Feed::open(&self.proxy, &table, wish(&self.session));
+            feed.opened().await;
+            self.session.tells(number);
+            feed
+        };
+        if is_back {
+            feed.tell_everything();
+        }
+        let _ = told.send(());
+        while self.tell_one(&mut feed, &mut changes).await {}
+    }
+
+    /// Tells whoever opened the stream last, until somebody else does. Returns `false` if nobody is told any more.
+    async fn tell_one(&mut self, feed: &mut Feed, changes: &mut watch::Receiver<u64>) -> bool {
         let patience = self.proxy.0.patience;
-        let withdrawn = self.leave.withdrawn(&self.proxy);
-        let over = tokio::time::sleep(patience.stream);
-        tokio::pin!(withdrawn, over);
+        let leave = self.leaves.borrow_and_update().clone();
+        let sender = self.session.events().listener(STANDALONE);
+        let (withdrawn, over) = (leave.withdrawn(&self.proxy), tokio::time::sleep(patience.stream));
+        let away = async {
+            if let Some(sender) = &sender {
+                sender.closed().await;
+            }
+            tokio::time::sleep(patience.back).await;
+        };
+        tokio::pin!(withdrawn, over, away);
         loop {
             tokio::select! {
-                () = self.sender.closed() => break,
-                () = self.held.cancelled() => break,
+                biased;
+                _ = self.leaves.changed() => return true,
                 () = self.session.ended.cancelled() => break,
                 () = self.proxy.0.drained.cancelled() => break,
                 () = &mut withdrawn => break,
                 () = &mut over => break,
-                _ = self.changes.changed() => {
-                    let number = *self.changes.borrow_and_update();
-                    self.feed.change(wish(&self.session));
-                    self.feed.opened().await;
+                () = &mut away => break,
+                _ = changes.changed() => {
+                    let number = *changes.borrow_and_update();
+                    feed.change(wish(&self.session));
+                    feed.opened().await;
                     self.session.tells(number);
                 }
-                news = tokio::time::timeout(patience.silence, self.feed.next()) => match news {
-                    Ok(news) => {
+                news = tokio::time::timeout(patience.silence, feed.next()) => match (news, &sender) {
+                    (Ok(news), _) => {
                         let params = Raw::checked(std::str::from_utf8(&news.params).unwrap_or(""));
                         let params = listen::untagged(params);
                         let message = notification(news.method, params.as_bytes());
                         // Whoever has gone may come back for it.
                         let _ = self.session.send(STANDALONE, &sse::encode(&message)).await;
                     }
-                    Err(_) => {
-                        let _ = self.sender.send(Bytes::from_static(sse::KEEP_ALIVE)).await;
+                    (Err(_), Some(sender)) => {
+                        let _ = sender.send(Bytes::from_static(sse::KEEP_ALIVE)).await;
                     }
+                    (Err(_), None) => {}
                 },
             }
         }
-        self.session.events().leave(STANDALONE, &self.held);
+        !self.session.is_left(&self.leaves, sender.as_ref())
     }
 }

@@ -1,5 +1,7 @@
 //! Resources, prompts and completions, in all four pairs of eras, and news of them.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -210,6 +212,60 @@ async fn a_watched_resource_is_told_of_on_either_kind_of_stream() {
             watched.wait_for(Vec::is_empty).await.expect("the last one who watches ends it");
         }
     }
+}
+
+#[tokio::test]
+async fn what_changes_while_a_stream_is_broken_is_told_once_to_whoever_comes_back() {
+    let scene = Scene::of(Era::Legacy).await;
+    let say = |n: i32| {
+        let part = json!({"uri": format!("test://a/{n}")});
+        let news = ("notifications/resources/updated".to_owned(), part);
+        scene.source.script.news.send(news).expect("the source is listened to");
+    };
+    scene.door.ask(&scene.legacy("resources/subscribe", json!({"uri":"test://a"}))).await;
+    let get = Ask::get(Some(&scene.session)).key(&scene.key);
+    let mut broken = Events::of(scene.door.send(&get).await);
+    assert!(broken.next().await.is_some_and(|primed| primed.data.is_empty()));
+    say(1);
+    let seen = broken.next().await.expect("news").id.expect("an id to come back with");
+
+    drop(broken);
+    say(2);
+    say(3);
+    let mut resumed = Events::of(scene.door.send(&get.header("last-event-id", &seen)).await);
+    let mut told = Vec::new();
+    for n in 4..7 {
+        told.push(resumed.message().await.expect("news")["params"]["uri"].clone());
+        say(n);
+    }
+    told.push(resumed.message().await.expect("news")["params"]["uri"].clone());
+
+    assert_eq!(told, [2, 3, 4, 5].map(|n| format!("test://a/{n}")));
+}
+
+#[tokio::test]
+async fn whoever_was_away_for_long_is_told_that_everything_may_have_changed() {
+    let mut scene = Scene::of(Era::Legacy).await;
+    scene.door.replace_proxy(|patience| patience.back = Duration::ZERO);
+    scene.session = scene.door.session(&scene.key, "2025-11-25").await;
+    scene.door.ask(&scene.legacy("resources/subscribe", json!({"uri":"test://a"}))).await;
+    let mut watched = scene.source.script.watched.subscribe();
+    let get = Ask::get(Some(&scene.session)).key(&scene.key);
+    let mut broken = Events::of(scene.door.send(&get).await);
+    let seen = broken.next().await.expect("it opens").id.expect("an id to come back with");
+
+    drop(broken);
+    watched.wait_for(Vec::is_empty).await.expect("nobody watches any more");
+    let mut resumed = Events::of(scene.door.send(&get.header("last-event-id", &seen)).await);
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(resumed.message().await.expect("news")["method"].as_str().expect("a name").to_owned());
+    }
+
+    told.sort();
+    let list = |kind: &str| format!("notifications/{kind}/list_changed");
+    let updated = "notifications/resources/updated".to_owned();
+    assert_eq!(told, [list("prompts"), list("resources"), updated, list("tools")]);
 }
 
 #[tokio::test]
