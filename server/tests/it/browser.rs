@@ -3,18 +3,49 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use http::{Method, header};
+use http::{Method, Request, header};
 
-use crate::world::{Answer, World, request};
+use crate::{
+    running::Door,
+    world::{Answer, World, request},
+};
 
-pub(crate) struct Browser<'a> {
-    world: &'a World,
+/// Whatever answers a browser.
+pub(crate) trait Site {
+    async fn answer(&self, request: Request<Body>) -> Answer;
+}
+
+impl Site for World {
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        self.send(request).await
+    }
+}
+
+impl Site for Door {
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        self.send(request).await.unwrap()
+    }
+}
+
+pub(crate) struct Browser<'a, S = World> {
+    site: &'a S,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
-impl<'a> Browser<'a> {
-    pub(crate) fn new(world: &'a World) -> Self {
-        Self { world, cookies: BTreeMap::new() }
+impl<'a, S: Site> Browser<'a, S> {
+    pub(crate) fn new(site: &'a S) -> Self {
+        Self { site, cookies: BTreeMap::new() }
+    }
+
+    /// Goes on elsewhere with the same cookies, as behind a balancer.
+    pub(crate) fn go_to(&mut self, site: &'a S) {
+        self.site = site;
+    }
+
+    /// Returns its cookies as one header.
+    pub(crate) fn cookie_line(&self) -> String {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        cookies.join("; ")
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -27,14 +58,13 @@ impl<'a> Browser<'a> {
     }
 
     async fn ask(&mut self, method: Method, path: &str, body: String) -> Answer {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request(method, path)
             .header(header::ACCEPT, "text/html")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::REFERER, "http://localhost:8080/")
             .header("sec-fetch-site", "same-origin")
-            .header(header::COOKIE, cookies.join("; "));
-        let answer = self.world.send(request.body(Body::from(body)).unwrap()).await;
+            .header(header::COOKIE, self.cookie_line());
+        let answer = self.site.answer(request.body(Body::from(body)).unwrap()).await;
         for line in answer.headers.get_all(header::SET_COOKIE) {
             let line = line.to_str().unwrap();
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();

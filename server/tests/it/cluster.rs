@@ -1,7 +1,6 @@
 //! A PostgreSQL cluster of a test's own, for what must not happen to the one of the other tests.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -9,6 +8,8 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
+
+use crate::ports::free_port;
 
 /// Whom PostgreSQL runs as when the tests run as root, which it refuses: `nobody`.
 const UNPRIVILEGED: u32 = 65_534;
@@ -43,7 +44,7 @@ impl Cluster {
     /// Starts a cluster with nothing in it that listens on the loopback address too and wants
     /// passwords there; `None`, with a word about it, if this machine has no PostgreSQL.
     pub(crate) async fn start_with_passwords() -> Option<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         Self::bare(&format!("-c listen_addresses=127.0.0.1 -c port={port}"), port).await
     }
 
@@ -77,7 +78,12 @@ impl Cluster {
 
     /// Does what a superuser says.
     pub(crate) async fn execute(&self, statement: &str) {
-        let mut admin = self.connect("postgres").await;
+        self.execute_in("postgres", statement).await;
+    }
+
+    /// Does what a superuser says in a database.
+    pub(crate) async fn execute_in(&self, database: &str, statement: &str) {
+        let mut admin = self.connect(database).await;
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut admin).await.unwrap();
     }
 

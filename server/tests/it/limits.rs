@@ -1,10 +1,6 @@
 //! How fast calls and requests may come: the settings, the plan, and the pages that show and set it.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::body::Body;
 use doorward::{
@@ -16,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
+    beside::Redis,
     call::Call,
     running::{Place, Running, until},
     scripted::{Scripted, give_tools},
@@ -170,9 +167,9 @@ async fn a_rate_that_is_none_is_told_beside_its_field() {
 #[tokio::test]
 async fn redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_closes() {
     for (when_away, admits) in [("open", true), ("closed", false)] {
-        let (source, mut redis) = (Scripted::start().await, Redis::start());
+        let (source, redis) = (Scripted::start().await, Redis::start().await);
         let place = Place::new()
-            .with("DOORWARD_REDIS_URL", &format!("redis://127.0.0.1:{}", redis.port))
+            .with("DOORWARD_REDIS_URL", &redis.url())
             .with("DOORWARD_RATE_LIMIT_WHEN_REDIS_IS_AWAY", when_away)
             .with("DOORWARD_RATE_LIMIT_PRESET", "2/day");
         place.prepare(&document(&source)).await;
@@ -191,7 +188,7 @@ async fn redis_url_keeps_what_is_left_beyond_the_process_and_away_it_opens_or_cl
 
         assert_eq!(first, [StatusCode::OK; 2]);
         assert_eq!(third.status, StatusCode::TOO_MANY_REQUESTS, "another process knows: {}", third.body);
-        redis.kill();
+        drop(redis);
         let away = server.send(echo(&ada)).await;
         let healthy = ready(&server).await;
         let (_, said) = place.run(&["doctor"]).await;
@@ -270,40 +267,6 @@ async fn a_call_whose_gateway_was_killed_in_the_middle_is_named_ambiguous_and_no
     assert!(is_error && text.contains("what came of it is not known"), "{}", repeat.body);
     assert_eq!(source.calls().len(), 1);
     server.stop().await;
-}
-
-/// A Redis of its own, killed when dropped.
-struct Redis {
-    _folder: tempfile::TempDir,
-    port: u16,
-    running: Child,
-}
-
-impl Redis {
-    #[expect(clippy::disallowed_methods, reason = "the test needs a real Redis")]
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let running = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed: see `cargo xtask machine`");
-        Self { _folder: folder, port, running }
-    }
-
-    fn kill(&mut self) {
-        self.running.kill().unwrap();
-        self.running.wait().unwrap();
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.running.kill();
-        let _ = self.running.wait();
-    }
 }
 
 struct Scene {

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
 use crate::{
+    browser::Site,
     call::Call,
     scripted::{Scripted, give_tools},
     world::{Answer, Person, World, request},
@@ -176,16 +177,16 @@ pub(crate) async fn decide(
     world.send(request.body(Body::from(form.finish())).unwrap()).await
 }
 
-pub(crate) async fn post_form(world: &World, path: &str, form: &[(&str, &str)]) -> Answer {
+pub(crate) async fn post_form(site: &impl Site, path: &str, form: &[(&str, &str)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let request =
         request(Method::POST, path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    world.send(request.body(Body::from(body)).unwrap()).await
+    site.answer(request.body(Body::from(body)).unwrap()).await
 }
 
-pub(crate) async fn post_json(world: &World, path: &str, body: &Value) -> Answer {
+pub(crate) async fn post_json(site: &impl Site, path: &str, body: &Value) -> Answer {
     let request = request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
-    world.send(request.body(Body::from(body.to_string())).unwrap()).await
+    site.answer(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
 pub(crate) fn tokens(answer: &Answer) -> (String, String) {

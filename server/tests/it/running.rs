@@ -9,8 +9,9 @@ use std::{
 };
 
 use axum::body::Body;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -224,15 +225,21 @@ impl Door {
         &self.0
     }
 
-    /// Sends a request over a connection of its own. `None` if there was no whole answer.
+    /// Sends a request over a connection of its own, which ends with the body that is returned. `None` if there was no
+    /// answer.
     #[expect(clippy::disallowed_methods, reason = "a test is a caller")]
+    pub(crate) async fn open(&self, request: Request<Body>) -> Option<Response<Incoming>> {
+        let stream = TcpStream::connect(&self.0).await.ok()?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        sender.send_request(request).await.ok()
+    }
+
+    /// Sends a request over a connection of its own. `None` if there was no whole answer.
     pub(crate) async fn send(&self, request: Request<Body>) -> Option<Answer> {
         let asked = async {
-            let stream = TcpStream::connect(&self.0).await.ok()?;
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-            tokio::spawn(connection);
-            let (parts, body) = sender.send_request(request).await.ok()?.into_parts();
+            let (parts, body) = self.open(request).await?.into_parts();
             let body = body.collect().await.ok()?.to_bytes();
             let body = String::from_utf8_lossy(&body).into_owned();
             Some(Answer { status: parts.status, headers: parts.headers, body })

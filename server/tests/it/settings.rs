@@ -1,12 +1,7 @@
 //! What each setting does: one test for each, named after it. One that is added and not tested fails
 //! the first test here.
 
-use std::{
-    convert::Infallible,
-    net::{Ipv4Addr, TcpListener},
-    os::unix::fs::PermissionsExt as _,
-    time::Duration,
-};
+use std::{convert::Infallible, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use axum::body::{Body, Bytes};
 use doorward::{model::InstanceRole, tunnel::KeyPair};
@@ -21,6 +16,7 @@ use server::{
 
 use crate::{
     call::Call,
+    ports::free_address,
     running::Place,
     scripted::{Scripted, give_tools},
     world::{Person, World, request},
@@ -65,7 +61,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("logins_file", LOGINS, "somebody_new_makes_an_account_and_signs_in_by_the_provider_from_then_on"),
     ("sign_up", LOGINS, "who_may_make_an_account_is_the_policy_s_to_say"),
-    ("replica_address", include_str!("replicas.rs"), "replica_address_says_where_the_others_reach_a_process"),
+    (
+        "replica_address",
+        include_str!("replicas/hops.rs"),
+        "replica_address_says_where_the_others_reach_a_process",
+    ),
     ("rate_limit_key", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_person", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
     ("rate_limit_organisation", LIMITS, "rate_limits_of_the_settings_hold_for_each_of_their_kind"),
@@ -167,7 +167,7 @@ async fn allowed_origins_may_call_presets() {
 
 #[tokio::test]
 async fn metrics_listen_says_where_metrics_are() {
-    let own = free_address();
+    let own = free_address().to_string();
     for (value, path, address, status) in [
         (own.as_str(), "/metrics", Some(own.as_str()), StatusCode::OK),
         ("main", "/metrics/prometheus", None, StatusCode::OK),
@@ -512,9 +512,4 @@ keys: [{{owner: ada, name: ada, secret_file: ada.key}}]
 
 fn echo(key: &str) -> http::Request<Body> {
     Call::tool("echo", json!({})).key(key).request()
-}
-
-/// Returns an address nobody listens on.
-fn free_address() -> String {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().to_string()
 }

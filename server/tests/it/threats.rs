@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     call::Call,
+    ports::free_address,
     running::{Door, Place, until},
     scripted::{Scripted, give_tools},
     world::{Answer, Person, World, request},
@@ -122,9 +123,7 @@ async fn no_header_from_outside_says_who_is_calling() {
 
 #[tokio::test]
 async fn the_listener_of_metrics_answers_to_names_of_ours_only() {
-    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let address = free_address().to_string();
     let place = Place::new().with("DOORWARD_METRICS_LISTEN", &address);
     let server = place.serve().await;
     let door = Door::at(&address);
