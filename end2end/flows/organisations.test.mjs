@@ -14,6 +14,8 @@ async function prepare() {
   const source = await changingSource({ tools: [tool('work', 'Works.')] })
   const declared = `version: 1
 ${USERS}
+plans:
+  - { name: tiny, calls_per_month: 5 }
 organisations:
   - { handle: acme, title: Acme Ltd, members: [{ user: ada, role: admin }] }
 sources:
@@ -120,6 +122,39 @@ flow('Organisations', prepare, {
     await his.getByLabel('Everything of yours').check()
     await his.getByRole('button', { name: 'Make the key' }).click()
     world.key = (await his.getByText(/^dw_[\w-]+_[\w-]{20,}$/).first().innerText()).trim()
+    await world.call(world.key)
+  },
+
+  'a plan of its own bounds what everybody in it calls, and says beforehand that it ends': async (t) => {
+    const { page, look, world } = t
+    const said = () =>
+      world.call(world.key).then(
+        (answer) => JSON.stringify(answer),
+        (error) => error.message,
+      )
+    await page.goto('/admin/organisations/acme')
+    await page.getByLabel('Plan').selectOption('tiny')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.getByText('It has the plan tiny, from the next call on.').waitFor()
+    await look('plan')
+    // One was made in this month already.
+    for (let call = 0; call < 3; call += 1) await world.call(world.key)
+    await page.goto('/usage')
+    const calls = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Calls of Acme Ltd' }) }).last()
+    await calls.getByText('4 of 5 calls').waitFor()
+    await calls.getByText('More than four fifths are used.').waitFor()
+    await look('usage')
+    await world.call(world.key)
+    assert.match(await said(), /all 5 calls of the organisation's month are used up/)
+    await page.goto('/usage')
+    await calls.getByText('All of them are used').waitFor()
+    const file = await page.request.get('/api/v1/usage/months.csv?of=organisation')
+    assert.match(await file.text(), /,5\b/)
+
+    await page.goto('/admin/organisations/acme')
+    await page.getByLabel('Plan').selectOption('')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.getByText('It has no plan of its own').waitFor()
     await world.call(world.key)
   },
 
