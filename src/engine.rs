@@ -9,7 +9,7 @@ use std::{io, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    audit::{self, Audit, ExportSettings, Exporter, Notary},
+    audit::{self, Audit, ExportSettings, Exporter, Notary, Otlp, OtlpSettings},
     changes::Changes,
     clock::Clock,
     connections::Connections,
@@ -59,6 +59,8 @@ const SORT_PAUSE: Duration = Duration::from_secs(60);
 const CHECKPOINTS_PAUSE: Duration = Duration::from_secs(3600);
 /// How often it is looked whether an hour or a day of the audit log is to be exported.
 const EXPORTS_PAUSE: Duration = Duration::from_secs(30);
+/// For how long the process that sends events as logs has the turn without coming back.
+const LOGS_TURN: Duration = Duration::from_secs(30);
 /// How often processes and sessions that nobody uses are looked for.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// How often events, metrics and analyses past their plan's retention are removed.
@@ -97,6 +99,8 @@ pub struct EngineSettings {
     pub plan_webhook_secret: Option<Secret>,
     /// Where the audit log is exported to.
     pub audit_export: ExportSettings,
+    /// The collector that run events are sent to as logs; `None` = none.
+    pub otlp_logs: Option<OtlpSettings>,
     /// What analyses need to know.
     pub analyses: AnalysisSettings,
     /// What the path of a call needs to know.
@@ -168,6 +172,7 @@ pub struct Parts {
     pub audit: Audit,
     pub notary: Notary,
     pub exporter: Exporter,
+    pub otlp: Otlp,
     pub identity: Identity,
     pub orgs: Orgs,
     pub quota: Quota,
@@ -227,6 +232,7 @@ impl Engine {
             clock.clone(),
             settings.audit_export,
         );
+        let otlp = Otlp::new(store.clone(), egress.with_own_pool(), clock.clone(), settings.otlp_logs);
         let identity = Identity::new(
             store.clone(),
             audit.clone(),
@@ -329,6 +335,7 @@ impl Engine {
             audit,
             notary,
             exporter,
+            otlp,
             identity,
             orgs,
             quota,
@@ -432,6 +439,17 @@ impl Engine {
                 async move { log_failure("the exports of the audit log", exporter.export_due().await) }
             });
         }
+        if self.otlp.is_on() {
+            let (otlp, replicas) = (self.otlp.clone(), self.replicas.clone());
+            self.jobs.every(audit::SEND_PAUSE, move || {
+                let (otlp, replicas) = (otlp.clone(), replicas.clone());
+                async move {
+                    if has_turn(&replicas, "logs", LOGS_TURN).await {
+                        log_failure("the events sent as logs", otlp.send_due().await);
+                    }
+                }
+            });
+        }
         let (upstreams, proxy) = (self.upstreams.clone(), self.proxy.clone());
         self.jobs.every(IDLE_PAUSE, move || {
             upstreams.end_idle();
@@ -496,6 +514,21 @@ impl Engine {
                 name: "audit_export_failing",
                 help: "Organisations whose audit log could not be exported the last time it was tried.",
                 value: self.exporter.failing() as f64,
+            },
+            Gauge {
+                name: "otlp_logs_sent",
+                help: "Run events sent as logs since the start.",
+                value: self.otlp.sent() as f64,
+            },
+            Gauge {
+                name: "otlp_logs_dropped",
+                help: "Run events that the collector of logs refused, or that retention took before, since the start.",
+                value: self.otlp.dropped() as f64,
+            },
+            Gauge {
+                name: "otlp_logs_failing",
+                help: "Whether the collector of logs did not take what it was sent last.",
+                value: f64::from(u8::from(self.otlp.is_failing())),
             },
             Gauge {
                 name: "too_fast",

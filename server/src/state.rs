@@ -197,6 +197,7 @@ pub fn engine_settings(settings: &Settings) -> EngineSettings {
         warnings: settings.warnings().unwrap_or_default(),
         plan_webhook_secret: settings.plan_webhook_secret.clone(),
         audit_export: settings.audit_export().unwrap_or_default(),
+        otlp_logs: settings.otlp_logs().unwrap_or_default(),
         analyses: AnalysisSettings {
             deadline: Duration::from_millis(settings.analysis_timeout_ms),
             // What does not fit was refused when the settings were read.

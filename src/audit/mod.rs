@@ -11,7 +11,8 @@
 //! calls: nothing happens unaudited.
 //!
 //! A [`Notary`] signs for where each chain ends, and a [`Proof`] is a file that shows to whoever has the public key, without
-//! this installation, that events are as they were recorded. An [`Exporter`] writes such files of every hour or day.
+//! this installation, that events are as they were recorded. An [`Exporter`] writes such files of every hour or day, and
+//! [`Otlp`] sends events to a collector of logs.
 //!
 //! Never holds an argument, a result or a credential. To audit one more thing, add an
 //! [`Action`](crate::model::Action) and record an event where the thing is done.
@@ -19,6 +20,7 @@
 mod erase;
 mod export;
 mod notary;
+mod otlp;
 mod proof;
 mod retention;
 mod tail;
@@ -28,6 +30,7 @@ mod writer;
 
 pub use export::{Every, ExportError, ExportSettings, ExportTarget, Exporter, S3Settings};
 pub use notary::{Notary, Verified};
+pub use otlp::{Otlp, OtlpSettings, SEND_PAUSE};
 pub use proof::{Proof, ProofRange};
 pub use retention::retain;
 pub use tail::{LOOK_PAUSE, Tail, Told};

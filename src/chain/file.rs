@@ -218,6 +218,7 @@ impl EventLine {
             response_bytes: self.response_bytes,
             argument_digest: self.argument_digest,
             request_id: self.request_id,
+            trace: None,
         };
         Ok(Link { seq: self.seq, prev: self.prev.0, hash: self.hash.0, form, event })
     }

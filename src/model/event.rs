@@ -168,6 +168,19 @@ pub struct RunEvent {
     pub argument_digest: String,
     /// The request's id, as in the logs.
     pub request_id: String,
+    /// The trace it belongs to, if its caller named one. Kept beside the event, and no part of what is chained.
+    pub trace: Option<TraceContext>,
+}
+
+/// Which trace a request belongs to, as W3C Trace Context names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    /// The trace.
+    pub trace_id: [u8; 16],
+    /// The caller's span.
+    pub span_id: [u8; 8],
+    /// Bit 0: sampled.
+    pub flags: u8,
 }
 
 impl RunEvent {
@@ -196,13 +209,17 @@ impl RunEvent {
             response_bytes: 0,
             argument_digest: String::new(),
             request_id: String::new(),
+            trace: None,
         }
     }
 
     /// Says whether it holds who it was or from where.
     pub fn names_somebody(&self) -> bool {
         let texts = [&self.principal, &self.address, &self.client, &self.argument_digest, &self.request_id];
-        self.user.is_some() || self.key.is_some() || texts.into_iter().any(|text| !text.is_empty())
+        self.user.is_some()
+            || self.key.is_some()
+            || self.trace.is_some()
+            || texts.into_iter().any(|text| !text.is_empty())
     }
 
     /// Says whether it holds what it was done to or why it ended so.
@@ -213,7 +230,7 @@ impl RunEvent {
     /// Empties who it was and from where. The digest of the arguments and the id of the request lead to them: the one
     /// can be guessed at, the other is in logs.
     pub fn forget_who(&mut self) {
-        (self.user, self.key) = (None, None);
+        (self.user, self.key, self.trace) = (None, None, None);
         for text in [
             &mut self.principal,
             &mut self.address,

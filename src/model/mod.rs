@@ -42,7 +42,7 @@ pub use analysis::{
 };
 pub use certificates::{CaCertificates, CertificateFacts, CertificateMistake};
 pub use connection::{Connection, ConnectionState, OauthClient, RunsAs};
-pub use event::{Action, Outcome, RunEvent};
+pub use event::{Action, Outcome, RunEvent, TraceContext};
 pub use grant::{Grant, GrantedTool, GrantedTools, Scopes};
 pub use id::{
     AccessId, AnalysisId, ApiKeyId, BrowserSessionId, ConnectionId, EventId, GrantId, InviteId, LoginId,

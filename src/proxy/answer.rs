@@ -166,8 +166,10 @@ impl Proxy {
         let (Some(name), Some(id)) = (&message.method, message.id) else {
             return body::empty(StatusCode::ACCEPTED);
         };
-        let client_name = client_name(message.meta().and_then(|meta| meta.client_info));
-        let client = Client { revision, name: &client_name, session: None };
+        let meta = message.meta();
+        let client_name = client_name(meta.and_then(|meta| meta.client_info));
+        let trace = meta.and_then(|meta| meta.trace());
+        let client = Client { revision, name: &client_name, session: None, trace };
         let method = Method::parse(name).filter(|method| method.is_known_to(revision));
         if let Some(refusal) = method.and_then(|method| self.beyond_grant(guest, id, method)) {
             return refusal;
@@ -205,7 +207,8 @@ impl Proxy {
             return body::empty(StatusCode::ACCEPTED);
         };
         let Terms { revision, client, .. } = &session.terms;
-        let client = Client { revision: *revision, name: client, session: Some(&session) };
+        let trace = message.meta().and_then(|meta| meta.trace());
+        let client = Client { revision: *revision, name: client, session: Some(&session), trace };
         let method = Method::parse(name);
         if let Some(refusal) = method.and_then(|method| self.beyond_grant(guest, id, method)) {
             return refusal;

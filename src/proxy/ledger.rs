@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     audit::Audit,
     clock::Clock,
-    mcp::{Raw, Revision},
-    model::{Action, EventId, Outcome, Principal, RunEvent, SourceId, SourceName},
+    mcp::{Raw, Revision, trace::Traceparent},
+    model::{Action, EventId, Outcome, Principal, RunEvent, SourceId, SourceName, TraceContext},
     policy::CallPermit,
     presets::RouteTable,
 };
@@ -38,6 +38,7 @@ pub(super) struct Facts<'a> {
     /// The tool, prompt or resource by the name the caller knows.
     pub(super) subject: &'a str,
     pub(super) arguments: Option<Raw<'a>>,
+    pub(super) trace: Option<Traceparent>,
 }
 
 impl Ledger {
@@ -74,6 +75,11 @@ impl Ledger {
             response_bytes: 0,
             argument_digest: facts.arguments.map_or_else(String::new, digest),
             request_id: facts.request_id.to_owned(),
+            trace: facts.trace.map(|trace| TraceContext {
+                trace_id: trace.trace_id,
+                span_id: trace.parent_id,
+                flags: trace.flags,
+            }),
         };
         Self { audit: audit.clone(), clock: clock.clone(), begun: facts.begun, event: Some(Box::new(event)) }
     }

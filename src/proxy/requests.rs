@@ -6,7 +6,10 @@ use std::{borrow::Cow, sync::Arc};
 use http::StatusCode;
 
 use crate::{
-    mcp::{ErrorObject, Message, Method, Params, Raw, Reference, Revision, codes, edit, write},
+    mcp::{
+        ErrorObject, Message, Method, Params, Raw, Reference, Revision, codes, edit, trace::Traceparent,
+        write,
+    },
     model::{Action, Era, Outcome},
     proxy::{
         Guest, Proxy, ProxyAnswer,
@@ -27,6 +30,8 @@ pub(super) struct Client<'a> {
     pub(super) name: &'a str,
     /// The session of a legacy caller.
     pub(super) session: Option<&'a Arc<Session>>,
+    /// The trace that the request says it belongs to.
+    pub(super) trace: Option<Traceparent>,
 }
 
 impl Proxy {
@@ -195,6 +200,7 @@ impl Proxy {
             action,
             subject,
             arguments,
+            trace: client.trace,
         };
         Ok(Ledger::open(&self.0.audit, &self.0.clock, &guest.permit, &guest.table, &facts))
     }

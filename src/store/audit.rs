@@ -5,7 +5,9 @@ use sqlx::{FromRow, QueryBuilder, query_as};
 use crate::{
     chain::{Form, Link, Part},
     clock::Ms,
-    model::{Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, UserId},
+    model::{
+        Action, ApiKeyId, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, TraceContext, UserId,
+    },
     store::{
         LIST_MAX, Result, StoreError, Tx,
         audit_kinds::{Within, newest},
@@ -100,6 +102,7 @@ pub(super) struct EventRow {
     who_hash: Option<Vec<u8>>,
     what_salt: Option<Vec<u8>>,
     what_hash: Option<Vec<u8>>,
+    trace: Option<Vec<u8>>,
 }
 
 impl EventRow {
@@ -151,8 +154,25 @@ impl EventRow {
             response_bytes: self.response_bytes,
             argument_digest: self.argument_digest,
             request_id: self.request_id,
+            trace: self.trace.as_deref().map(read_trace).transpose()?,
         })
     }
+}
+
+/// Writes a trace as one row holds it.
+pub(super) fn trace_bytes(trace: &TraceContext) -> Vec<u8> {
+    [&trace.trace_id[..], &trace.span_id, &[trace.flags]].concat()
+}
+
+fn read_trace(bytes: &[u8]) -> Result<TraceContext> {
+    let corrupt = || {
+        let detail = format!("{} bytes are no trace", bytes.len());
+        StoreError::Corrupt { what: "audit_events.trace", detail }
+    };
+    let (trace_id, rest) = bytes.split_first_chunk().ok_or_else(corrupt)?;
+    let (span_id, rest) = rest.split_first_chunk().ok_or_else(corrupt)?;
+    let [flags] = rest else { return Err(corrupt()) };
+    Ok(TraceContext { trace_id: *trace_id, span_id: *span_id, flags: *flags })
 }
 
 fn read_part(what: &'static str, salt: Option<&[u8]>, hash: Option<&[u8]>) -> Result<Part> {

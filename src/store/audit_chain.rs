@@ -15,7 +15,7 @@ use crate::{
     model::{EventId, RunEvent, TenantId},
     store::{
         Inserts, Result, StoreError, SystemTx,
-        audit::{EventRow, FORM_BLANK, FORM_PARTED, FORM_WHOLE},
+        audit::{EventRow, FORM_BLANK, FORM_PARTED, FORM_WHOLE, trace_bytes},
         audit_kinds::kind_of,
         changed, clean, on, pieces, read_hash,
     },
@@ -30,8 +30,8 @@ static INSERT: LazyLock<Inserts> = LazyLock::new(|| {
         "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
             key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
             duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash, form,
-            who_salt, what_salt, kind)",
-        29,
+            who_salt, what_salt, kind, trace)",
+        30,
     )
 });
 
@@ -172,7 +172,8 @@ impl SystemTx {
                         .bind(form)
                         .bind(who_salt)
                         .bind(what_salt)
-                        .bind(kind.as_slice());
+                        .bind(kind.as_slice())
+                        .bind(event.trace.as_ref().map(trace_bytes));
                 }
                 statement.execute(c).await.map(drop)
             })?;

@@ -283,6 +283,7 @@ impl SystemTx {
                     client = case when $3 then '' else client end,
                     argument_digest = case when $3 then '' else argument_digest end,
                     request_id = case when $3 then '' else request_id end,
+                    trace = case when $3 then null else trace end,
                     who_hash = case when $3 and who_salt is not null then $4 else who_hash end,
                     who_salt = case when $3 then null else who_salt end,
                     subject = case when $5 then '' else subject end,

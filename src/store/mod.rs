@@ -47,6 +47,7 @@ mod notify;
 mod once;
 mod org_invites;
 mod orgs;
+mod otlp_logs;
 mod passkeys;
 mod pinned;
 mod plan_changes;
@@ -108,6 +109,7 @@ pub use metrics::{Dimension, MetricPoint, MetricTotal, SeriesQuery, TotalKey, To
 pub use metrics_add::MetricRow;
 pub use notify::{Heard, Words};
 pub use once::{OnceClaim, OnceRoom, OnceRow, OnceState};
+pub use otlp_logs::UnsentLogs;
 pub use preset_versions::PRESET_VERSIONS_MAX;
 pub use quota::{MonthUsage, Taken};
 pub use scratch::ScratchDatabase;

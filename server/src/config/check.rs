@@ -66,6 +66,7 @@ impl Settings {
             self.mail().err(),
             self.warnings().err(),
             self.audit_export().err(),
+            self.otlp_logs().err(),
             self.model().err(),
             self.redis().err(),
         ];

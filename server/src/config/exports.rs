@@ -1,6 +1,8 @@
 //! Where the audit log is exported to, put together from its settings.
 
-use doorward::audit::{ExportSettings, ExportTarget, S3Settings};
+use doorward::audit::{ExportSettings, ExportTarget, OtlpSettings, S3Settings};
+use http::{HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use super::Settings;
 
@@ -39,4 +41,32 @@ impl Settings {
         };
         Ok(ExportSettings { target, every })
     }
+
+    /// Returns where run events are sent as logs; `None` if nowhere. The error says which setting does not fit.
+    pub fn otlp_logs(&self) -> Result<Option<OtlpSettings>, String> {
+        let Some(url) = &self.otlp_logs_url else {
+            return match self.otlp_logs_headers {
+                Some(_) => Err("`otlp_logs_headers` is of use only beside `otlp_logs_url`".to_owned()),
+                None => Ok(None),
+            };
+        };
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err("`otlp_logs_url` begins with https:// or http://".to_owned());
+        }
+        let text = self.otlp_logs_headers.as_ref().map_or("", |headers| headers.expose());
+        let headers = text.split(',').map(str::trim).filter(|header| !header.is_empty()).map(header);
+        let headers: Option<Vec<_>> = headers.collect();
+        let headers = headers.ok_or_else(|| {
+            "`otlp_logs_headers` holds headers as name=value, separated by commas".to_owned()
+        })?;
+        Ok(Some(OtlpSettings { url: url.clone(), headers }))
+    }
+}
+
+fn header(text: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = text.split_once('=')?;
+    let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+    let mut value: HeaderValue = value.parse().ok()?;
+    value.set_sensitive(true);
+    Some((name.trim().parse().ok()?, value))
 }

@@ -156,6 +156,10 @@ settings! {
     audit_export_s3_secret_key: Option<Secret> = "";
     /// How much of the log one file is of: an `hour` or a `day`, in UTC.
     audit_export_every: Every = "day";
+    /// The OpenTelemetry collector that run events are sent to as logs (OTLP/HTTP, JSON), with the path, as `https://collector.example.org/v1/logs`, in reach of `egress_allow`. Absent = none.
+    otlp_logs_url: Option<Url> = "";
+    /// What each of these requests carries beside: `authorization=Bearer%20…,x-scope=…`, values percent-encoded as in `OTEL_EXPORTER_OTLP_HEADERS`.
+    otlp_logs_headers: Option<Secret> = "";
     /// How fast calls with one API key, or of one client that somebody let in, may come: `600/minute`, per `second`, `minute`, `hour` or `day`; with `, 20 at once` behind it where fewer may come at the same moment. Owners of keys, presets and data sources set limits of their own beside these. Absent = as fast as others let them; so for all that follow.
     rate_limit_key: Option<Rate> = "";
     /// How fast the calls of one person may come, unless their plan has a `rate` of its own.

@@ -37,6 +37,7 @@ mod oauth_attacks;
 mod oauth_quirks;
 mod oauth_stage;
 mod organisations;
+mod otlp_logs;
 mod plan_changes;
 mod ports;
 mod prefix;

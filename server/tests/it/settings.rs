@@ -46,6 +46,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("audit_export_s3_prefix", EXPORTS, EXPORT_S3),
     ("audit_export_s3_access_key", EXPORTS, EXPORT_S3),
     ("audit_export_s3_secret_key", EXPORTS, EXPORT_S3),
+    ("otlp_logs_url", OTLP, OTLP_LOGS),
+    ("otlp_logs_headers", OTLP, OTLP_LOGS),
     ("analysis_timeout_ms", ANALYSES, "analysis_timeout_ms_bounds_how_long_reading_takes"),
     ("model_url", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
     ("model_name", ANALYSES, "model_url_model_name_and_model_key_say_who_rewrites_reports"),
@@ -84,6 +86,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 ];
 const EXPORTS: &str = include_str!("audit_export.rs");
 const EXPORT_FOLDER: &str = "audit_export_folder_and_audit_export_every_say_where_files_go_and_how_many";
+const OTLP: &str = include_str!("otlp_logs.rs");
+const OTLP_LOGS: &str = "otlp_logs_url_and_otlp_logs_headers_say_where_run_events_go_as_logs";
 const EXPORT_S3: &str = "the_settings_of_s3_name_the_storage_that_takes_files_signed_with_its_key";
 const ANALYSES: &str = include_str!("analyses.rs");
 const LIMITS: &str = include_str!("limits.rs");

@@ -202,6 +202,7 @@ impl Door {
             warnings: crate::warnings::WarningSettings::default(),
             plan_webhook_secret: None,
             audit_export: crate::audit::ExportSettings::default(),
+            otlp_logs: None,
             analyses: crate::insights::AnalysisSettings::default(),
             proxy: ProxySettings::default(),
         };
