@@ -44,6 +44,7 @@ impl Proxy {
         if began == replicas.own() {
             return Err(gone());
         }
+        let mut may_try_again = true;
         loop {
             let holder = if replicas.is_there(began) {
                 began
@@ -65,7 +66,15 @@ impl Proxy {
             match self.hand_on(request, holder, id).await {
                 Some(answer) => return Err(Box::new(answer)),
                 None if replicas.is_gone_soon(holder).await => {}
-                None => return Err(Box::new(unavailable(id))),
+                // It was out of reach for a moment only.
+                None if std::mem::take(&mut may_try_again) => {}
+                None => {
+                    tracing::warn!(
+                        replica = holder.0,
+                        "a replica gives signs of life, and cannot be reached"
+                    );
+                    return Err(Box::new(unavailable(id)));
+                }
             }
         }
     }
