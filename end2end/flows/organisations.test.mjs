@@ -145,7 +145,7 @@ flow('Organisations', prepare, {
     await calls.getByText('More than four fifths are used.').waitFor()
     await look('usage')
     await world.call(world.key)
-    assert.match(await said(), /all 5 calls of the organisation's month are used up/)
+    assert.match(await said(), /The quota of 5 tool calls per month of the organisation .* is used up/)
     await page.goto('/usage')
     await calls.getByText('All of them are used').waitFor()
     const file = await page.request.get('/api/v1/usage/months.csv?of=organisation')
