@@ -142,7 +142,7 @@ flow('Organisations', prepare, {
     await page.goto('/usage')
     const calls = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Calls of Acme Ltd' }) }).last()
     await calls.getByText('4 of 5 calls').waitFor()
-    await calls.getByText('More than four fifths are used.').waitFor()
+    await calls.getByText('Four fifths or more are used.').waitFor()
     await look('usage')
     await world.call(world.key)
     assert.match(await said(), /The quota of 5 tool calls per month of the organisation .* is used up/)

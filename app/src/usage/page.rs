@@ -151,7 +151,7 @@ fn warning(used: i64, expected: i64, limit: i64) -> Option<(Tone, &'static str)>
     if used >= limit {
         Some((Tone::Bad, "All of them are used: further ones are refused until the next month begins."))
     } else if i128::from(used) * 5 >= i128::from(limit) * 4 {
-        Some((Tone::Warn, "More than four fifths are used."))
+        Some((Tone::Warn, "Four fifths or more are used."))
     } else if expected > limit {
         Some((Tone::Warn, "At this pace they are used up before the month ends."))
     } else {
