@@ -522,10 +522,10 @@ async fn a_database_that_goes_away_in_the_middle_leaves_what_is_told() {
     let text = "version: 1\nplans: [{name: one}, {name: two}, {name: three}]\n";
     let document = read(text).unwrap();
     let (rooms, store) = (shop.world.state.rooms(), shop.world.engine.store.clone());
-    let mut told = Vec::new();
+    let mut done = Vec::new();
     let mut tell = |step: &Step| {
-        told.push(step.name.clone());
-        if told.len() == 2 {
+        done.push(step.name.clone());
+        if done.len() == 2 {
             let here = tokio::runtime::Handle::current();
             tokio::task::block_in_place(|| here.block_on(store.close()));
         }
@@ -535,7 +535,7 @@ async fn a_database_that_goes_away_in_the_middle_leaves_what_is_told() {
 
     let said = told(&failed);
     assert!(said.starts_with("applied up to here: plan one, plan two; then: line 2: "), "{said}");
-    assert_eq!(told, ["one", "two"]);
+    assert_eq!(done, ["one", "two"]);
 }
 
 #[tokio::test]
