@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use doorward::{
     model::{AccessLevel, CallRules, Email, InstanceRole, PresetId, Slug, Visibility},
     presets::{NewGrantee, NewInvite, NewPreset, PresetChange},
 };
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::json;
-use server::isolation::{FORMS, ROUTES, browse};
+use server::isolation::{FORMS, ROUTES, browse, call};
 
 use crate::{
     call::Call,
     scripted::{Scripted, give_tools},
-    world::{Answer, Person, World, request},
+    world::{Answer, Person, World},
 };
 
 /// Who asks, in the order of the columns.
@@ -161,11 +160,8 @@ async fn every_route_of_a_preset_opens_to_each_level_as_the_table_says() {
         let (method, path) = route.split_once(' ').unwrap();
         for ((who, person), expected) in WHO.iter().zip(&stage.people).zip(expected) {
             let names = stage.preset(&format!("{who}-{number}")).await;
-            let method: Method = method.parse().unwrap();
-            let request = request(method, &fill(path, &names))
-                .header(header::AUTHORIZATION, format!("Bearer {}", person.key))
-                .header(header::CONTENT_TYPE, "application/json");
-            let answer = stage.world.send(request.body(Body::from((*body).to_owned())).unwrap()).await;
+            let (method, path, body) = (method.parse().unwrap(), fill(path, &names), fill(body, &names));
+            let answer = stage.world.send(call(Some(person), method, &path, body).unwrap()).await;
             if answer.status.as_u16() != *expected {
                 wrong.push(format!("{route} by {who}: {} {}", answer.status, answer.body));
             }
