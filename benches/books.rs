@@ -32,6 +32,7 @@ fn a_call_is_charged(bencher: Bencher<'_, '_>, database: &str) {
     let books = books(database);
     let subject = QuotaSubject { user: books.user.id, plan: books.user.plan.clone() };
     bencher.bench(|| {
+        let _inside = books.runtime.enter();
         let charged = books.quota.reserve(&subject, books.user.tenant);
         let mut charged = Box::pin(charged);
         match charged.as_mut().now_or_never() {
