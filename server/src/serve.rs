@@ -50,6 +50,8 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(connections_max));
     let connections = GracefulShutdown::new();
+    let take =
+        |stream, peer| connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let accepted = tokio::select! {
@@ -63,7 +65,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
+        let connection = take(stream, peer);
         tokio::spawn(async move {
             // A connection that breaks is the caller's matter; what was under way has noted it.
             let _ = connection.await;
@@ -71,7 +73,7 @@ pub async fn serve(
         });
     }
     for (stream, peer) in rest(listener) {
-        let connection = connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
+        let connection = take(stream, peer);
         tokio::spawn(async move {
             let _ = connection.await;
         });

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{AssertSqlSafe, Executor as _, PgConnection, query, query_scalar, raw_sql};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, query, query_as, query_scalar, raw_sql};
 
 use crate::{
     model::TenantId,
@@ -30,12 +30,20 @@ pub struct Reached {
     pub planted: bool,
 }
 
+/// A table whose rows are each of one organisation.
+struct Kept {
+    table: String,
+    /// The column that says of which.
+    key: String,
+}
+
 impl SystemTx {
     /// Returns the imprint of an organisation's rows.
     pub async fn imprint(&mut self, tenant: TenantId) -> Result<Imprint> {
         let mut imprint = Imprint::new();
-        for (table, statement) in self.row_texts().await? {
+        for (Kept { table, key }, text) in self.kept().await? {
             // The statement is made of the schema's own names.
+            let statement = format!("select {text} from {table} t where {key} = $1 order by 1");
             let rows: Vec<String> =
                 on!(self, |c| query_scalar(AssertSqlSafe(statement)).bind(tenant).fetch_all(c).await)?;
             let mut hasher = Sha256::new();
@@ -48,35 +56,24 @@ impl SystemTx {
         Ok(imprint)
     }
 
-    /// Returns for each table with organisations what selects the rows of one of them as texts, in an order of theirs.
-    async fn row_texts(&mut self) -> Result<Vec<(String, String)>> {
+    /// Returns every table with rows of organisations, and what is one of its rows as a text.
+    async fn kept(&mut self) -> Result<Vec<(Kept, String)>> {
         match &mut self.inner {
             Inner::Sqlite(transaction) => {
-                let columns: Vec<(String, String)> = sqlx::query_as(
-                    "select m.name, group_concat('quote(' || c.name || ')', ' || '','' || ') from sqlite_master m
-                        join pragma_table_info(m.name) c
-                     where m.type = 'table' and m.name not like 'sqlite_%' group by m.name
-                        having sum(c.name = 'tenant_id') = 1 order by 1",
+                let columns: Vec<(String, String, String)> = query_as(
+                    "select m.name, case m.name when 'organisations' then 'id' else 'tenant_id' end as key,
+                        group_concat('quote(' || c.name || ')', ' || '','' || ')
+                     from sqlite_master m join pragma_table_info(m.name) c
+                     where m.type = 'table' and m.name not like 'sqlite_%'
+                     group by m.name having sum(c.name = key) = 1 order by 1",
                 )
                 .fetch_all(&mut **transaction)
                 .await?;
-                Ok(columns
-                    .into_iter()
-                    .map(|(table, columns)| {
-                        let statement =
-                            format!("select {columns} from {table} where tenant_id = $1 order by 1");
-                        (table, statement)
-                    })
-                    .collect())
+                Ok(columns.into_iter().map(|(table, key, text)| (Kept { table, key }, text)).collect())
             }
-            Inner::Postgres(transaction) => Ok(tables(transaction)
-                .await?
-                .into_iter()
-                .map(|table| {
-                    let statement = format!("select t::text from {table} t where tenant_id = $1 order by 1");
-                    (table, statement)
-                })
-                .collect()),
+            Inner::Postgres(transaction) => {
+                Ok(tables(transaction).await?.into_iter().map(|kept| (kept, "t::text".to_owned())).collect())
+            }
         }
     }
 }
@@ -88,19 +85,19 @@ impl Store {
         let mut system = self.system_read().await?;
         let Inner::Postgres(transaction) = &mut system.inner else { return Ok(None) };
         let mut reached = Vec::new();
-        for table in tables(transaction).await? {
-            let of = format!("from {table} where tenant_id = '{one}'");
+        for Kept { table, key } in tables(transaction).await? {
+            let of = format!("from {table} where {key} = '{one}'");
             let there = query_scalar(AssertSqlSafe(format!("select count(*) {of}")))
                 .fetch_one(&mut **transaction)
                 .await?;
             let mut tx = self.tenant(other).await?;
             let Inner::Postgres(theirs) = &mut tx.inner else { return Ok(None) };
             let read = count(theirs, &format!("select count(*) {of}")).await?;
-            let update = format!("update {table} set tenant_id = tenant_id where tenant_id = '{one}'");
+            let update = format!("update {table} set {key} = {key} where {key} = '{one}'");
             let remove = format!("delete {of}");
             let changed = affected(theirs, &update).await? + affected(theirs, &remove).await?;
             // A row of its own, if it has one, must not become one of the first's.
-            let plant = format!("update {table} set tenant_id = '{one}' where tenant_id = '{other}'");
+            let plant = format!("update {table} set {key} = '{one}' where {key} = '{other}'");
             let planted = affected(theirs, &plant).await? > 0;
             reached.push(Reached { table, there, read, changed, planted });
         }
@@ -109,14 +106,16 @@ impl Store {
 }
 
 /// Returns the tables whose rows are each of one organisation.
-async fn tables(connection: &mut PgConnection) -> Result<Vec<String>> {
-    Ok(query_scalar(
-        "select c.relname::text from pg_class c
-            join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+async fn tables(connection: &mut PgConnection) -> Result<Vec<Kept>> {
+    let tables: Vec<(String, String)> = query_as(
+        "select c.relname::text, a.attname::text from pg_class c
+            join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+                and a.attname = case c.relname when 'organisations' then 'id' else 'tenant_id' end
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') order by 1",
     )
     .fetch_all(connection)
-    .await?)
+    .await?;
+    Ok(tables.into_iter().map(|(table, key)| Kept { table, key }).collect())
 }
 
 /// Counts; `None` if the table is shut.

@@ -289,7 +289,7 @@ async fn applied<'c>(on: impl PgExecutor<'c>) -> std::result::Result<Vec<Applied
     }
 }
 
-/// Returns a role's name as an SQL identifier.
-fn quoted(role: &str) -> String {
-    format!("\"{}\"", role.replace('"', "\"\""))
+/// Returns the name of a role or a database as an SQL identifier.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -36,7 +36,8 @@ impl ScratchDatabase {
                 .await?;
         for left in left {
             // One that is in use is not removed.
-            raw_sql(AssertSqlSafe(format!("drop database if exists {left}"))).execute(&mut beside).await.ok();
+            let drop = format!("drop database if exists {}", postgres::quoted(&left));
+            raw_sql(AssertSqlSafe(drop)).execute(&mut beside).await.ok();
         }
         let made = raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut beside).await;
         beside.close().await.ok();

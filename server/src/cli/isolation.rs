@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{CommandResult, Context};
 use crate::{
     config::{LogFormat, Settings},
-    isolation::{Failed, Scratch, print, prove},
+    isolation::{Failed, Scratch, prove, report},
     logging,
 };
 
@@ -65,7 +65,7 @@ async fn on(name: &str, urls: Option<(&Secret, &Secret)>) -> Result<bool, Failed
     scratch.engine.stop().await;
     scratch.engine.store.close().await;
     let proof = proof?;
-    println!("{}", print(name, &proof));
+    println!("{}", report(name, &proof));
     Ok(proof.holds())
 }
 

@@ -17,7 +17,7 @@ mod scratch;
 mod table;
 
 pub use proof::{Proof, Tried, prove};
-pub use report::print;
+pub use report::report;
 pub use scene::{Scene, Stage};
 pub use scratch::{BASE, PASSWORD, Person, Scratch, browse, call, origin, request};
 pub use table::{FORMS, PAGES, ROUTES, WHO};

@@ -6,8 +6,8 @@ use doorward::store::Reached;
 
 use super::proof::{Proof, Tried, is_shut};
 
-/// Writes what was tried on a database of this name, and what came of it.
-pub fn print(database: &str, proof: &Proof) -> String {
+/// Returns as text what was tried on a database of this name, and what came of it.
+pub fn report(database: &str, proof: &Proof) -> String {
     let mut text = format!("{database}: what others are answered about what is somebody's\n\n");
     let width = proof.tried.iter().map(|tried| tried.what.len()).max().unwrap_or(0);
     let mut line = |what: &str, columns: [&str; 5]| {
@@ -27,7 +27,7 @@ pub fn print(database: &str, proof: &Proof) -> String {
         let _ = writeln!(text, "NOT TRIED  {untried}");
     }
     match &proof.tables {
-        Some(tables) => print_tables(tables, &mut text),
+        Some(tables) => report_tables(tables, &mut text),
         None => text
             .push_str("\nSQLite has no row-level security: the code alone stands between organisations.\n"),
     }
@@ -54,7 +54,7 @@ fn verdict(tried: &Tried) -> String {
     }
 }
 
-fn print_tables(tables: &[Reached], text: &mut String) {
+fn report_tables(tables: &[Reached], text: &mut String) {
     text.push_str("\nRows of one organisation, asked for past the code in the name of another\n\n");
     let width = tables.iter().map(|reached| reached.table.len()).max().unwrap_or(0);
     let _ =

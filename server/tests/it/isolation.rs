@@ -28,6 +28,7 @@ async fn nothing_crosses_from_one_organisation_to_another_on_either_database() {
         "MCP 2026-07-28 tools/call",
         "MCP 2025-11-25 DELETE",
         "source_tools",
+        "organisations ",
     ] {
         assert!(said.lines().any(|line| line.starts_with(part)), "{part}: {said}");
     }

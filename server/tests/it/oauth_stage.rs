@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
+pub(crate) use server::isolation::BASE;
+
 use crate::{
     browser::Site,
     call::Call,
@@ -15,8 +17,6 @@ use crate::{
     world::{Answer, Person, World, request},
 };
 
-/// The address of the installation of these tests, as its callers write it.
-pub(crate) const BASE: &str = "http://localhost:8080";
 /// The preset of these tests.
 pub(crate) const TOOLS: &str = "http://localhost:8080/mcp/ada/tools";
 /// Where the client of these tests waits for its answer.
