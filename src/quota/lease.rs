@@ -151,7 +151,7 @@ pub(super) enum Balance {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{thread, time::Duration};
 
     use super::*;
 
@@ -184,6 +184,21 @@ mod tests {
         let served = (0..5).filter(|_| lease.spend(Some(10), NOW)).count();
 
         assert_eq!(served, 2);
+        assert_eq!(lease.close(), Balance::Even);
+    }
+
+    #[test]
+    fn eight_threads_spend_its_units_once_each() {
+        let lease = Lease::of(MONTH, 10, 100_000, NOW);
+
+        let served: usize = thread::scope(|scope| {
+            let spenders: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..20_000).filter(|_| lease.spend(Some(10), NOW)).count()))
+                .collect();
+            spenders.into_iter().map(|spender| spender.join().unwrap()).sum()
+        });
+
+        assert_eq!(served, 100_000);
         assert_eq!(lease.close(), Balance::Even);
     }
 

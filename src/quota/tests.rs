@@ -1,6 +1,9 @@
 mod teams;
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
+
+use futures::future::try_join_all;
+use tokio::sync::Barrier;
 
 use super::*;
 use crate::{
@@ -16,31 +19,17 @@ use crate::{
 const NOW: Ms = Ms(1_795_233_963_183);
 
 store_test!(sixty_four_at_once_are_admitted_exactly_as_often_as_the_plan_allows, |test| async move {
-    let scene = Scene::on(&test.store, Some(500)).await;
+    let scene = Scene::on(&test.store, Some(200)).await;
 
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let (quota, subject, tenant) = (scene.quota.clone(), scene.subject.clone(), scene.user.tenant);
-            tokio::spawn(async move {
-                let mut admitted = 0;
-                for _ in 0..20 {
-                    admitted += usize::from(quota.reserve(&subject, tenant).await.is_ok());
-                }
-                admitted
-            })
-        })
-        .collect();
-    let mut admitted = 0;
-    for task in tasks {
-        admitted += task.await.unwrap();
-    }
+    let admitted =
+        rush(slice::from_ref(&scene.quota), slice::from_ref(&scene.subject), scene.user.tenant).await;
 
-    assert_eq!(admitted, 500);
-    assert_eq!(scene.charged().await, 500);
+    assert_eq!(admitted, 200);
+    assert_eq!(scene.charged().await, 200);
     let error = scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap_err();
     let end = NOW.month().end();
     assert!(
-        matches!(error, QuotaError::Exhausted { limit: 500, resets_at, payer: Payer::Person(_) } if resets_at == end)
+        matches!(error, QuotaError::Exhausted { limit: 200, resets_at, payer: Payer::Person(_) } if resets_at == end)
     );
 });
 
@@ -67,41 +56,17 @@ store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| asy
 
 store_test!(sixty_four_callers_on_three_replicas_with_ten_units_left_never_get_eleven, |test| async move {
     let scene = Scene::on(&test.store, Some(1000)).await;
-    test.store.take_calls(scene.user.id, NOW.month(), 990, Some(1000), NOW).await.unwrap().unwrap();
-    let mut replicas = Vec::new();
-    for _ in 0..3 {
-        let changes = Changes::new();
-        let store = test.reopen().await;
-        replicas.push(Quota::new(store, &changes, scene.clock.clone(), RateSettings::default()));
-    }
+    let replicas = replicas(&test, &scene.clock).await;
 
-    let start = Arc::new(tokio::sync::Barrier::new(64));
-    let tasks: Vec<_> = (0..64)
-        .map(|n| {
-            let (quota, subject) = (replicas[n % 3].clone(), scene.subject.clone());
-            let tenant = scene.user.tenant;
-            let start = Arc::clone(&start);
-            tokio::spawn(async move {
-                start.wait().await;
-                let mut admitted = 0;
-                for _ in 0..5 {
-                    match quota.reserve(&subject, tenant).await {
-                        Ok(_) => admitted += 1,
-                        Err(QuotaError::Exhausted { .. }) => {}
-                        Err(error) => panic!("{error}"),
-                    }
-                }
-                admitted
-            })
-        })
-        .collect();
-    let mut admitted = 0;
-    for task in tasks {
-        admitted += task.await.unwrap();
-    }
+    for _ in 0..ROUNDS {
+        test.store.take_calls(scene.user.id, scene.month(), 990, Some(1000), NOW).await.unwrap().unwrap();
 
-    assert_eq!(admitted, 10);
-    assert_eq!(scene.charged().await, 1000);
+        let admitted = rush(&replicas, slice::from_ref(&scene.subject), scene.user.tenant).await;
+
+        assert_eq!(admitted, 10);
+        assert_eq!(scene.charged().await, 1000);
+        scene.begin_next_month();
+    }
 });
 
 store_test!(a_replica_that_is_killed_takes_no_more_along_than_its_lease, |test| async move {
@@ -145,7 +110,7 @@ async fn the_counter_begins_again_with_the_month() {
     }
     assert!(scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_err());
 
-    scene.clock.advance(NOW.month().end().since(NOW));
+    scene.begin_next_month();
 
     for _ in 0..3 {
         scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
@@ -159,7 +124,7 @@ async fn a_lease_of_the_old_month_is_not_spent_in_the_new_one() {
     for _ in 0..2 {
         scene.quota.reserve(&scene.subject, scene.user.tenant).await.unwrap();
     }
-    scene.clock.advance(NOW.month().end().since(NOW));
+    scene.begin_next_month();
 
     let mut admitted = 0;
     while scene.quota.reserve(&scene.subject, scene.user.tenant).await.is_ok() {
@@ -314,6 +279,44 @@ async fn an_anonymous_call_is_charged_to_the_owner_while_the_owner_is_switched_o
     assert!(matches!(refused, Err(QuotaError::NobodyToCharge { .. })));
 }
 
+/// How often a race for the last units is run, each time in a month of its own: one that is lost seldom is lost in some
+/// of them. Tried with a reservation that reads first and adds afterwards: every race for the last units was lost, on both
+/// databases, three times out of three.
+const ROUNDS: usize = 20;
+
+/// Begins three replicas on one database, with one clock.
+async fn replicas(test: &TestStore, clock: &Clock) -> Vec<Quota> {
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        let (store, changes) = (test.reopen().await, Changes::new());
+        replicas.push(Quota::new(store, &changes, clock.clone(), RateSettings::default()));
+    }
+    replicas
+}
+
+/// Lets sixty-four callers of these people begin at once and ask five times each, and returns how many calls were
+/// admitted.
+async fn rush(replicas: &[Quota], people: &[QuotaSubject], owner: TenantId) -> usize {
+    let start = Arc::new(Barrier::new(64));
+    let callers = (0..64).map(|n| {
+        let (quota, subject) = (replicas[n % replicas.len()].clone(), people[n % people.len()].clone());
+        let start = Arc::clone(&start);
+        tokio::spawn(async move {
+            start.wait().await;
+            let mut admitted = 0;
+            for _ in 0..5 {
+                match quota.reserve(&subject, owner).await {
+                    Ok(_) => admitted += 1,
+                    Err(QuotaError::Exhausted { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            admitted
+        })
+    });
+    try_join_all(callers).await.unwrap().into_iter().sum()
+}
+
 struct Scene {
     /// Keeps the database until the test ends.
     _test: Option<TestStore>,
@@ -360,8 +363,16 @@ impl Scene {
         self.changes.announce(Change::Plan(self.subject.plan.clone()));
     }
 
+    fn month(&self) -> Month {
+        self.clock.now().month()
+    }
+
+    fn begin_next_month(&self) {
+        self.clock.advance(self.month().end().since(self.clock.now()));
+    }
+
     async fn charged(&self) -> i64 {
-        self.charged_in(self.clock.now().month()).await
+        self.charged_in(self.month()).await
     }
 
     async fn charged_in(&self, month: Month) -> i64 {

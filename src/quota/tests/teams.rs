@@ -46,7 +46,7 @@ impl Team {
     }
 
     async fn used(&self, of: impl Into<Payer>) -> i64 {
-        self.scene.store.system_read().await.unwrap().usage(of, NOW.month()).await.unwrap()
+        self.scene.store.system_read().await.unwrap().usage(of, self.scene.month()).await.unwrap()
     }
 
     async fn used_by_people(&self) -> i64 {
@@ -70,44 +70,22 @@ store_test!(
     sixty_four_callers_of_eight_people_with_ten_units_of_their_organisation_left_never_get_eleven,
     |test| async move {
         let team = Team::on(&test.store, 8, Some(1000), Some(1000)).await;
-        test.store.take_calls(team.id, NOW.month(), 990, Some(1000), NOW).await.unwrap().unwrap();
-        let mut replicas = Vec::new();
-        for _ in 0..3 {
-            let store = test.reopen().await;
-            let clock = team.scene.clock.clone();
-            replicas.push(Quota::new(store, &Changes::new(), clock, RateSettings::default()));
-        }
+        let replicas = replicas(&test, &team.scene.clock).await;
 
-        let start = Arc::new(tokio::sync::Barrier::new(64));
-        let tasks: Vec<_> = (0..64)
-            .map(|n| {
-                let (quota, subject) = (replicas[n % 3].clone(), team.people[n % 8].clone());
-                let (start, id) = (Arc::clone(&start), team.id);
-                tokio::spawn(async move {
-                    start.wait().await;
-                    let mut admitted = 0;
-                    for _ in 0..5 {
-                        match quota.reserve(&subject, id).await {
-                            Ok(_) => admitted += 1,
-                            Err(QuotaError::Exhausted { payer: Payer::Team(of), .. }) if of == id => {}
-                            Err(error) => panic!("{error}"),
-                        }
-                    }
-                    admitted
-                })
-            })
-            .collect();
-        let mut admitted = 0;
-        for task in tasks {
-            admitted += task.await.unwrap();
-        }
-        for replica in replicas {
-            replica.give_back().await.unwrap();
-        }
+        for _ in 0..ROUNDS {
+            let month = team.scene.month();
+            test.store.take_calls(team.id, month, 990, Some(1000), NOW).await.unwrap().unwrap();
 
-        assert_eq!(admitted, 10);
-        assert_eq!(team.used(team.id).await, 1000);
-        assert_eq!(team.used_by_people().await, 10, "whom the organisation refused, nobody charges");
+            let admitted = rush(&replicas, &team.people, team.id).await;
+            for replica in &replicas {
+                replica.give_back().await.unwrap();
+            }
+
+            assert_eq!(admitted, 10);
+            assert_eq!(team.used(team.id).await, 1000);
+            assert_eq!(team.used_by_people().await, 10, "whom the organisation refused, nobody charges");
+            team.scene.begin_next_month();
+        }
     }
 );
 
