@@ -20,6 +20,10 @@ use futures::FutureExt;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The databases, by the names that the benches take.
 const DATABASES: [&str; 2] = ["SQLite", "PostgreSQL"];
 

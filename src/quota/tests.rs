@@ -56,7 +56,7 @@ store_test!(two_replicas_together_admit_no_more_than_the_plan_allows, |test| asy
 
 store_test!(sixty_four_callers_on_three_replicas_with_ten_units_left_never_get_eleven, |test| async move {
     let scene = Scene::on(&test.store, Some(1000)).await;
-    let replicas = replicas(&test, &scene.clock).await;
+    let replicas = replicas(test, &scene.clock).await;
 
     for _ in 0..ROUNDS {
         test.store.take_calls(scene.user.id, scene.month(), 990, Some(1000), NOW).await.unwrap().unwrap();

@@ -26,7 +26,7 @@ mod serve;
 mod test;
 mod wasm;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -64,6 +64,9 @@ enum Command {
         /// Keep the figures in xtask/bench.json, to be compared with by the next run.
         #[arg(long)]
         keep: bool,
+        /// Measure this program, and build none.
+        #[arg(long)]
+        program: Option<PathBuf>,
     },
     /// Measure again what the tests compare with, and write it into the repository.
     Keep {
@@ -93,7 +96,7 @@ fn run(command: Command) -> Result<()> {
         Command::Dist => serve::dist(),
         Command::Test { steps } => test::run(&steps),
         Command::Assets => assets::build().map(drop),
-        Command::Bench { keep, only } => bench::run_all(keep, only.as_deref()),
+        Command::Bench { keep, only, program } => bench::run_all(keep, only.as_deref(), program),
         Command::Keep { what } => measure::keep(what),
         Command::Css { classes } => css::run(&classes),
     }

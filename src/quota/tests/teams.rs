@@ -70,7 +70,7 @@ store_test!(
     sixty_four_callers_of_eight_people_with_ten_units_of_their_organisation_left_never_get_eleven,
     |test| async move {
         let team = Team::on(&test.store, 8, Some(1000), Some(1000)).await;
-        let replicas = replicas(&test, &team.scene.clock).await;
+        let replicas = replicas(test, &team.scene.clock).await;
 
         for _ in 0..ROUNDS {
             let month = team.scene.month();

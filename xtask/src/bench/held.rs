@@ -11,7 +11,7 @@ const HELD: [(&str, &str, usize); 3] =
     [("sessions", "bench", 1000), ("listens", "bench", 1000), ("parked", "asks", 63)];
 
 /// Prints what one of each takes, in a gateway of its own that has answered such a request before.
-pub(super) fn measure(gateway: &Gateway, load: &mut Load, kept: &mut Value) -> Result<()> {
+pub(super) fn measure(gateway: &Gateway<'_>, load: &mut Load, kept: &mut Value) -> Result<()> {
     println!("\n{:<19} {:>9} {:>9} {:>9} {:>10}", "held", "how many", "before", "after MiB", "KiB each");
     for (what, preset, count) in HELD {
         let contender = gateway.contender()?;

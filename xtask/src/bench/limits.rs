@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     ROUNDS,
     figures::{Figures, tenth},
-    programs::{Gateway, Load, Running, free_port, pinned, wait_for},
+    programs::{Bed, Gateway, Load, Running, free_port, pinned, wait_for},
 };
 
 const SETTINGS: [(&str, &str, usize); 2] = [("modern", "modern c1", 1), ("modern", "modern c16", 16)];
@@ -19,19 +19,13 @@ const PLENTY: &str = "1000000/second";
 const LIMITED: [&str; 6] = ["KEY", "PERSON", "ORGANISATION", "PRESET", "SOURCE", "TOOL"];
 
 /// Measures in installations of their own and prints the table.
-pub(super) fn measure(load: &mut Load, source: &str, pins: bool, kept: &mut Value) -> Result<()> {
+pub(super) fn measure(load: &mut Load, source: &str, bed: &Bed, kept: &mut Value) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (_redis, redis) = redis(folder.path(), pins)?;
-    let installation = |name: &str| -> Result<Gateway> {
+    let (_redis, redis) = redis(folder.path(), bed.pins)?;
+    let installation = |name: &str| {
         let folder = folder.path().join(name);
         std::fs::create_dir_all(&folder)?;
-        Gateway::prepare(&folder, source, pins)
-    };
-    let limited = |gateway: Gateway| {
-        let rates = LIMITED.map(|one| (format!("DOORWARD_RATE_LIMIT_{one}"), PLENTY.to_owned()));
-        let metrics =
-            free_port().map(|port| ("DOORWARD_METRICS_LISTEN".to_owned(), format!("127.0.0.1:{port}")));
-        metrics.map(|metrics| gateway.set(rates.into_iter().chain([metrics])))
+        Gateway::prepare(&folder, source, bed)
     };
     let ways = [
         ("no limits", installation("plain")?.contender()?),
@@ -65,6 +59,13 @@ pub(super) fn measure(load: &mut Load, source: &str, pins: bool, kept: &mut Valu
 }
 
 /// Starts a Redis; returns it and its address.
+/// Lets calls through six limits that refuse nobody, and counts them for whoever reads the metrics.
+fn limited(gateway: Gateway<'_>) -> Result<Gateway<'_>> {
+    let rates = LIMITED.map(|one| (format!("DOORWARD_RATE_LIMIT_{one}"), PLENTY.to_owned()));
+    let metrics = ("DOORWARD_METRICS_LISTEN".to_owned(), format!("127.0.0.1:{}", free_port()?));
+    Ok(gateway.set(rates.into_iter().chain([metrics])))
+}
+
 fn redis(folder: &Path, pins: bool) -> Result<(Running, String)> {
     let port = free_port()?;
     let child = pinned(pins, "0", Path::new("redis-server"))

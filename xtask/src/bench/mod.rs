@@ -11,15 +11,15 @@ mod limits;
 mod programs;
 mod tunnel;
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{cargo, exists, root, run};
 use crate::serve;
 use figures::{Figures, ROUND, hundredth, tenth};
-use programs::{Contender, Gateway, Load, Running, nginx};
+use programs::{Bed, Contender, Gateway, Load, Running, nginx};
 
 const ROUNDS: usize = 3;
 
@@ -43,9 +43,14 @@ const SETTINGS: [(&str, &str, &str, usize); 13] = [
 /// A change that makes a call dearer than this, measured against nginx, is told.
 const DEARER: f64 = 1.2;
 
-/// Measures, prints the table and compares with the figures kept in the repository; `keep` writes them anew.
-pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
-    serve::build("dist")?;
+/// Measures this program, or one that is built now, prints the table and compares with the figures kept in the
+/// repository; `keep` writes them anew.
+pub(crate) fn run_all(keep: bool, only: Option<&str>, program: Option<PathBuf>) -> Result<()> {
+    let program = match program {
+        Some(program) => fs::canonicalize(&program)
+            .with_context(|| format!("there is no program {}", program.display()))?,
+        None => serve::build("dist")?,
+    };
     run(cargo().args(["build", "--release", "--package", "xtask", "--features", "load", "--bin", "load"]))?;
 
     let folder = tempfile::tempdir()?;
@@ -54,9 +59,10 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
     if !pins {
         println!("    one core for all: rates and times say little, processor time per call still counts");
     }
+    let bed = Bed { program, pins };
     let mut load = Load::start(pins)?;
     let source = format!("http://127.0.0.1:{}", load.port);
-    let gateway = Gateway::prepare(folder.path(), &source, pins)?;
+    let gateway = Gateway::prepare(folder.path(), &source, &bed)?;
     let starts = gateway.starts(&mut load)?;
     let contenders = vec![
         Contender {
@@ -108,10 +114,10 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>) -> Result<()> {
         held::measure(&gateway, &mut load, &mut kept)?;
     }
     if only.is_none_or(|only| "limits".contains(only)) {
-        limits::measure(&mut load, &source, pins, &mut kept)?;
+        limits::measure(&mut load, &source, &bed, &mut kept)?;
     }
     if only.is_none_or(|only| "tunnel".contains(only)) {
-        tunnel::measure(&mut load, pins, &mut kept)?;
+        tunnel::measure(&mut load, &bed, &mut kept)?;
     }
     compare(&kept, keep && only.is_none())
 }

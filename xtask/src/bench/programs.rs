@@ -132,6 +132,12 @@ impl Drop for Running {
     }
 }
 
+/// What is measured, and whether it has a core to itself.
+pub(super) struct Bed {
+    pub(super) program: PathBuf,
+    pub(super) pins: bool,
+}
+
 pub(super) fn pinned(pins: bool, core: &str, program: &Path) -> Command {
     if !pins {
         return command(program);
@@ -179,16 +185,16 @@ http {{
 }
 
 /// An installation with a preset of few tools, one of many, and one whose only tool asks before it answers.
-pub(super) struct Gateway {
+pub(super) struct Gateway<'a> {
+    bed: &'a Bed,
     folder: PathBuf,
     port: u16,
     key: String,
     settings: Vec<(String, String)>,
-    pins: bool,
 }
 
-impl Gateway {
-    pub(super) fn prepare(folder: &Path, source: &str, pins: bool) -> Result<Self> {
+impl<'a> Gateway<'a> {
+    pub(super) fn prepare(folder: &Path, source: &str, bed: &'a Bed) -> Result<Self> {
         let rest = format!(
             "sources:
   - {{ owner: ada, name: few, kind: mcp_http, url: '{source}/mcp' }}
@@ -203,13 +209,13 @@ presets:
   - {{ owner: ada, slug: asks, visibility: private, tools: [{{ source: asks, allow: all }}] }}
 "
         );
-        Self::declared(folder, &rest, pins)
+        Self::declared(folder, &rest, bed)
     }
 
     /// Makes an installation of one person, ada, who has what this part of a document declares.
-    pub(super) fn declared(folder: &Path, rest: &str, pins: bool) -> Result<Self> {
+    pub(super) fn declared(folder: &Path, rest: &str, bed: &'a Bed) -> Result<Self> {
         let (port, key, settings) = (free_port()?, String::new(), Vec::new());
-        let mut gateway = Self { folder: folder.to_owned(), port, key, settings, pins };
+        let mut gateway = Self { bed, folder: folder.to_owned(), port, key, settings };
         fs::write(folder.join("ada.password"), "correct horse battery staple\n")?;
         let declared = folder.join("declared.yaml");
         fs::write(
@@ -236,7 +242,7 @@ keys:
     }
 
     fn command(&self, pins: bool) -> Command {
-        let mut command = pinned(pins, "1", &target().join("dist/doorward"));
+        let mut command = pinned(pins, "1", &self.bed.program);
         command.current_dir(&self.folder).env("DOORWARD_DATA_DIR", self.folder.join("data"));
         command
             .env("DOORWARD_LISTEN", format!("127.0.0.1:{}", self.port))
@@ -248,7 +254,7 @@ keys:
     pub(super) fn contender(&self) -> Result<Contender> {
         let log = fs::File::create(self.folder.join("doorward.log"))?;
         let child = self
-            .command(self.pins)
+            .command(self.bed.pins)
             .arg("serve")
             .stdout(log.try_clone()?)
             .stderr(log)

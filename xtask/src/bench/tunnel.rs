@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     ROUNDS,
     figures::{Figures, tenth},
-    programs::{Contender, Gateway, Load, Running, free_port, pinned, wait_for},
+    programs::{Bed, Contender, Gateway, Load, Running, free_port, pinned, wait_for},
 };
 use crate::process::{command, run};
 
@@ -39,12 +39,12 @@ struct Way<'a> {
 }
 
 /// Measures in an installation of its own and prints the table.
-pub(super) fn measure(load: &mut Load, pins: bool, kept: &mut Value) -> Result<()> {
+pub(super) fn measure(load: &mut Load, bed: &Bed, kept: &mut Value) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let source = load.port;
-    let server = SshServer::start(folder.path(), pins)?;
-    let (forward, forwarded) = server.forward(source, pins)?;
-    let gateway = Gateway::declared(folder.path(), &server.declare(source, forwarded)?, pins)?;
+    let server = SshServer::start(folder.path(), bed.pins)?;
+    let (forward, forwarded) = server.forward(source, bed.pins)?;
+    let gateway = Gateway::declared(folder.path(), &server.declare(source, forwarded)?, bed)?;
     let contender = gateway.contender()?;
     let ways = [
         Way { name: "direct", preset: "direct", helper: None },
