@@ -10,29 +10,56 @@ use std::{
 use sqlx::{FromRow, query, query_as};
 
 use crate::{
-    chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Salt, Tally, Walk, fits},
+    chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Tally, Walk, fits},
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
     store::{
-        Inserts, Result, StoreError, SystemTx,
+        Result, StoreError, SystemTx,
         audit::{EventRow, FORM_BLANK, FORM_PARTED, FORM_WHOLE, trace_bytes},
         audit_kinds::kind_of,
-        changed, clean, on, pieces, read_hash,
+        changed, clean,
+        insert::{Insert, insert},
+        on, read_hash,
     },
 };
 
 /// How many events are looked at together.
 const BATCH: usize = 1024;
 
-/// Written once: putting thousands of parameters into words costs more than their values do.
-static INSERT: LazyLock<Inserts> = LazyLock::new(|| {
-    Inserts::new(
-        "insert into audit_events (tenant_id, seq, id, at, action, outcome, reason, user_id, principal,
-            key_id, address, client, revision, preset_id, preset_slug, source_id, source_name, subject,
-            duration_us, request_bytes, response_bytes, argument_digest, request_id, prev, hash, form,
-            who_salt, what_salt, kind, trace)",
-        30,
-    )
+static INSERT: LazyLock<Insert> = LazyLock::new(|| {
+    let columns = [
+        "tenant_id",
+        "seq",
+        "id",
+        "at",
+        "action",
+        "outcome",
+        "reason",
+        "user_id",
+        "principal",
+        "key_id",
+        "address",
+        "client",
+        "revision",
+        "preset_id",
+        "preset_slug",
+        "source_id",
+        "source_name",
+        "subject",
+        "duration_us",
+        "request_bytes",
+        "response_bytes",
+        "argument_digest",
+        "request_id",
+        "prev",
+        "hash",
+        "form",
+        "who_salt",
+        "what_salt",
+        "kind",
+        "trace",
+    ];
+    Insert::new("audit_events", &columns, "")
 });
 
 /// What looking over a chain found.
@@ -138,46 +165,38 @@ impl SystemTx {
 
         let kinds = links.iter().map(|(.., kind, event)| (*kind, &**event)).collect();
         self.add_kinds(tenant, &kinds).await?;
-        for piece in pieces(&links) {
-            on!(self, |c: Driver| {
-                let mut statement = query::<Driver>(INSERT.of::<Driver>(piece.len()));
-                for (seq, prev, hash, form, kind, event) in piece {
-                    let (form, who_salt, what_salt) = stored_form(form);
-                    statement = statement
-                        .bind(tenant)
-                        .bind(*seq)
-                        .bind(event.id)
-                        .bind(event.at)
-                        .bind(event.action.word())
-                        .bind(event.outcome.word())
-                        .bind(&event.reason)
-                        .bind(event.user)
-                        .bind(&event.principal)
-                        .bind(event.key)
-                        .bind(&event.address)
-                        .bind(&event.client)
-                        .bind(&event.revision)
-                        .bind(event.preset)
-                        .bind(&event.preset_slug)
-                        .bind(event.source)
-                        .bind(&event.source_name)
-                        .bind(&event.subject)
-                        .bind(event.duration_us)
-                        .bind(event.request_bytes)
-                        .bind(event.response_bytes)
-                        .bind(&event.argument_digest)
-                        .bind(&event.request_id)
-                        .bind(prev.as_slice())
-                        .bind(hash.as_slice())
-                        .bind(form)
-                        .bind(who_salt)
-                        .bind(what_salt)
-                        .bind(kind.as_slice())
-                        .bind(event.trace.as_ref().map(trace_bytes));
-                }
-                statement.execute(c).await.map(drop)
-            })?;
-        }
+        insert!(self, INSERT, links, |(seq, prev, hash, form, kind, event)| [
+            tenant,
+            *seq,
+            event.id,
+            event.at,
+            event.action.word(),
+            event.outcome.word(),
+            event.reason.as_str(),
+            event.user,
+            event.principal.as_str(),
+            event.key,
+            event.address.as_str(),
+            event.client.as_str(),
+            event.revision.as_str(),
+            event.preset,
+            event.preset_slug.as_str(),
+            event.source,
+            event.source_name.as_str(),
+            event.subject.as_str(),
+            event.duration_us,
+            event.request_bytes,
+            event.response_bytes,
+            event.argument_digest.as_str(),
+            event.request_id.as_str(),
+            prev.as_slice(),
+            hash.as_slice(),
+            form_number(form),
+            salt_of_who(form),
+            salt_of_what(form),
+            kind.as_slice(),
+            event.trace.as_ref().map(trace_bytes),
+        ]);
         on!(self, |c| {
             query("update audit_heads set seq = $2, hash = $3 where tenant_id = $1")
                 .bind(tenant)
@@ -319,19 +338,21 @@ impl SystemTx {
     }
 }
 
-/// Returns a form as it is stored: its number, and the salts of its parts.
-fn stored_form(form: &Form) -> (i64, Option<&[u8]>, Option<&[u8]>) {
-    fn salt(part: &Part) -> Option<&[u8]> {
-        match part {
-            Part::Kept(salt) => Some(Salt::as_slice(salt)),
-            Part::Erased(_) => None,
-        }
-    }
+/// Returns the number a form is stored as.
+fn form_number(form: &Form) -> i64 {
     match form {
-        Form::Blank => (FORM_BLANK, None, None),
-        Form::Whole => (FORM_WHOLE, None, None),
-        Form::Parted { who, what } => (FORM_PARTED, salt(who), salt(what)),
+        Form::Blank => FORM_BLANK,
+        Form::Whole => FORM_WHOLE,
+        Form::Parted { .. } => FORM_PARTED,
     }
+}
+
+fn salt_of_who(form: &Form) -> Option<&[u8]> {
+    if let Form::Parted { who: Part::Kept(salt), .. } = form { Some(salt) } else { None }
+}
+
+fn salt_of_what(form: &Form) -> Option<&[u8]> {
+    if let Form::Parted { what: Part::Kept(salt), .. } = form { Some(salt) } else { None }
 }
 
 /// The texts of an event that come from outside.

@@ -5,7 +5,7 @@
 //! any word, and one index leads from a kind to its newest events. A kind follows from the event, so the chain does not
 //! cover it: it is where to look, not what was recorded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, query, query_as, query_scalar};
@@ -17,12 +17,33 @@ use crate::{
     store::{
         EventFilter, Result, SystemTx, Tx,
         audit::{EventRow, Place, like_pattern},
-        changed, clean, on,
+        changed, clean,
+        insert::{Insert, insert},
+        on,
     },
 };
 
 /// A kind, by the beginning of the SHA-256 of what its events have in common.
 pub(super) type Kind = [u8; 16];
+
+static INSERT: LazyLock<Insert> = LazyLock::new(|| {
+    let columns = [
+        "tenant_id",
+        "kind",
+        "action",
+        "outcome",
+        "user_id",
+        "preset_id",
+        "reason",
+        "principal",
+        "address",
+        "client",
+        "preset_slug",
+        "source_name",
+        "subject",
+    ];
+    Insert::new("audit_kinds", &columns, "on conflict (tenant_id, kind) do nothing")
+});
 
 /// How many kinds are asked one after the other for their newest events.
 const KINDS_EACH: i64 = 300;
@@ -74,30 +95,22 @@ impl SystemTx {
         tenant: TenantId,
         kinds: &BTreeMap<Kind, &RunEvent>,
     ) -> Result<()> {
-        for (kind, event) in kinds {
-            changed!(
-                self,
-                query(
-                    "insert into audit_kinds (tenant_id, kind, action, outcome, user_id, preset_id, reason,
-                        principal, address, client, preset_slug, source_name, subject)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-                     on conflict (tenant_id, kind) do nothing"
-                )
-                .bind(tenant)
-                .bind(kind.as_slice())
-                .bind(event.action.word())
-                .bind(event.outcome.word())
-                .bind(event.user)
-                .bind(event.preset)
-                .bind(&event.reason)
-                .bind(&event.principal)
-                .bind(&event.address)
-                .bind(&event.client)
-                .bind(&event.preset_slug)
-                .bind(&event.source_name)
-                .bind(&event.subject)
-            );
-        }
+        let kinds: Vec<_> = kinds.iter().collect();
+        insert!(self, INSERT, kinds, |(kind, event)| [
+            tenant,
+            kind.as_slice(),
+            event.action.word(),
+            event.outcome.word(),
+            event.user,
+            event.preset,
+            event.reason.as_str(),
+            event.principal.as_str(),
+            event.address.as_str(),
+            event.client.as_str(),
+            event.preset_slug.as_str(),
+            event.source_name.as_str(),
+            event.subject.as_str(),
+        ]);
         Ok(())
     }
 

@@ -10,8 +10,9 @@ use crate::{
     model::{PresetId, SourceId, TenantId},
     store::{
         Histogram, Result, SystemTx, changed, clean,
+        insert::pieces,
         metrics::{BUCKET_COLUMNS, Counts, HOUR_MS, MINUTE_MS},
-        on, pieces,
+        on,
     },
 };
 

@@ -38,6 +38,7 @@ mod factors;
 mod gallery;
 mod grants;
 mod histogram;
+mod insert;
 mod invites;
 mod isolation;
 mod logins;
@@ -385,55 +386,6 @@ fn read_hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32]> {
     bytes
         .try_into()
         .map_err(|_| StoreError::Corrupt { what, detail: format!("{} bytes are no SHA-256", bytes.len()) })
-}
-
-/// The rows of one insert. The largest binds less than the 32 766 parameters that SQLite takes.
-const PIECES: [usize; 3] = [128, 16, 1];
-
-/// Cuts the rows of an insert into pieces of a few sizes only, so that few different statements are
-/// prepared and kept.
-fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = PIECES.into_iter().find(|size| *size <= rows.len())?;
-        let (piece, rest) = rows.split_at(size);
-        rows = rest;
-        Some(piece)
-    })
-}
-
-/// The texts of an insert, one for each size of [`pieces`].
-struct Inserts {
-    sqlite: [String; PIECES.len()],
-    postgres: [String; PIECES.len()],
-}
-
-impl Inserts {
-    /// Writes them: `head` is `insert into …` up to the list of columns, of which there are this many. On SQLite a row
-    /// that breaks a constraint ends the whole transaction.
-    fn new(head: &str, columns: usize) -> Self {
-        let texts = |head: &str, parameter: fn(usize) -> String| {
-            let row = |row: usize| {
-                let parameters: Vec<_> =
-                    (1..=columns).map(|column| parameter(row * columns + column)).collect();
-                format!("({})", parameters.join(", "))
-            };
-            PIECES.map(|rows| format!("{head} values {}", (0..rows).map(row).collect::<Vec<_>>().join(", ")))
-        };
-        Self {
-            // SQLite looks numbered parameters up one by one, each time from the first: with thousands of them that
-            // takes longer than all the rest. And to take back one statement of a transaction it would copy every
-            // page the statement touches; where a row that does not fit ends the transaction, it need not.
-            sqlite: texts(&head.replacen("insert", "insert or rollback", 1), |_| "?".to_owned()),
-            postgres: texts(head, |number| format!("${number}")),
-        }
-    }
-
-    /// Returns the text for a piece of this size.
-    fn of<D: sqlx::Database>(&self, rows: usize) -> &str {
-        let texts = if D::NAME == <Sqlite as sqlx::Database>::NAME { &self.sqlite } else { &self.postgres };
-        let place = PIECES.iter().position(|size| *size == rows);
-        &texts[place.expect("pieces are of these sizes only")]
-    }
 }
 
 /// Returns the text without NUL characters, which PostgreSQL cannot keep.
