@@ -76,7 +76,8 @@ flow('Keys', prepare, {
     const key = await made(page)
     // Nobody waits thirty days: the key's end is moved, before the program has met the key.
     const ends = (at) => {
-      const database = new DatabaseSync(join(world.folder, 'data/doorward.db'))
+      // The program may be writing just now.
+      const database = new DatabaseSync(join(world.folder, 'data/doorward.db'), { timeout: 10_000 })
       database.prepare("update api_keys set expires_at = ? where name = 'brief'").run(at)
       database.close()
     }

@@ -59,7 +59,7 @@ flow('Trouble', prepare, {
 
   'what fails says so, keeps the frame, and works again afterwards': async ({ page, look, allow, world }) => {
     const rename = (from, to) => {
-      const database = new DatabaseSync(world.database)
+      const database = new DatabaseSync(world.database, { timeout: 10_000 })
       database.exec(`alter table ${from} rename to ${to}`)
       database.close()
     }
