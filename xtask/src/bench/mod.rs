@@ -116,6 +116,10 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>, program: Option<PathBuf>) 
     if only.is_none_or(|only| "limits".contains(only)) {
         limits::measure(&mut load, &source, &bed, &mut kept)?;
     }
+    if only.is_none_or(|only| "books".contains(only)) {
+        println!("\nwhat a call would be cheaper by without quota, audit and metrics, on both databases");
+        run(cargo().args(["bench", "--features", "testing", "--bench", "books"]))?;
+    }
     if only.is_none_or(|only| "tunnel".contains(only)) {
         tunnel::measure(&mut load, &bed, &mut kept)?;
     }
