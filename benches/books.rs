@@ -1,6 +1,6 @@
 //! What keeping the books of a call costs: charging it, and writing down and counting what happened.
 //!
-//! `cargo bench --features testing --bench books`. Each iteration is one call, commits included, so the sum of the three
+//! `cargo xtask bench --only books`. Each iteration is one call, commits included, so the sum of the three
 //! is what a call would be cheaper by without quota, audit and metrics. On PostgreSQL the server's own work is waited for
 //! and counted too.
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 
 import { FILES, USERS, signIn } from '../lib/account.mjs'
 import { changingSource, tool } from '../lib/changing.mjs'
 import { callTool } from '../lib/clients.mjs'
+import { change } from '../lib/database.mjs'
 import { flow } from '../lib/flow.mjs'
 import { startGateway } from '../lib/gateway.mjs'
 
@@ -75,12 +75,8 @@ flow('Keys', prepare, {
     await make(page, { name: 'brief', reach: 'Everything of yours', life: '30 days' })
     const key = await made(page)
     // Nobody waits thirty days: the key's end is moved, before the program has met the key.
-    const ends = (at) => {
-      // The program may be writing just now.
-      const database = new DatabaseSync(join(world.folder, 'data/doorward.db'), { timeout: 10_000 })
-      database.prepare("update api_keys set expires_at = ? where name = 'brief'").run(at)
-      database.close()
-    }
+    const path = join(world.folder, 'data/doorward.db')
+    const ends = (at) => change(path, "update api_keys set expires_at = ? where name = 'brief'", at)
     ends(Date.now() + 3 * 24 * 3600 * 1000)
     await page.goto('/')
     await page.getByText('The API key brief ends in 2 days').waitFor()

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 
 import { BOB, FILES, USERS, signIn } from '../lib/account.mjs'
+import { change } from '../lib/database.mjs'
 import { flow } from '../lib/flow.mjs'
 import { startGateway } from '../lib/gateway.mjs'
 
@@ -58,11 +58,7 @@ flow('Trouble', prepare, {
   },
 
   'what fails says so, keeps the frame, and works again afterwards': async ({ page, look, allow, world }) => {
-    const rename = (from, to) => {
-      const database = new DatabaseSync(world.database, { timeout: 10_000 })
-      database.exec(`alter table ${from} rename to ${to}`)
-      database.close()
-    }
+    const rename = (from, to) => change(world.database, `alter table ${from} rename to ${to}`)
     allow(500)
     rename('presets', 'presets_away')
     try {

@@ -10,7 +10,7 @@ use std::{
 use sqlx::{FromRow, query, query_as};
 
 use crate::{
-    chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Tally, Walk, fits},
+    chain::{Checkpoint, FIRST_PREV, Flaw, Form, Part, Salt, Tally, Walk, fits},
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
     store::{
@@ -155,7 +155,7 @@ impl SystemTx {
             }
             let event = storable(event);
             let (form, hash) = Form::of(seq, &prev, &event);
-            links.push((seq, prev, hash, form, kind_of(&event), event));
+            links.push((seq, prev, hash, stored_form(form), kind_of(&event), event));
             prev = hash;
         }
         if links.is_empty() {
@@ -165,7 +165,7 @@ impl SystemTx {
 
         let kinds = links.iter().map(|(.., kind, event)| (*kind, &**event)).collect();
         self.add_kinds(tenant, &kinds).await?;
-        insert!(self, INSERT, links, |(seq, prev, hash, form, kind, event)| [
+        insert!(self, INSERT, links, |(seq, prev, hash, (form, who_salt, what_salt), kind, event)| [
             tenant,
             *seq,
             event.id,
@@ -191,9 +191,9 @@ impl SystemTx {
             event.request_id.as_str(),
             prev.as_slice(),
             hash.as_slice(),
-            form_number(form),
-            salt_of_who(form),
-            salt_of_what(form),
+            *form,
+            who_salt.as_ref().map(Salt::as_slice),
+            what_salt.as_ref().map(Salt::as_slice),
             kind.as_slice(),
             event.trace.as_ref().map(trace_bytes),
         ]);
@@ -338,21 +338,19 @@ impl SystemTx {
     }
 }
 
-/// Returns the number a form is stored as.
-fn form_number(form: &Form) -> i64 {
-    match form {
-        Form::Blank => FORM_BLANK,
-        Form::Whole => FORM_WHOLE,
-        Form::Parted { .. } => FORM_PARTED,
+/// Returns a form as it is stored: its number, and the salts of its parts.
+fn stored_form(form: Form) -> (i64, Option<Salt>, Option<Salt>) {
+    fn salt(part: Part) -> Option<Salt> {
+        match part {
+            Part::Kept(salt) => Some(salt),
+            Part::Erased(_) => None,
+        }
     }
-}
-
-fn salt_of_who(form: &Form) -> Option<&[u8]> {
-    if let Form::Parted { who: Part::Kept(salt), .. } = form { Some(salt) } else { None }
-}
-
-fn salt_of_what(form: &Form) -> Option<&[u8]> {
-    if let Form::Parted { what: Part::Kept(salt), .. } = form { Some(salt) } else { None }
+    match form {
+        Form::Blank => (FORM_BLANK, None, None),
+        Form::Whole => (FORM_WHOLE, None, None),
+        Form::Parted { who, what } => (FORM_PARTED, salt(who), salt(what)),
+    }
 }
 
 /// The texts of an event that come from outside.

@@ -76,7 +76,7 @@ store_test!(
             let month = team.scene.month();
             test.store.take_calls(team.id, month, 990, Some(1000), NOW).await.unwrap().unwrap();
 
-            let admitted = rush(&replicas, &team.people, team.id).await;
+            let admitted = rush(&replicas, &team.people, team.id, Payer::Team(team.id)).await;
             for replica in &replicas {
                 replica.give_back().await.unwrap();
             }

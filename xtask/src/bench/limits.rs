@@ -58,7 +58,6 @@ pub(super) fn measure(load: &mut Load, source: &str, bed: &Bed, kept: &mut Value
     Ok(())
 }
 
-/// Starts a Redis; returns it and its address.
 /// Lets calls through six limits that refuse nobody, and counts them for whoever reads the metrics.
 fn limited(gateway: Gateway<'_>) -> Result<Gateway<'_>> {
     let rates = LIMITED.map(|one| (format!("DOORWARD_RATE_LIMIT_{one}"), PLENTY.to_owned()));
@@ -66,6 +65,7 @@ fn limited(gateway: Gateway<'_>) -> Result<Gateway<'_>> {
     Ok(gateway.set(rates.into_iter().chain([metrics])))
 }
 
+/// Starts a Redis; returns it and its address.
 fn redis(folder: &Path, pins: bool) -> Result<(Running, String)> {
     let port = free_port()?;
     let child = pinned(pins, "0", Path::new("redis-server"))
