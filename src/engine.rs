@@ -53,8 +53,8 @@ const WARNINGS_PAUSE: Duration = Duration::from_secs(60);
 const PLAN_CHANGES_PAUSE: Duration = Duration::from_secs(10);
 /// How often analyses are looked for whose process is gone.
 const ANALYSES_PAUSE: Duration = Duration::from_secs(15);
-/// How often events are looked for that the version before recorded without their kind.
-const SORT_PAUSE: Duration = Duration::from_secs(60);
+/// How often events are looked for that processes of a version before still write.
+const PACK_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the audit log of an organisation is to be signed for.
 const CHECKPOINTS_PAUSE: Duration = Duration::from_secs(3600);
 /// How often it is looked whether an hour or a day of the audit log is to be exported.
@@ -423,9 +423,9 @@ impl Engine {
             async move { log_failure("the end of analyses", analyses.end_all_lost().await) }
         });
         let audit = self.audit.clone();
-        self.jobs.every(SORT_PAUSE, move || {
+        self.jobs.every(PACK_PAUSE, move || {
             let audit = audit.clone();
-            async move { log_failure("the kinds of old events", audit.sort_old().await) }
+            async move { log_failure("the blocks of old events", audit.pack_old().await) }
         });
         let notary = self.notary.clone();
         self.jobs.every(CHECKPOINTS_PAUSE, move || {

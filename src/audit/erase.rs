@@ -8,25 +8,20 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How many events go in one transaction, so that calls never wait long for the database.
-const CHUNK: i64 = 500;
+/// How many blocks go in one transaction, so that calls never wait long for the database.
+const CHUNK: i64 = 16;
 
 /// Erases this account's traces. Returns how many events had some.
 pub(super) async fn of_person(store: &Store, user: &User) -> Result<u64, StoreError> {
     let mut erased = 0;
     let mut behind = (TenantId(Uuid::nil()), 0);
     loop {
-        let links = store.system_read().await?.list_links_naming(user, behind, CHUNK).await?;
-        let Some(last) = links.last() else { return Ok(erased) };
-        behind = (last.event.tenant, last.seq);
+        let blocks = store.system_read().await?.list_blocks_naming(user, behind, CHUNK).await?;
+        let Some(last) = blocks.last() else { return Ok(erased) };
+        behind = *last;
         let mut tx = store.system().await?;
-        for mut link in links {
-            let (who, what) = traces(user, &link);
-            if who || what {
-                link.erase(who, what);
-                tx.erase_parts(&link, who, what).await?;
-                erased += 1;
-            }
+        for block in blocks {
+            erased += tx.erase_in_block(block, |link| traces(user, link)).await?;
         }
         tx.commit().await?;
     }

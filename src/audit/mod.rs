@@ -68,8 +68,6 @@ pub const QUEUE_MAX: usize = 8192;
 /// The longest text of an event kept, in bytes. Callers choose some of them, such as the name of a
 /// tool that does not exist, and neither memory nor an index of the database has room for all.
 const TEXT_BYTES_MAX: usize = 512;
-/// How many events are sorted into their kinds in one transaction, so that calls never wait long for the database.
-const SORT_CHUNK: i64 = 500;
 /// How many events one page of a search holds at most.
 pub const PAGE_MAX: usize = 200;
 
@@ -225,17 +223,9 @@ impl Audit {
         Ok(events)
     }
 
-    /// Sorts events that were recorded before there were kinds into theirs, so that they are found as fast as others.
-    /// Called by a background job; ends once there are none.
-    pub async fn sort_old(&self) -> Result<(), StoreError> {
-        loop {
-            let mut tx = self.0.store.system().await?;
-            let sorted = tx.sort_events(SORT_CHUNK).await?;
-            tx.commit().await?;
-            if sorted == 0 {
-                return Ok(());
-            }
-        }
+    /// Moves events into blocks that processes of a version before still write each by itself. Called by a background job.
+    pub async fn pack_old(&self) -> Result<(), StoreError> {
+        self.0.store.pack_events().await.map(drop)
     }
 
     /// Returns one event; `None` if there is none of that id that may be read.

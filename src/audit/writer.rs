@@ -60,8 +60,10 @@ impl Writer<'_> {
         let events: Vec<RunEvent> = events.into_iter().map(Arc::unwrap_or_clone).collect();
         let mut pause = RETRY_PAUSE;
         let mut last_tries = LAST_TRIES;
+        let mut again = false;
         while !events.is_empty() {
-            let Err(error) = self.commit(&events).await else { break };
+            let Err(error) = self.commit(&events, again).await else { break };
+            again = true;
             if self.stop.is_cancelled() {
                 last_tries -= 1;
                 if last_tries == 0 {
@@ -78,10 +80,14 @@ impl Writer<'_> {
         }
     }
 
-    async fn commit(&self, events: &[RunEvent]) -> Result<(), StoreError> {
+    async fn commit(&self, events: &[RunEvent], again: bool) -> Result<(), StoreError> {
         let writing = self.tails.writing().await;
         let mut tx = self.store.system().await?;
-        let spans = tx.append_events(events).await?;
+        let spans = if again {
+            tx.append_events_again(events).await?
+        } else {
+            tx.append_events(events).await?
+        };
         tx.add_metrics(&metrics::roll_up(events)).await?;
         tx.commit().await?;
         if let Some(writing) = writing {

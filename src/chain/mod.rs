@@ -10,6 +10,7 @@
 //! Never asks a database, a clock or the network, and never keeps a private key. Another form of hashing is one more
 //! variant of [`Form`]; those that are stored never change.
 
+mod block;
 mod checkpoint;
 mod file;
 mod hexed;
@@ -19,6 +20,7 @@ mod tests;
 mod verifier;
 mod walk;
 
+pub use block::{BlockReader, BlockWriter, DamagedBlock, Shared, unpack};
 pub use checkpoint::{Checkpoint, KeyError, PublicKey, SEED_BYTES, SigningKey};
 pub use file::{Begin, End, Line, proof_line};
 pub use hexed::Hex;

@@ -1,9 +1,11 @@
 //! Chains that hold, and every way in which one may not.
 
+use uuid::Uuid;
+
 use super::*;
 use crate::{
     clock::Ms,
-    model::{RunEvent, TenantId},
+    model::{ApiKeyId, EventId, PresetId, RunEvent, SourceId, TenantId, TraceContext, UserId},
 };
 
 const AT: Ms = Ms(1_795_233_963_183);
@@ -186,4 +188,110 @@ fn a_key_is_read_as_it_is_printed() {
     for wrong in ["", "ed25519:", "ed25519:AAAA", &key.to_string()[8..]] {
         assert_eq!(PublicKey::parse(wrong), Err(KeyError), "{wrong}");
     }
+}
+
+/// Returns events of every form and with every member set, empty, and odd.
+fn odd_links(tenant: TenantId) -> Vec<Link> {
+    let odd = RunEvent {
+        user: Some(UserId::new()),
+        key: Some(ApiKeyId::new()),
+        preset: Some(PresetId::new()),
+        source: Some(SourceId::new()),
+        reason: "Ünd \"so\"".repeat(40),
+        at: Ms(i64::MIN),
+        duration_us: i64::MAX,
+        request_bytes: -1,
+        // Not as they are always written, so kept as they are.
+        argument_digest: "AB".repeat(32),
+        request_id: "r-1".into(),
+        trace: Some(TraceContext { trace_id: [7; 16], span_id: [8; 8], flags: 9 }),
+        ..RunEvent::example(tenant)
+    };
+    let hexed = RunEvent {
+        at: Ms(i64::MAX),
+        argument_digest: "0a".repeat(32),
+        request_id: "f0".repeat(16),
+        ..RunEvent::example(tenant)
+    };
+    let mut links: Vec<Link> = Vec::new();
+    for event in [odd.clone(), hexed.clone(), RunEvent::example(tenant), hexed, odd] {
+        let prev = links.last().map_or([3; 32], |link| link.hash);
+        let seq = i64::try_from(links.len()).unwrap() + 5;
+        links.push(Link::new(seq, prev, event));
+    }
+    links[0].erase(true, false);
+    links[1].form = Form::Whole;
+    links[2].form = Form::Blank;
+    links[4].erase(true, true);
+    links
+}
+
+fn bound(links: &[Link]) -> (Vec<u8>, Vec<u8>) {
+    let mut writer = BlockWriter::default();
+    for link in links {
+        writer.push(&link.event, &link.form, &link.hash);
+    }
+    assert_eq!(writer.shared().iter().map(|(_, events)| events).sum::<i64>(), links.len() as i64);
+    writer.finish()
+}
+
+#[test]
+fn a_block_gives_back_what_was_bound_into_it() {
+    let tenant = TenantId::new();
+    let links = odd_links(tenant);
+    let (ids, body) = bound(&links);
+
+    let back = unpack(tenant, 5, [3; 32], &ids, &body).unwrap();
+
+    assert_eq!(back, links);
+    assert!(unpack(tenant, 1, FIRST_PREV, &[], &bound(&[]).1).unwrap().is_empty());
+}
+
+/// The bytes that are stored must stay readable: this block was written by the first version.
+#[test]
+fn a_block_is_written_as_it_always_was() {
+    let tenant = TenantId(Uuid::from_bytes([1; 16]));
+    let event = RunEvent {
+        id: EventId(Uuid::from_bytes([2; 16])),
+        user: Some(UserId(Uuid::from_bytes([4; 16]))),
+        request_id: "0102030405060708090a0b0c0d0e0f10".into(),
+        ..RunEvent::example(tenant)
+    };
+    let form = Form::Parted { who: Part::Kept([5; 16]), what: Part::Erased([6; 32]) };
+    let mut writer = BlockWriter::default();
+    writer.push(&event, &form, &[7; 32]);
+    let (ids, body) = writer.finish();
+
+    assert_eq!(hex::encode(ids), "02".repeat(16));
+    let texts = "09746f6f6c5f63616c6c026f6b0009616e6f6e796d6f7573093132372e302e302e31067465737420310a323032362d30372d3238000004";
+    let shared = format!("{texts}6563686f01{}", "04".repeat(16));
+    let numbers = "c0a907d00f0000";
+    let parts = format!("{}{}{}", "07".repeat(32), "05".repeat(16), "06".repeat(32));
+    let events = format!("004a{numbers}000102030405060708090a0b0c0d0e0f10{parts}");
+    assert_eq!(hex::encode(body), format!("0101{shared}{events}"));
+}
+
+#[test]
+fn a_block_that_is_damaged_anywhere_is_refused_or_holds_other_events() {
+    let tenant = TenantId::new();
+    let links = odd_links(tenant);
+    let (ids, body) = bound(&links);
+    let read = |ids: &[u8], body: &[u8]| unpack(tenant, 5, [3; 32], ids, body);
+
+    for end in 0..body.len() {
+        assert!(read(&ids, &body[..end]).is_err(), "cut at {end}");
+    }
+    assert!(read(&ids[1..], &body).is_err());
+    assert!(read(&ids[16..], &body).is_err());
+    assert!(read(&ids, &[&body[..], &[0]].concat()).is_err());
+    for place in 0..body.len() {
+        for bit in 0..8 {
+            let mut damaged = body.clone();
+            damaged[place] ^= 1 << bit;
+            assert!(read(&ids, &damaged).as_ref() != Ok(&links), "bit {bit} of byte {place}");
+        }
+    }
+    let absurd = [&[1][..], &[0xff; 9], &[1]].concat();
+    assert!(read(&ids, &absurd).is_err());
+    assert!(read(&ids, &[&[1][..], &[0xff; 10]].concat()).is_err());
 }

@@ -9,7 +9,7 @@ use crate::{
         StepState, TenantId, UserId,
     },
     store::{
-        LIST_MAX, Result, SystemTx, Tx, audit::like_pattern, changed, clean, on, read_json, read_word,
+        LIST_MAX, Result, SystemTx, Tx, changed, clean, like_pattern, on, read_json, read_word,
         write_json,
     },
 };

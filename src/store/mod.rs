@@ -27,10 +27,6 @@ mod api_keys;
 mod assertions;
 mod attempts;
 mod audit;
-mod audit_chain;
-mod audit_exports;
-mod audit_kinds;
-mod audit_proof;
 mod clients;
 mod connections;
 mod error;
@@ -94,10 +90,9 @@ use crate::{
 pub use analyses::{AnalysisEnd, AnalysisFilter, AnalysisRow, AnalysisText};
 pub use api_keys::ApiKeyRow;
 pub use attempts::AttemptBucket;
-pub use audit::EventFilter;
-pub use audit_chain::{ChainReport, ChainSpan};
-pub use audit_exports::{ExportFailure, ExportPlan, ExportState};
-pub use audit_proof::{AuditKeyRow, ChainEnd};
+pub use audit::{
+    AuditKeyRow, ChainEnd, ChainReport, ChainSpan, EventFilter, ExportFailure, ExportPlan, ExportState,
+};
 pub use clients::ClientRow;
 pub use connections::{ConnectionRow, NewConnectionToken};
 pub use error::{Result, StoreError};
@@ -208,13 +203,25 @@ impl Store {
     /// Opens the file, making it if absent, and migrates it.
     pub async fn open_sqlite(path: &Path) -> Result<Self> {
         let (writer, readers) = sqlite::open(path).await?;
-        Ok(Self { pools: Pools::Sqlite { writer, readers } })
+        Self::opened(Pools::Sqlite { writer, readers }).await
     }
 
     /// Opens the server. Migrates with the owner's role if its address is given, and serves with
     /// the other, which must be one that row-level security holds for.
     pub async fn open_postgres(app_url: &Secret, owner_url: Option<&Secret>) -> Result<Self> {
-        Ok(Self { pools: Pools::Postgres(postgres::open(app_url, owner_url).await?) })
+        Self::opened(Pools::Postgres(postgres::open(app_url, owner_url).await?)).await
+    }
+
+    /// Brings what a version before has left into the form of this one.
+    async fn opened(pools: Pools) -> Result<Self> {
+        let store = Self { pools };
+        match store.pack_events().await {
+            Ok(_) => Ok(store),
+            Err(error) => {
+                store.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Says which database it is.
@@ -391,4 +398,17 @@ fn read_hash(what: &'static str, bytes: &[u8]) -> Result<[u8; 32]> {
 /// Returns the text without NUL characters, which PostgreSQL cannot keep.
 fn clean(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// Returns a pattern that finds the text anywhere; `!` escapes what a pattern would read otherwise.
+fn like_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in clean(text).chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }

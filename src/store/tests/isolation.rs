@@ -221,7 +221,7 @@ store_test!(what_one_adds_is_ones_own_and_cannot_reach_across, |test| async move
 });
 
 /// Tables an organisation's transaction may read on PostgreSQL.
-const READABLE: [&str; 20] = [
+const READABLE: [&str; 22] = [
     "organisations",
     "memberships",
     "api_keys",
@@ -241,7 +241,9 @@ const READABLE: [&str; 20] = [
     "metrics_1m",
     "metrics_1m_by",
     "metrics_1h",
-    "audit_events",
+    "audit_blocks",
+    "audit_block_kinds",
+    "audit_kinds",
 ];
 
 /// The code's own check is the condition on `tenant_id` in every statement. Here it is left out.
@@ -334,7 +336,7 @@ async fn a_role_admitted_to_another_database_sees_nothing_of_this_one() {
     let mut stranger = PgConnection::connect(test.postgres_url_as(&name).unwrap().expose()).await.unwrap();
     query("set role doorward_system").execute(&mut stranger).await.unwrap();
 
-    for table in ["users", "sources", "audit_events", "vault_canary"] {
+    for table in ["users", "sources", "audit_blocks", "vault_canary"] {
         let sql = AssertSqlSafe(format!("select count(*) from {table}"));
         assert_eq!(query_scalar::<_, i64>(sql).fetch_one(&mut stranger).await.unwrap(), 0, "{table}");
     }

@@ -1,7 +1,8 @@
 //! How far the audit log of each organisation is exported.
 
-use sqlx::{FromRow, query, query_as, query_scalar};
+use sqlx::{FromRow, query, query_as};
 
+use super::blocks::Numbers;
 use crate::{
     clock::Ms,
     model::TenantId,
@@ -102,13 +103,8 @@ impl SystemTx {
 
     /// Returns when the first event behind this one was; `None` if there is none.
     pub async fn find_next_event_time(&mut self, tenant: TenantId, behind: i64) -> Result<Option<Ms>> {
-        Ok(on!(self, |c| {
-            query_scalar("select at from audit_events where tenant_id = $1 and seq > $2 order by seq limit 1")
-                .bind(tenant)
-                .bind(behind)
-                .fetch_optional(c)
-                .await
-        })?)
+        let next = self.log_of(tenant).links(behind, i64::MAX, 1).await?;
+        Ok(next.first().map(|link| link.event.at))
     }
 
     /// Returns the number of the last event of a period that lies behind the one of number `behind` and not behind the
@@ -120,20 +116,8 @@ impl SystemTx {
         upto: i64,
         (begin, end): (Ms, Ms),
     ) -> Result<i64> {
-        let last: Option<i64> = on!(self, |c| {
-            query_scalar(
-                "select max(seq) from audit_events
-                 where tenant_id = $1 and seq > $2 and seq <= $3 and at >= $4 and at < $5",
-            )
-            .bind(tenant)
-            .bind(behind)
-            .bind(upto)
-            .bind(begin)
-            .bind(end)
-            .fetch_one(c)
-            .await
-        })?;
-        Ok(last.unwrap_or(behind))
+        let within = Numbers { behind, upto, from: begin, to: end };
+        Ok(self.log_of(tenant).last_within(within).await?.unwrap_or(behind))
     }
 
     /// Writes down what the next file of an organisation holds.

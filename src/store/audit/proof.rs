@@ -1,19 +1,14 @@
-//! What proves the audit log: chains as they are exported, the keys and checkpoints that vouch for them, and erasing
-//! what names people.
+//! What proves the audit log: chains as they are exported, and the keys and checkpoints that vouch for them.
 
-use sqlx::{FromRow, QueryBuilder, query, query_as, query_scalar};
+use sqlx::{FromRow, QueryBuilder, query, query_as};
 use uuid::Uuid;
 
+use super::blocks::Numbers;
 use crate::{
-    chain::{Checkpoint, Form, Hash, Hex, Link, Part},
+    chain::{Checkpoint, Hash, Hex, Link},
     clock::Ms,
-    model::{TenantId, User},
-    store::{
-        Inner, Result, StoreError, SystemTx, Tx,
-        audit::{EventRow, like_pattern},
-        changed, on, read_hash,
-        vault::kid_of,
-    },
+    model::TenantId,
+    store::{Inner, Result, StoreError, SystemTx, Tx, changed, on, read_hash, vault::kid_of},
 };
 
 /// A key that checkpoints are signed with.
@@ -202,14 +197,7 @@ impl SystemTx {
 
     /// Returns the hash of the event of this number; `None` if there is none any more.
     pub async fn find_link_hash(&mut self, tenant: TenantId, seq: i64) -> Result<Option<Hash>> {
-        let hash: Option<Vec<u8>> = on!(self, |c| {
-            query_scalar("select hash from audit_events where tenant_id = $1 and seq = $2")
-                .bind(tenant)
-                .bind(seq)
-                .fetch_optional(c)
-                .await
-        })?;
-        hash.map(|hash| read_hash("audit_events.hash", &hash)).transpose()
+        Ok(self.log_of(tenant).link(seq).await?.map(|link| link.hash))
     }
 
     /// Returns an organisation's checkpoints of events behind this one, in their order.
@@ -221,91 +209,6 @@ impl SystemTx {
     ) -> Result<Vec<Checkpoint>> {
         self.inner.list_checkpoints(tenant, behind, limit).await
     }
-
-    /// Returns events of any organisation, behind this one in the order of organisations and numbers, that say who this
-    /// account is: its own, and what others did of which the words hold its handle or its address.
-    pub async fn list_links_naming(
-        &mut self,
-        user: &User,
-        behind: (TenantId, i64),
-        limit: i64,
-    ) -> Result<Vec<Link>> {
-        let (tenant, seq) = behind;
-        let [handle, email] =
-            [user.handle.as_str(), user.email.as_str()].map(|text| like_pattern(&text.to_lowercase()));
-        let rows: Vec<EventRow> = on!(self, |c| {
-            query_as(
-                "select * from audit_events
-                 where (tenant_id, seq) > ($1, $2)
-                   and (user_id = $3 or principal = $4
-                        or lower(subject) like $5 escape '!' or lower(reason) like $5 escape '!'
-                        or lower(subject) like $6 escape '!' or lower(reason) like $6 escape '!')
-                 order by tenant_id, seq limit $7",
-            )
-            .bind(tenant)
-            .bind(seq)
-            .bind(user.id)
-            .bind(user.handle.as_str())
-            .bind(&handle)
-            .bind(&email)
-            .bind(limit)
-            .fetch_all(c)
-            .await
-        })?;
-        rows.into_iter().map(EventRow::link).collect()
-    }
-
-    /// Takes away what was erased from an event, which is given as it is then.
-    pub async fn erase_parts(&mut self, erased: &Link, who: bool, what: bool) -> Result<()> {
-        let tenant = erased.event.tenant;
-        // What others of its kind have in common with it is found by them alone from here on.
-        self.lock_chain(tenant).await?;
-        let before: Option<Option<Vec<u8>>> = on!(self, |c| {
-            query_scalar("select kind from audit_events where tenant_id = $1 and seq = $2")
-                .bind(tenant)
-                .bind(erased.seq)
-                .fetch_optional(c)
-                .await
-        })?;
-        let (left_of_who, left_of_what) = match &erased.form {
-            Form::Whole | Form::Blank => (None, None),
-            Form::Parted { who, what } => (left_of(who), left_of(what)),
-        };
-        let statement = match self.inner {
-            Inner::Postgres(_) => "select audit_erase($1, $2, $3, $4, $5, $6)",
-            Inner::Sqlite(_) => {
-                "update audit_events set
-                    form = case when form = 1 then 0 else form end,
-                    user_id = case when $3 then null else user_id end,
-                    principal = case when $3 then '' else principal end,
-                    key_id = case when $3 then null else key_id end,
-                    address = case when $3 then '' else address end,
-                    client = case when $3 then '' else client end,
-                    argument_digest = case when $3 then '' else argument_digest end,
-                    request_id = case when $3 then '' else request_id end,
-                    trace = case when $3 then null else trace end,
-                    who_hash = case when $3 and who_salt is not null then $4 else who_hash end,
-                    who_salt = case when $3 then null else who_salt end,
-                    subject = case when $5 then '' else subject end,
-                    reason = case when $5 then '' else reason end,
-                    what_hash = case when $5 and what_salt is not null then $6 else what_hash end,
-                    what_salt = case when $5 then null else what_salt end
-                 where tenant_id = $1 and seq = $2"
-            }
-        };
-        changed!(
-            self,
-            query(statement)
-                .bind(tenant)
-                .bind(erased.seq)
-                .bind(who)
-                .bind(left_of_who)
-                .bind(what)
-                .bind(left_of_what)
-        );
-        self.set_kind(erased.seq, &erased.event).await?;
-        self.remove_empty_kinds(tenant, before.flatten().as_slice()).await
-    }
 }
 
 impl Tx {
@@ -316,42 +219,16 @@ impl Tx {
 
     /// Returns events in their place in the chain, behind this one and up to that one, in their order.
     pub async fn list_links(&mut self, behind: i64, last: i64, limit: i64) -> Result<Vec<Link>> {
-        let tenant = self.tenant;
-        let rows: Vec<EventRow> = on!(self, |c| {
-            query_as(
-                "select * from audit_events where tenant_id = $1 and seq > $2 and seq <= $3
-                 order by seq limit $4",
-            )
-            .bind(tenant)
-            .bind(behind)
-            .bind(last)
-            .bind(limit)
-            .fetch_all(c)
-            .await
-        })?;
-        rows.into_iter().map(EventRow::link).collect()
+        self.log().links(behind, last, limit).await
     }
 
-    /// Returns the numbers of the first event of this time or later and of the last from before that one; `None` if there
-    /// are none.
+    /// Returns the lowest and the highest number of the events from this time on and before that one; `None` if there are
+    /// none.
     pub async fn find_links(&mut self, from: Option<Ms>, to: Option<Ms>) -> Result<Option<(i64, i64)>> {
-        let tenant = self.tenant;
         let (from, to) = (from.unwrap_or(Ms(i64::MIN)), to.unwrap_or(Ms(i64::MAX)));
-        let found: (Option<i64>, Option<i64>) = on!(self, |c| {
-            query_as(
-                "select
-                    (select seq from audit_events where tenant_id = $1 and at >= $2 and at < $3
-                     order by at, seq limit 1),
-                    (select seq from audit_events where tenant_id = $1 and at >= $2 and at < $3
-                     order by at desc, seq desc limit 1)",
-            )
-            .bind(tenant)
-            .bind(from)
-            .bind(to)
-            .fetch_one(c)
-            .await
-        })?;
-        Ok(found.0.zip(found.1))
+        let within = Numbers { behind: i64::MIN, upto: i64::MAX, from, to };
+        let mut log = self.log();
+        Ok(log.first_within(within).await?.zip(log.last_within(within).await?))
     }
 }
 
@@ -375,12 +252,5 @@ impl Inner {
             }
         };
         rows.into_iter().map(CheckpointRow::checkpoint).collect()
-    }
-}
-
-fn left_of(part: &Part) -> Option<&[u8]> {
-    match part {
-        Part::Kept(_) => None,
-        Part::Erased(hash) => Some(hash.as_slice()),
     }
 }
