@@ -18,6 +18,7 @@ pub mod identity;
 pub mod insights;
 pub mod issuer;
 pub mod jobs;
+pub mod joined;
 pub mod mail;
 pub mod mcp;
 pub mod metrics;

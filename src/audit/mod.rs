@@ -61,8 +61,8 @@ use writer::Writer;
 
 /// How long an event may wait for its commit.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
-/// How many events go into one commit. Larger ones keep a core busy for so long that calls notice.
-pub const BATCH_MAX: usize = 512;
+/// How many events go into one commit: many, since a commit costs as much as hundreds of events do.
+pub const BATCH_MAX: usize = 1024;
 /// How many events may wait.
 pub const QUEUE_MAX: usize = 8192;
 /// The longest text of an event kept, in bytes. Callers choose some of them, such as the name of a

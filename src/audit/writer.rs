@@ -83,11 +83,8 @@ impl Writer<'_> {
     async fn commit(&self, events: &[RunEvent], again: bool) -> Result<(), StoreError> {
         let writing = self.tails.writing().await;
         let mut tx = self.store.system().await?;
-        let spans = if again {
-            tx.append_events_again(events).await?
-        } else {
-            tx.append_events(events).await?
-        };
+        let spans =
+            if again { tx.append_events_again(events).await? } else { tx.append_events(events).await? };
         tx.add_metrics(&metrics::roll_up(events)).await?;
         tx.commit().await?;
         if let Some(writing) = writing {

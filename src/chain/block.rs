@@ -102,7 +102,8 @@ impl<'a> Shared<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let Self { reason, principal, address, client, revision, preset_slug, source_name, subject, .. } = self;
+        let Self { reason, principal, address, client, revision, preset_slug, source_name, subject, .. } =
+            self;
         for text in [
             self.action.word(),
             self.outcome.word(),
@@ -192,9 +193,11 @@ impl<'a> BlockWriter<'a> {
         };
         let digest = from_hex::<32>(&event.argument_digest);
         let request = from_hex::<16>(&event.request_id);
-        for (is_set, bit) in
-            [(event.trace.is_some(), TRACED), (digest.is_some(), DIGEST_HEX), (request.is_some(), REQUEST_HEX)]
-        {
+        for (is_set, bit) in [
+            (event.trace.is_some(), TRACED),
+            (digest.is_some(), DIGEST_HEX),
+            (request.is_some(), REQUEST_HEX),
+        ] {
             flags |= if is_set { bit } else { 0 };
         }
         out.push(flags);
@@ -338,7 +341,11 @@ impl<'a> BlockReader<'a> {
     /// Returns the next event; `None` after the last one.
     pub fn next_event(&mut self) -> Result<Option<Packed<'a>>, DamagedBlock> {
         let Some((id, ids)) = self.ids.split_first() else {
-            return if self.rest.0.is_empty() { Ok(None) } else { Err(DamagedBlock("there is more behind it")) };
+            return if self.rest.0.is_empty() {
+                Ok(None)
+            } else {
+                Err(DamagedBlock("there is more behind it"))
+            };
         };
         self.ids = ids;
         let from = &mut self.rest;

@@ -25,6 +25,7 @@ use super::{
     route::{ByteStream, Route, RouteStream},
     tls,
 };
+use crate::joined::Joined;
 
 /// Makes checked connections for the pooled client; cheap to clone.
 #[derive(Clone)]
@@ -75,7 +76,7 @@ impl Connector {
         let addresses = self.resolve(place).await?;
         let (stream, _) = self.reach(place, &addresses).await?;
         if !place.secure {
-            return Ok(Link::Plain(TokioIo::new(stream)));
+            return Ok(Link::Plain(Joined::new(TokioIo::new(stream))));
         }
         let stream = self.secure(place, stream).await?;
         Ok(Link::Tls(Box::new(TokioIo::new(stream))))
@@ -245,7 +246,7 @@ impl tower::Service<Uri> for Connector {
 
 /// One open connection.
 pub(super) enum Link {
-    Plain(TokioIo<TcpStream>),
+    Plain(Joined<TokioIo<TcpStream>>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
     Routed(TokioIo<RouteStream>),
     RoutedTls(Box<TokioIo<TlsStream<RouteStream>>>),

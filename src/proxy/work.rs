@@ -87,7 +87,7 @@ impl Work {
                 return out;
             }
             let due = self.dialogue.as_ref().and_then(|dialogue| dialogue.due()).unwrap_or(self.deadline);
-            let patience = due.saturating_duration_since(Instant::now()).min(silence);
+            let until = Instant::now().checked_add(silence).map_or(due, |end| end.min(due));
             let Self { call, running, dialogue, .. } = self;
             let answered = async {
                 match dialogue {
@@ -99,7 +99,7 @@ impl Work {
                 biased;
                 () = call.cancelled() => Step::Cancelled,
                 answered = answered => Step::Answered(answered),
-                next = tokio::time::timeout(patience, running.next()) => next.map_or(Step::Silence, Step::Event),
+                next = tokio::time::timeout_at(until, running.next()) => next.map_or(Step::Silence, Step::Event),
             };
             let out = match step {
                 Step::Cancelled => Some(Out::Cancelled),

@@ -9,8 +9,7 @@ use crate::{
         StepState, TenantId, UserId,
     },
     store::{
-        LIST_MAX, Result, SystemTx, Tx, changed, clean, like_pattern, on, read_json, read_word,
-        write_json,
+        LIST_MAX, Result, SystemTx, Tx, changed, clean, like_pattern, on, read_json, read_word, write_json,
     },
 };
 

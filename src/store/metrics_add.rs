@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use sqlx::{AssertSqlSafe, QueryBuilder, query};
+use sqlx::{AssertSqlSafe, query};
 use uuid::Uuid;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     model::{PresetId, SourceId, TenantId},
     store::{
         Histogram, Result, SystemTx, changed, clean,
-        insert::pieces,
+        insert::{Insert, pieces},
         metrics::{BUCKET_COLUMNS, Counts, HOUR_MS, MINUTE_MS},
         on,
     },
@@ -41,17 +41,42 @@ pub struct MetricRow {
     pub histogram: Histogram,
 }
 
-/// Binds [`Counts`] in the order of [`COLUMNS`].
-macro_rules! counts {
-    ($row:ident, $counts:ident) => {
-        $row.push_bind($counts.calls)
-            .push_bind($counts.errors)
-            .push_bind($counts.duration_us_sum)
-            .push_bind($counts.duration_us_max);
-        for count in $counts.histogram.counts() {
-            $row.push_bind(*count);
+/// Inserts rows into the table of an [`Insert`], or adds them to what is there: what names each, and its [`Counts`].
+macro_rules! add {
+    ($tx:expr, $insert:expr, $rows:expr, |$row:pat_param| [$($value:expr),+ $(,)?]) => {
+        for piece in pieces(&$rows) {
+            on!($tx, |c: Driver| {
+                let mut statement = query::<Driver>($insert.of::<Driver>(piece.len()));
+                for ($row, counts) in piece {
+                    statement = statement$(.bind($value))+
+                        .bind(counts.calls)
+                        .bind(counts.errors)
+                        .bind(counts.duration_us_sum)
+                        .bind(counts.duration_us_max);
+                    for count in counts.histogram.counts() {
+                        statement = statement.bind(*count);
+                    }
+                }
+                statement.execute(c).await.map(drop)
+            })?;
         }
     };
+}
+
+static MINUTES: LazyLock<Insert> = LazyLock::new(|| adding("metrics_1m", &["tenant_id", "at"]));
+static MINUTES_BY: LazyLock<Insert> = LazyLock::new(|| adding("metrics_1m_by", &SERIES));
+static HOURS_BY: LazyLock<Insert> = LazyLock::new(|| adding("metrics_1h", &SERIES));
+
+/// What names a row of the detailed tables.
+const SERIES: [&str; 5] = ["tenant_id", "at", "preset_id", "source_id", "tool"];
+
+/// Returns the insert into a table that adds to what is there of the same name.
+fn adding(table: &str, name: &[&str]) -> Insert {
+    let counts = ["calls", "errors", "duration_us_sum", "duration_us_max"];
+    let columns: Vec<&str> =
+        name.iter().copied().chain(counts).chain(BUCKET_COLUMNS.iter().map(AsRef::as_ref)).collect();
+    let end = format!("on conflict ({}) do update set {}", name.join(", "), upsert(table));
+    Insert::new(table, &columns, &end)
 }
 
 impl SystemTx {
@@ -79,40 +104,17 @@ impl SystemTx {
             minutes_by.entry(series).or_default().add(row);
         }
 
+        let [minutes_by, hours_by] = [minutes_by, hours_by].map(|rows| rows.into_iter().collect::<Vec<_>>());
         let minutes: Vec<_> = minutes.into_iter().collect();
-        for batch in pieces(&minutes) {
-            on!(self, |c: Driver| {
-                let mut statement = QueryBuilder::<Driver>::new("insert into metrics_1m (tenant_id, at, ");
-                statement.push(&*COLUMNS).push(") ");
-                statement.push_values(batch, |mut row, ((tenant, at), counts)| {
-                    row.push_bind(*tenant).push_bind(*at);
-                    counts!(row, counts);
-                });
-                statement.push(" on conflict (tenant_id, at) do update set ").push(upsert("metrics_1m"));
-                statement.build().execute(c).await.map(drop)
-            })?;
-        }
-        for (table, rows) in [("metrics_1m_by", minutes_by), ("metrics_1h", hours_by)] {
-            let rows: Vec<_> = rows.into_iter().collect();
-            for batch in pieces(&rows) {
-                on!(self, |c: Driver| {
-                    let mut statement = QueryBuilder::<Driver>::new("insert into ");
-                    statement.push(table).push(" (tenant_id, at, preset_id, source_id, tool, ");
-                    statement.push(&*COLUMNS).push(") ");
-                    statement.push_values(batch, |mut row, (series, counts)| {
-                        row.push_bind(series.tenant)
-                            .push_bind(series.at)
-                            .push_bind(series.preset)
-                            .push_bind(series.source)
-                            .push_bind(&series.tool);
-                        counts!(row, counts);
-                    });
-                    statement
-                        .push(" on conflict (tenant_id, at, preset_id, source_id, tool) do update set ")
-                        .push(upsert(table));
-                    statement.build().execute(c).await.map(drop)
-                })?;
-            }
+        add!(self, MINUTES, minutes, |(tenant, at)| [*tenant, *at]);
+        for (insert, rows) in [(&MINUTES_BY, minutes_by), (&HOURS_BY, hours_by)] {
+            add!(self, insert, rows, |series| [
+                series.tenant,
+                series.at,
+                series.preset,
+                series.source,
+                series.tool.as_str(),
+            ]);
         }
         Ok(())
     }
@@ -168,11 +170,6 @@ impl Counts {
         self.histogram.merge(&row.histogram);
     }
 }
-
-/// The counting columns, as an insert lists them.
-static COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    format!("calls, errors, duration_us_sum, duration_us_max, {}", BUCKET_COLUMNS.join(", "))
-});
 
 /// The counting columns, as an upsert adds to them.
 fn upsert(table: &str) -> String {

@@ -52,6 +52,8 @@ pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<
 
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // A file does not go away like a server.
+        .test_before_acquire(false)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -63,6 +65,7 @@ pub(super) async fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<
     }
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
+        .test_before_acquire(false)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)

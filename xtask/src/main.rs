@@ -58,7 +58,7 @@ enum Command {
     Assets,
     /// Measure calls through the gateway beside direct ones and nginx.
     Bench {
-        /// Measure only what has this in its name, as in `modern` or `1 MiB`.
+        /// Measure only what has this in its name, as in `modern` or `1 MiB`; `search` is measured only so.
         #[arg(long)]
         only: Option<String>,
         /// Keep the figures in xtask/bench.json, to be compared with by the next run.

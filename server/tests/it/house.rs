@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What every room may use.
-const COMMON: &[&str] = &["clock", "secret", "fault", "apart"];
+const COMMON: &[&str] = &["clock", "secret", "fault", "apart", "joined"];
 
 /// Each room of the engine, and the rooms it may import beside the common ones.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("fault", &[]),
     ("apart", &[]),
+    ("joined", &[]),
     ("model", &[]),
     // Names what changed, so that caches forget; carries no contents.
     ("changes", &["model"]),

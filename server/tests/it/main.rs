@@ -65,3 +65,4 @@ mod trouble_sqlite;
 mod tunnels;
 mod warnings;
 mod world;
+mod written;

@@ -129,7 +129,8 @@ async fn the_program_verifies_its_own_log_and_finds_one_rewritten_as_a_whole() {
     assert_eq!(same.trim(), key);
 
     // Somebody with the file in hand changes an event, and then makes the whole chain anew.
-    let event = change(&place, "update audit_events set subject = 'nothing' where seq = 1").await;
+    let altered = "update audit_blocks set body = unhex(replace(hex(body), hex('ada'), hex('eve'))) where first_seq = 1";
+    let event = change(&place, altered).await;
     assert_eq!(event, (Some(1), "event 1 was altered: its contents do not give its hash".to_owned()));
     let store = Store::open_sqlite(&place.database()).await.unwrap();
     let mut tx = store.system().await.unwrap();
@@ -139,7 +140,7 @@ async fn the_program_verifies_its_own_log_and_finds_one_rewritten_as_a_whole() {
         events.push(link.event);
     }
     drop(tx);
-    change(&place, "delete from audit_events").await;
+    change(&place, "delete from audit_blocks").await;
     change(&place, "delete from audit_heads").await;
     change(&place, "drop trigger audit_checkpoints_last").await;
     change(&place, "delete from audit_checkpoints").await;
@@ -182,7 +183,7 @@ async fn the_program_verifies_files_without_an_installation() {
 async fn change(place: &Place, statement: &'static str) -> (Option<i64>, String) {
     let url = format!("sqlite://{}", place.database().display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    for trigger in ["drop trigger if exists audit_events_stay", "drop trigger if exists audit_events_last"] {
+    for trigger in ["drop trigger if exists audit_blocks_stay", "drop trigger if exists audit_blocks_last"] {
         sqlx::query(trigger).execute(&mut connection).await.unwrap();
     }
     sqlx::query(statement).execute(&mut connection).await.unwrap();

@@ -81,7 +81,7 @@ async fn the_statements_of_the_readme_prepare_postgres_and_its_line_serves() {
     server.stop().await;
 
     assert!(!place.database().exists(), "nothing is kept in a file");
-    let migrated = "select count(*) from pg_tables where tablename = 'audit_events'";
+    let migrated = "select count(*) from pg_tables where tablename = 'audit_blocks'";
     assert_eq!(cluster.count(migrated).await, 1);
 }
 

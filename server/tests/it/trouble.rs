@@ -23,6 +23,7 @@ use crate::{
     running::{Door, Place, lives, until},
     scripted::Scripted,
     world::{PASSWORD, request},
+    written::CALLS,
 };
 
 /// How many commits are watched before the process is killed.
@@ -78,8 +79,6 @@ pub(crate) async fn count(database: &Path, of: &'static str) -> i64 {
     connection.close().await.unwrap();
     count
 }
-
-pub(crate) const CALLS: &str = "select count(*) from audit_events where action = 'tool_call'";
 
 /// A commit of calls that was seen.
 #[derive(Clone, Copy)]

@@ -15,6 +15,7 @@ use crate::{
     cluster::Cluster,
     running::{Door, Place, until},
     scripted::Scripted,
+    written::CALLS,
 };
 
 /// How many calls the plan of the one who calls has.
@@ -76,8 +77,6 @@ async fn no_name_that_a_caller_invents_stops_the_audit_log() {
     until("all five calls are written down", async || cluster.count(CALLS).await == 5).await;
     server.stop().await;
 }
-
-const CALLS: &str = "select count(*) from audit_events where action = 'tool_call'";
 
 #[derive(Default)]
 struct Tally {

@@ -9,8 +9,9 @@ use sqlx::{Connection as _, SqliteConnection};
 use crate::{
     running::{Place, until},
     scripted::Scripted,
-    trouble::{CALLS, api, count, document, echo},
+    trouble::{api, count, document, echo},
     world::request,
+    written::CALLS,
 };
 
 #[tokio::test(flavor = "multi_thread")]

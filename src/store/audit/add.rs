@@ -8,11 +8,7 @@ use crate::{
     chain::{BlockWriter, Form, Hash},
     clock::Ms,
     model::{EventId, RunEvent, TenantId},
-    store::{
-        Result, SystemTx,
-        audit::kinds::count_kinds,
-        changed,
-    },
+    store::{Result, SystemTx, audit::kinds::count_kinds, changed},
 };
 
 /// How far apart in time the events of a block are at most, in milliseconds: what bounds where events of a time may be.
@@ -21,6 +17,9 @@ pub(super) const SPAN_MS: i64 = 60_000;
 const EVENTS_MAX: usize = 1024;
 /// About how large a block becomes at most: events with long texts make several.
 const BYTES_MAX: usize = 256 * 1024;
+
+/// After how many events calls get their turn, which would notice if a core were busy with a thousand.
+pub(super) const BREATH: usize = 64;
 
 /// An event in its place in the chain, which somebody else holds.
 pub(super) struct LinkRef<'a> {
@@ -73,14 +72,17 @@ impl<'a> NewBlock<'a> {
 }
 
 /// Binds events into blocks.
-fn bind<'a>(links: &[LinkRef<'a>]) -> Vec<NewBlock<'a>> {
+async fn bind<'a>(links: &[LinkRef<'a>]) -> Vec<NewBlock<'a>> {
     let mut blocks = Vec::new();
     let mut block = NewBlock::default();
-    for link in links {
-        if !block.takes(link) {
-            blocks.push(take(&mut block));
+    for some in links.chunks(BREATH) {
+        tokio::task::yield_now().await;
+        for link in some {
+            if !block.takes(link) {
+                blocks.push(take(&mut block));
+            }
+            block.push(link);
         }
-        block.push(link);
     }
     if block.events > 0 {
         blocks.push(block);
@@ -96,7 +98,7 @@ impl SystemTx {
         tenant: TenantId,
         links: &[LinkRef<'_>],
     ) -> Result<Vec<(i64, i64)>> {
-        let blocks = bind(links);
+        let blocks = bind(links).await;
         let mut kinds = BTreeMap::new();
         let mut counts = Vec::new();
         for block in &blocks {

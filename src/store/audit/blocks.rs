@@ -28,7 +28,10 @@ impl Block {
         let reader = BlockReader::new(&self.ids, &self.body).map_err(damaged)?;
         let there = i64::try_from(reader.left()).unwrap_or(i64::MAX);
         if there != self.last_seq - self.first_seq + 1 {
-            return Err(damaged(format!("{there} events are there for {} to {}", self.first_seq, self.last_seq)));
+            return Err(damaged(format!(
+                "{there} events are there for {} to {}",
+                self.first_seq, self.last_seq
+            )));
         }
         Ok(reader)
     }
@@ -49,7 +52,6 @@ impl Block {
 pub(super) fn damaged(why: impl ToString) -> StoreError {
     StoreError::Corrupt { what: "audit_blocks.body", detail: why.to_string() }
 }
-
 
 /// The log of one organisation, inside a transaction of its own or of the instance.
 pub(super) struct Log<'a> {
@@ -157,12 +159,7 @@ impl Log<'_> {
         };
         let tenant = self.tenant;
         let block: Option<Block> = on!(self, |c| {
-            query_as(statement)
-                .bind(tenant)
-                .bind(id)
-                .bind(id.0.as_bytes().as_slice())
-                .fetch_optional(c)
-                .await
+            query_as(statement).bind(tenant).bind(id).bind(id.0.as_bytes().as_slice()).fetch_optional(c).await
         })?;
         let links = block.map(|block| block.links()).transpose()?.unwrap_or_default();
         Ok(links.into_iter().find(|link| link.event.id == id))
@@ -194,7 +191,7 @@ impl Log<'_> {
             let mut fitting = block.links()?.into_iter().filter(|link| {
                 link.seq > behind && link.seq <= upto && link.event.at >= from && link.event.at < to
             });
-            let found = if is_last { fitting.last() } else { fitting.next() };
+            let found = if is_last { fitting.next_back() } else { fitting.next() };
             if let Some(link) = found {
                 return Ok(Some(link.seq));
             }

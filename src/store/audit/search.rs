@@ -29,10 +29,12 @@ const READ_MAX: usize = 128;
 
 /// Looks through the newest blocks and asks the kinds they hold. SQLite takes a cross join in the order in which it is
 /// written.
-const BLOCKS_FIRST: &str = "select b.to_at, b.last_seq, b.kind from audit_block_kinds b cross join audit_kinds k
+const BLOCKS_FIRST: &str =
+    "select b.to_at, b.last_seq, b.kind from audit_block_kinds b cross join audit_kinds k
     where k.tenant_id = b.tenant_id and k.kind = b.kind and b.tenant_id = ";
 /// Asks each kind for its blocks.
-const KINDS_FIRST: &str = "select b.to_at, b.last_seq, b.kind from audit_kinds k cross join audit_block_kinds b
+const KINDS_FIRST: &str =
+    "select b.to_at, b.last_seq, b.kind from audit_kinds k cross join audit_block_kinds b
     where b.tenant_id = k.tenant_id and b.kind = k.kind and k.tenant_id = ";
 
 /// Which events are asked for. Every member narrows; the default is the newest of all.
@@ -150,7 +152,9 @@ macro_rules! latest {
         }
         if let Some(latest) = $within.latest() {
             $statement.push(concat!(" and ", $name, ".from_at <= ")).push_bind(latest);
-            $statement.push(concat!(" and ", $name, ".to_at <= ")).push_bind(latest.0.saturating_add(SPAN_MS));
+            $statement
+                .push(concat!(" and ", $name, ".to_at <= "))
+                .push_bind(latest.0.saturating_add(SPAN_MS));
         }
         $statement
             .push(concat!(" order by ", $name, ".to_at desc, ", $name, ".last_seq desc limit "))
@@ -165,9 +169,7 @@ macro_rules! narrow {
             $statement.push(" and k.user_id = ").push_bind(user);
         }
         if let Some(principal) = &$filter.principal {
-            $statement
-                .push(" and k.principal = ")
-                .push_bind(clean(principal).into_owned());
+            $statement.push(" and k.principal = ").push_bind(clean(principal).into_owned());
         }
         if let Some(preset) = $filter.preset {
             $statement.push(" and k.preset_id = ").push_bind(preset);
@@ -191,7 +193,6 @@ macro_rules! narrow {
     };
 }
 
-
 impl Tx {
     /// Returns events, the newest first.
     pub async fn list_events(&mut self, filter: &EventFilter) -> Result<Vec<RunEvent>> {
@@ -206,7 +207,11 @@ impl Tx {
         };
         let limit = if filter.limit > 0 { filter.limit.min(LIST_MAX) } else { EventFilter::LIMIT_DEFAULT };
         let within = Within { before, from: filter.from, to: filter.to, limit };
-        if filter.asks_of_kinds() { log.search(filter, within).await } else { log.gather(Way::All, within).await }
+        if filter.asks_of_kinds() {
+            log.search(filter, within).await
+        } else {
+            log.gather(Way::All, within).await
+        }
     }
 
     /// Finds an event.
@@ -372,7 +377,8 @@ impl Log<'_> {
                     found.retain(|(at, end, _)| (*at, *end) != last);
                     found.extend(self.pairs_of(filter, last).await?);
                 }
-                let hit = |(at, last, kind): Pair| Ok(Hit { place: (at, last), kind: Some(read_kind(&kind)?) });
+                let hit =
+                    |(at, last, kind): Pair| Ok(Hit { place: (at, last), kind: Some(read_kind(&kind)?) });
                 Ok((found.into_iter().map(hit).collect::<Result<_>>()?, next))
             }
         }

@@ -120,6 +120,10 @@ pub(crate) fn run_all(keep: bool, only: Option<&str>, program: Option<PathBuf>) 
         println!("\nwhat a call would be cheaper by without quota, audit and metrics, on both databases");
         run(cargo().args(["bench", "--features", "testing", "--bench", "books"]))?;
     }
+    if only.is_some_and(|only| "search".contains(only)) {
+        println!("\nwhat looking for events costs among two million, on both databases");
+        run(cargo().args(["bench", "--features", "testing", "--bench", "search"]))?;
+    }
     if only.is_none_or(|only| "tunnel".contains(only)) {
         tunnel::measure(&mut load, &bed, &mut kept)?;
     }

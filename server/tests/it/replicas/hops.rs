@@ -9,7 +9,12 @@ use super::{
     calls::{begin, delete, in_session, upstream},
     scene::{CALLS_MAX, Scene},
 };
-use crate::{call::Call, running::until, world::Answer};
+use crate::{
+    call::Call,
+    running::until,
+    world::Answer,
+    written::{CALLS, written},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_begun_at_one_goes_on_at_any() {
@@ -102,9 +107,9 @@ async fn nobody_but_a_replica_says_where_a_caller_is() {
     }
 
     replica.stop().await;
-    let believed = "select count(*) from audit_events where address <> '127.0.0.1' and action = 'tool_call'";
+    let believed = written!("k.address <> '127.0.0.1' and k.action = 'tool_call'");
     assert_eq!(scene.cluster.count(believed).await, 0);
-    assert_eq!(scene.cluster.count("select count(*) from audit_events where action = 'tool_call'").await, 4);
+    assert_eq!(scene.cluster.count(CALLS).await, 4);
     assert_eq!(scene.cluster.count("select count(*) from replicas").await, 0, "who ends says so");
 }
 

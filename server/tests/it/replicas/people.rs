@@ -7,6 +7,7 @@ use crate::{
     browser::{Browser, Site as _},
     running::{Door, Running, until},
     world::{PASSWORD, request},
+    written::written,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +72,6 @@ async fn a_password_is_tried_no_more_often_at_three_than_at_one() {
     for replica in running {
         replica.stop().await;
     }
-    let tried =
-        "select count(*) from audit_events where action = 'sign_in' and reason = 'the password is wrong'";
+    let tried = written!("k.action = 'sign_in' and k.reason = 'the password is wrong'");
     assert_eq!(scene.cluster.count(tried).await, 8);
 }

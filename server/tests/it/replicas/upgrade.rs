@@ -10,8 +10,8 @@ const BEFORE: &str = "drop table sign_in_attempts; delete from _sqlx_migrations 
 
 /// What a version after this one would add, while this one runs.
 const ADDED: [&str; 3] = [
-    "alter table audit_events add column of_a_newer_program text",
-    "create index concurrently audit_events_newer on audit_events (tenant_id, of_a_newer_program)",
+    "alter table audit_blocks add column of_a_newer_program text",
+    "create index concurrently audit_blocks_newer on audit_blocks (tenant_id, of_a_newer_program)",
     "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
      values (9998, 'of a newer program', true, '', 0)",
 ];
