@@ -1,7 +1,10 @@
 //! Searching the log: the kinds that fit are asked first, then the newest blocks that hold some of them, until a page is
 //! full.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use sqlx::{QueryBuilder, query_scalar};
 
@@ -24,7 +27,7 @@ const WINDOW: i64 = 20_000;
 /// How many blocks are asked for at once, at least: of one that a time lies in, no event may fit.
 const HITS_MIN: i64 = 64;
 /// How many blocks are read at once, at first and at most.
-const READ: usize = 4;
+const READ: usize = 2;
 const READ_MAX: usize = 128;
 
 /// Looks through the newest blocks and asks the kinds they hold. SQLite takes a cross join in the order in which it is
@@ -293,7 +296,7 @@ impl Log<'_> {
                 None => break,
             }
         }
-        found.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+        found.sort_unstable_by_key(|(place, _)| Reverse(*place));
         found.truncate(limit);
         Ok(found.into_iter().map(|(_, event)| event).collect())
     }
@@ -315,14 +318,18 @@ impl Log<'_> {
                 .iter()
                 .map(|shared| kinds.is_none_or(|kinds| kinds.is_empty() || kinds.contains(&kind_of(shared))))
                 .collect();
+            let mut fitting = Vec::new();
             let mut seq = block.first_seq;
             while let Some(packed) = reader.next_event().map_err(damaged)? {
                 let place = (packed.at, seq);
                 if fits[packed.shared] && within.holds(place) {
-                    found.push((place, reader.event(self.tenant, &packed)));
+                    fitting.push((place, packed));
                 }
                 seq += 1;
             }
+            fitting.sort_unstable_by_key(|(place, _)| Reverse(*place));
+            fitting.truncate(usize::try_from(within.limit).unwrap_or(usize::MAX));
+            found.extend(fitting.iter().map(|(place, packed)| (*place, reader.event(self.tenant, packed))));
         }
         Ok(())
     }
