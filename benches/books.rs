@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use divan::{Bencher, counter::ItemsCount};
 use doorward::{
-    audit::{Audit, BATCH_MAX},
+    audit::{Audit, BATCH},
     changes::Changes,
     clock::Clock,
     metrics::Metrics,
@@ -48,13 +48,13 @@ fn a_call_is_charged(bencher: Bencher<'_, '_>, database: &str) {
 }
 
 /// A batch of calls of one tool, or of as many tools as there are calls: then each is of a kind of its own.
-#[divan::bench(args = [("SQLite", 1), ("SQLite", BATCH_MAX), ("PostgreSQL", 1), ("PostgreSQL", BATCH_MAX)])]
+#[divan::bench(args = [("SQLite", 1), ("SQLite", BATCH), ("PostgreSQL", 1), ("PostgreSQL", BATCH)])]
 fn a_batch_is_written_down_and_counted(bencher: Bencher<'_, '_>, (database, tools): (&str, usize)) {
     let books = books(database);
     let (preset, source) = (PresetId::new(), SourceId::new());
-    bencher.counter(ItemsCount::new(BATCH_MAX)).bench(|| {
+    bencher.counter(ItemsCount::new(BATCH)).bench(|| {
         let _inside = books.runtime.enter();
-        for number in 0..BATCH_MAX {
+        for number in 0..BATCH {
             books.audit.record(RunEvent {
                 preset: Some(preset),
                 source: Some(source),

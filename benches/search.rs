@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use divan::Bencher;
 use doorward::{
-    audit::BATCH_MAX,
+    audit::BATCH,
     clock::Ms,
     model::{Action, EventId, Outcome, PresetId, RunEvent, SourceId, TenantId, User},
     store::{EventFilter, testing::TestStore},
@@ -136,7 +136,7 @@ fn write(database: &str) -> Log {
     let (preset, source) = (PresetId::new(), SourceId::new());
     let numbers: Vec<usize> = (0..EVENTS).collect();
     let mut middle = None;
-    for numbers in numbers.chunks(BATCH_MAX) {
+    for numbers in numbers.chunks(BATCH) {
         let events: Vec<_> = numbers.iter().map(|number| event(*number, &user, preset, source)).collect();
         middle =
             middle.or(events.iter().zip(numbers).find(|(_, at)| **at == EVENTS / 2).map(|(it, _)| it.id));

@@ -507,7 +507,7 @@ impl Engine {
             },
             Gauge {
                 name: "audit_lost",
-                help: "Run events that found no room since the start.",
+                help: "Run events that came when the log had ended already.",
                 value: self.audit.dropped() as f64,
             },
             Gauge {

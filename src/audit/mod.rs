@@ -6,9 +6,10 @@
 //!
 //! What may be lost when the process is killed: the events of the last [`COMMIT_INTERVAL`], those of
 //! a commit under way, and those that came while the commit before it was written; while the
-//! database is slow, no more than [`QUEUE_MAX`] that wait and [`BATCH_MAX`] in the writer's hands.
-//! When the database takes nothing more, the queue fills up and [`Audit::admit`] refuses further
-//! calls: nothing happens unaudited.
+//! database is slow, no more than [`QUEUE_MAX`] that wait, what the calls under way add to them, and
+//! [`BATCH_MAX`] in the writer's hands. Calls wait a moment when they come faster than events can be
+//! written, and when the database takes nothing more, [`Audit::admit`] refuses them: nothing happens
+//! unaudited.
 //!
 //! A [`Notary`] signs for where each chain ends, and a [`Proof`] is a file that shows to whoever has the public key, without
 //! this installation, that events are as they were recorded. An [`Exporter`] writes such files of every hour or day, and
@@ -38,7 +39,7 @@ pub use tail::{LOOK_PAUSE, Tail, Told};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -61,10 +62,14 @@ use writer::Writer;
 
 /// How long an event may wait for its commit.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
-/// How many events go into one commit: many, since a commit costs as much as hundreds of events do.
-pub const BATCH_MAX: usize = 1024;
-/// How many events may wait.
+/// How many events are worth a commit before their time: many, since it costs as much as hundreds of them.
+pub const BATCH: usize = 1024;
+/// How many events go into one commit at most: all that have come while the writer waited for its turn among many calls.
+pub const BATCH_MAX: usize = 4 * BATCH;
+/// How many events may wait before a call has to.
 pub const QUEUE_MAX: usize = 8192;
+/// How long a call waits for events to be written before it is refused.
+const ROOM_PAUSE: Duration = Duration::from_secs(1);
 /// The longest text of an event kept, in bytes. Callers choose some of them, such as the name of a
 /// tool that does not exist, and neither memory nor an index of the database has room for all.
 const TEXT_BYTES_MAX: usize = 512;
@@ -117,12 +122,43 @@ pub struct Audit(Arc<Inner>);
 struct Inner {
     store: Store,
     metrics: Metrics,
-    queue: mpsc::Sender<Entry>,
-    waiting: Mutex<mpsc::Receiver<Entry>>,
+    queue: mpsc::UnboundedSender<Entry>,
+    waiting: Mutex<mpsc::UnboundedReceiver<Entry>>,
+    room: Room,
     /// Ends the writer's wait for more events.
     hurry: Notify,
     tails: Tails,
     dropped: AtomicU64,
+}
+
+/// What is known of the room for events.
+#[derive(Default)]
+struct Room {
+    /// How many events wait to be written.
+    taken: AtomicUsize,
+    /// Whether the last commit failed.
+    is_stuck: AtomicBool,
+    /// Tells whoever waits for room that there is some, or that there will be none.
+    news: Notify,
+}
+
+impl Room {
+    fn is_left(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) < QUEUE_MAX
+    }
+
+    /// Notes that the writer has taken so many events.
+    fn give(&self, events: usize) {
+        self.taken.fetch_sub(events, Ordering::Relaxed);
+        self.news.notify_waiters();
+    }
+
+    fn stick(&self, is_stuck: bool) {
+        self.is_stuck.store(is_stuck, Ordering::Relaxed);
+        if is_stuck {
+            self.news.notify_waiters();
+        }
+    }
 }
 
 enum Entry {
@@ -133,46 +169,74 @@ enum Entry {
 impl Audit {
     /// Makes the log; nothing is written until [`Audit::run`] is.
     pub fn new(store: Store, metrics: Metrics) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let (queue, waiting) = mpsc::unbounded_channel();
         Self(Arc::new(Inner {
             store,
             metrics,
             queue,
             waiting: Mutex::new(waiting),
+            room: Room::default(),
             hurry: Notify::new(),
             tails: Tails::new(),
             dropped: AtomicU64::new(0),
         }))
     }
 
-    /// Refuses when an event recorded a moment later would find no room.
-    pub fn admit(&self) -> Result<(), AuditError> {
-        // A hundred places are kept for the calls that are under way.
-        if self.0.queue.capacity() > 100 { Ok(()) } else { Err(AuditError::Behind) }
+    /// Says whether there is room for what happens next.
+    pub fn has_room(&self) -> bool {
+        self.0.room.is_left()
     }
 
-    /// Takes an event. Never waits; an event that finds no room is counted and logged.
+    /// Waits a moment for room, if there is none, and refuses when there will be none.
+    pub async fn admit(&self) -> Result<(), AuditError> {
+        if self.has_room() {
+            return Ok(());
+        }
+        // Boxed, as what is rarely needed would otherwise take its room in every call.
+        Box::pin(self.wait_for_room()).await
+    }
+
+    async fn wait_for_room(&self) -> Result<(), AuditError> {
+        let room = &self.0.room;
+        let waited = tokio::time::timeout(ROOM_PAUSE, async {
+            loop {
+                let mut news = std::pin::pin!(room.news.notified());
+                news.as_mut().enable();
+                if room.is_left() {
+                    return Ok(());
+                }
+                if room.is_stuck.load(Ordering::Relaxed) {
+                    return Err(AuditError::Behind);
+                }
+                news.await;
+            }
+        });
+        waited.await.unwrap_or(Err(AuditError::Behind))
+    }
+
+    /// Takes an event. Never waits, and keeps it whatever waits before it: whoever was admitted is written down.
     pub fn record(&self, event: RunEvent) {
         let event = Arc::new(bounded(event));
         self.0.metrics.observe(&event);
         self.0.tails.tell(&event);
-        if self.0.queue.try_send(Entry::Event(event)).is_err() {
+        let waiting = self.0.room.taken.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.0.queue.send(Entry::Event(event)).is_err() {
             let dropped = self.0.dropped.fetch_add(1, Ordering::Relaxed) + 1;
             if dropped.is_power_of_two() {
-                tracing::error!(dropped, "the audit queue is full: {dropped} events were lost");
+                tracing::error!(dropped, "the audit log has ended: {dropped} events were lost");
             }
         }
-        if self.waiting() >= BATCH_MAX {
+        if waiting == BATCH || waiting.is_multiple_of(BATCH_MAX) {
             self.0.hurry.notify_one();
         }
     }
 
     /// Returns how many events wait for their commit.
     pub fn waiting(&self) -> usize {
-        QUEUE_MAX - self.0.queue.capacity()
+        self.0.room.taken.load(Ordering::Relaxed)
     }
 
-    /// Returns how many events were lost to a full queue since the start.
+    /// Returns how many events came after the end of the log, and were lost.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -196,7 +260,7 @@ impl Audit {
     /// Waits until everything recorded before is committed.
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
-        if self.0.queue.send(Entry::Flush(done)).await.is_ok() {
+        if self.0.queue.send(Entry::Flush(done)).is_ok() {
             self.0.hurry.notify_one();
             // An error means the writer has ended, after writing what it had.
             let _ = wait.await;
@@ -248,8 +312,8 @@ impl Audit {
 
     /// Commits what is recorded until `stop`, and then everything that still waits.
     pub async fn run(&self, stop: CancellationToken) {
-        let Inner { store, waiting, hurry, tails, .. } = &*self.0;
-        let writer = Writer { store, tails, stop: &stop };
+        let Inner { store, waiting, room, hurry, tails, .. } = &*self.0;
+        let writer = Writer { store, tails, room, stop: &stop };
         writer.run(&mut *waiting.lock().await, hurry).await;
     }
 }

@@ -55,17 +55,51 @@ store_test!(what_waits_at_the_end_is_still_written, |test| async move {
     assert_eq!(tx.list_events(&EventFilter::default()).await.expect("the events are read").len(), 1);
 });
 
-store_test!(nothing_more_is_admitted_when_no_event_finds_room, |test| async move {
+store_test!(whoever_comes_faster_than_events_are_written_waits_and_nothing_is_lost, |test| async move {
     let tenant = test.add_user("ada").await.tenant;
     let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
-    assert!(audit.admit().is_ok());
+    assert!(audit.admit().await.is_ok());
 
+    // Those that were admitted before are kept, however many they are.
     for _ in 0..QUEUE_MAX + 3 {
         audit.record(RunEvent::example(tenant));
     }
+    assert!(!audit.has_room());
+    let mut admitted = Box::pin(audit.admit());
+    assert!(futures::poll!(&mut admitted).is_pending());
+    let (writer, stop) = (audit.clone(), CancellationToken::new());
+    let writing = tokio::spawn({
+        let stop = stop.clone();
+        async move { writer.run(stop).await }
+    });
 
-    assert!(matches!(audit.admit(), Err(AuditError::Behind)));
-    assert_eq!(audit.dropped(), 3);
+    assert!(admitted.await.is_ok());
+    audit.flush().await;
+    let end = test.store.system_read().await.unwrap().find_chain_end(tenant).await.unwrap().unwrap();
+    assert_eq!(end.seq, (QUEUE_MAX + 3) as i64);
+    assert_eq!((audit.waiting(), audit.dropped()), (0, 0));
+    stop.cancel();
+    writing.await.unwrap();
+});
+
+store_test!(nothing_more_is_admitted_while_the_log_cannot_be_written, |test| async move {
+    let tenant = test.add_user("ada").await.tenant;
+    let audit = Audit::new(test.store.clone(), Metrics::new(test.store.clone()));
+    for _ in 0..QUEUE_MAX + BATCH_MAX {
+        audit.record(RunEvent::example(tenant));
+    }
+    let mut admitted = Box::pin(audit.admit());
+    assert!(futures::poll!(&mut admitted).is_pending());
+    test.store.close().await;
+    let (writer, stop) = (audit.clone(), CancellationToken::new());
+    let writing = tokio::spawn({
+        let stop = stop.clone();
+        async move { writer.run(stop).await }
+    });
+
+    assert!(matches!(admitted.await, Err(AuditError::Behind)));
+    stop.cancel();
+    writing.await.unwrap();
 });
 
 store_test!(several_processes_sign_for_a_chain_once_a_day, |test| async move {

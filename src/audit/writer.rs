@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::{BATCH_MAX, COMMIT_INTERVAL, Entry, Tails},
+    audit::{BATCH, BATCH_MAX, COMMIT_INTERVAL, Entry, Room, Tails},
     metrics,
     model::RunEvent,
     store::{Store, StoreError},
@@ -24,12 +24,14 @@ pub(super) struct Writer<'a> {
     pub(super) store: &'a Store,
     /// Who is told which events this process has written.
     pub(super) tails: &'a Tails,
+    /// Where calls wait for room.
+    pub(super) room: &'a Room,
     pub(super) stop: &'a CancellationToken,
 }
 
 impl Writer<'_> {
     /// Commits what arrives until `stop`, and then everything that still waits.
-    pub(super) async fn run(&self, waiting: &mut mpsc::Receiver<Entry>, hurry: &Notify) {
+    pub(super) async fn run(&self, waiting: &mut mpsc::UnboundedReceiver<Entry>, hurry: &Notify) {
         let mut was_full = false;
         while let Some(Some(first)) = self.stop.run_until_cancelled(waiting.recv()).await {
             // Behind a full batch more waits, and perhaps a flush.
@@ -37,7 +39,7 @@ impl Writer<'_> {
                 rest(hurry, self.stop).await;
             }
             let batch = gather(first, waiting);
-            was_full = batch.len() == BATCH_MAX;
+            was_full = batch.len() >= BATCH;
             self.write(batch).await;
         }
         waiting.close();
@@ -58,12 +60,14 @@ impl Writer<'_> {
             }
         }
         let events: Vec<RunEvent> = events.into_iter().map(Arc::unwrap_or_clone).collect();
+        self.room.give(events.len());
         let mut pause = RETRY_PAUSE;
         let mut last_tries = LAST_TRIES;
         let mut again = false;
         while !events.is_empty() {
             let Err(error) = self.commit(&events, again).await else { break };
             again = true;
+            self.room.stick(true);
             if self.stop.is_cancelled() {
                 last_tries -= 1;
                 if last_tries == 0 {
@@ -75,6 +79,7 @@ impl Writer<'_> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_PAUSE_MAX);
         }
+        self.room.stick(false);
         for done in flushes {
             let _ = done.send(());
         }
@@ -105,7 +110,7 @@ async fn rest(hurry: &Notify, stop: &CancellationToken) {
 }
 
 /// Takes what belongs into one commit: all that waits, up to the bound.
-fn gather(first: Entry, waiting: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
+fn gather(first: Entry, waiting: &mut mpsc::UnboundedReceiver<Entry>) -> Vec<Entry> {
     let mut batch = vec![first];
     while batch.len() < BATCH_MAX
         && let Ok(next) = waiting.try_recv()

@@ -49,7 +49,7 @@ impl Proxy {
         let Some(tool) = params.and_then(|params| params.name).and_then(Raw::as_str) else {
             return invalid(id, "`params.name` is not the name of a tool");
         };
-        let mut ledger = match self.open(guest, client, id, Action::ToolCall, &tool, arguments) {
+        let mut ledger = match self.open(guest, client, id, Action::ToolCall, &tool, arguments).await {
             Ok(ledger) => ledger,
             Err(refusal) => return *refusal,
         };
@@ -86,7 +86,7 @@ impl Proxy {
         let Some(uri) = message.params.as_ref().and_then(Params::uri) else {
             return invalid(id, "`params.uri` is not the address of a resource");
         };
-        let mut ledger = match self.open(guest, client, id, Action::ResourceRead, &uri, None) {
+        let mut ledger = match self.open(guest, client, id, Action::ResourceRead, &uri, None).await {
             Ok(ledger) => ledger,
             Err(refusal) => return *refusal,
         };
@@ -116,7 +116,7 @@ impl Proxy {
             return invalid(id, "`params.name` is not the name of a prompt");
         };
         let arguments = params.and_then(|params| params.arguments);
-        let mut ledger = match self.open(guest, client, id, Action::PromptGet, &name, arguments) {
+        let mut ledger = match self.open(guest, client, id, Action::PromptGet, &name, arguments).await {
             Ok(ledger) => ledger,
             Err(refusal) => return *refusal,
         };
@@ -150,7 +150,7 @@ impl Proxy {
             Reference::Prompt(name) => name,
             Reference::Template(template) => template,
         };
-        let mut ledger = match self.open(guest, client, id, Action::Completion, subject, None) {
+        let mut ledger = match self.open(guest, client, id, Action::Completion, subject, None).await {
             Ok(ledger) => ledger,
             Err(refusal) => return *refusal,
         };
@@ -178,7 +178,7 @@ impl Proxy {
     }
 
     /// Opens the entry of a request in the audit log; refuses the request if there is no room for it.
-    fn open(
+    async fn open(
         &self,
         guest: &Guest<'_>,
         client: &Client<'_>,
@@ -187,7 +187,7 @@ impl Proxy {
         subject: &str,
         arguments: Option<Raw<'_>>,
     ) -> Result<Ledger, Refusal> {
-        if self.0.audit.admit().is_err() {
+        if self.0.audit.admit().await.is_err() {
             return Err(Box::new(unavailable(Some(id))));
         }
         let facts = Facts {

@@ -18,9 +18,6 @@ const EVENTS_MAX: usize = 1024;
 /// About how large a block becomes at most: events with long texts make several.
 const BYTES_MAX: usize = 256 * 1024;
 
-/// After how many events calls get their turn, which would notice if a core were busy with a thousand.
-pub(super) const BREATH: usize = 64;
-
 /// An event in its place in the chain, which somebody else holds.
 pub(super) struct LinkRef<'a> {
     pub(super) seq: i64,
@@ -72,17 +69,14 @@ impl<'a> NewBlock<'a> {
 }
 
 /// Binds events into blocks.
-async fn bind<'a>(links: &[LinkRef<'a>]) -> Vec<NewBlock<'a>> {
+fn bind<'a>(links: &[LinkRef<'a>]) -> Vec<NewBlock<'a>> {
     let mut blocks = Vec::new();
     let mut block = NewBlock::default();
-    for some in links.chunks(BREATH) {
-        tokio::task::yield_now().await;
-        for link in some {
-            if !block.takes(link) {
-                blocks.push(take(&mut block));
-            }
-            block.push(link);
+    for link in links {
+        if !block.takes(link) {
+            blocks.push(take(&mut block));
         }
+        block.push(link);
     }
     if block.events > 0 {
         blocks.push(block);
@@ -98,7 +92,7 @@ impl SystemTx {
         tenant: TenantId,
         links: &[LinkRef<'_>],
     ) -> Result<Vec<(i64, i64)>> {
-        let blocks = bind(links).await;
+        let blocks = bind(links);
         let mut kinds = BTreeMap::new();
         let mut counts = Vec::new();
         for block in &blocks {

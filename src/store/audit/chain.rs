@@ -9,10 +9,7 @@ use std::{
 use sqlx::{FromRow, query, query_as};
 use uuid::Uuid;
 
-use super::{
-    add::{BREATH, LinkRef},
-    kinds::kind_of,
-};
+use super::{add::LinkRef, kinds::kind_of};
 use crate::{
     chain::{Checkpoint, FIRST_PREV, Flaw, Form, Link, Tally, Walk, fits},
     clock::Ms,
@@ -124,14 +121,11 @@ impl SystemTx {
         let mut seq = head.seq;
         let mut prev = read_hash("audit_heads.hash", &head.hash)?;
         let mut links = Vec::with_capacity(events.len());
-        for some in events.chunks(BREATH) {
-            tokio::task::yield_now().await;
-            for event in some {
-                seq += 1;
-                let (form, hash) = Form::of(seq, &prev, event);
-                links.push(LinkRef { seq, prev, hash, form, event });
-                prev = hash;
-            }
+        for event in &events {
+            seq += 1;
+            let (form, hash) = Form::of(seq, &prev, event);
+            links.push(LinkRef { seq, prev, hash, form, event });
+            prev = hash;
         }
         if links.is_empty() {
             return Ok(None);
