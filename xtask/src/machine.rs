@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::process::{command, exists, quiet, run};
+use crate::process::{command, exists, quiet, run, target};
 
 /// A need of the tests: how it is recognised, and which Debian packages bring it.
 pub(crate) struct Need {
@@ -57,6 +57,22 @@ pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     let missing: Vec<&str> = missing.iter().filter(|need| !(need.met)()).map(|need| need.what).collect();
     if !missing.is_empty() {
         bail!("missing: {}. On Debian: apt-get install {}", missing.join(", "), packages.join(" "));
+    }
+    Ok(())
+}
+
+/// Makes sure that what is built finds room: builds that fill a disk fail in ways that do not say so.
+pub(crate) fn has_room(gibibytes: u64) -> Result<()> {
+    let target = target();
+    std::fs::create_dir_all(&target)?;
+    // Both say kibibytes; what is there already needs no room.
+    let number = |said: Option<String>| said?.split_whitespace().find_map(|word| word.parse::<u64>().ok());
+    let free = number(quiet(command("df").args(["--output=avail", "-k"]).arg(&target)));
+    let built = number(quiet(command("du").arg("-sk").arg(&target)));
+    let (Some(free), Some(built)) = (free, built) else { return Ok(()) };
+    if free + built < gibibytes << 20 {
+        let free = free >> 20;
+        bail!("{free} GiB are free for {}, which grows to {gibibytes} GiB", target.display());
     }
     Ok(())
 }

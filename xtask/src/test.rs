@@ -100,7 +100,11 @@ fn summary(rows: &[Row], took: Duration, complete: bool) -> Result<()> {
     Ok(())
 }
 
+/// What a run from nothing leaves in the target folder, in GiB.
+const TARGET: u64 = 18;
+
 fn install() -> Result<Found> {
+    machine::has_room(TARGET)?;
     machine::provide(machine::TESTS)?;
     peers::provide()?;
     if quiet(cargo().args(["nextest", "--version"])).is_none() {

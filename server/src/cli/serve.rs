@@ -13,7 +13,7 @@ use crate::{
     logging,
     reach::own_address,
     routes,
-    serve::{Ending, StopSignals, serve},
+    serve::{Ending, Limits, StopSignals, serve},
     state::{AppState, as_usize, engine_settings},
 };
 
@@ -48,18 +48,22 @@ pub(super) async fn run(context: &Context) -> CommandResult {
     let ending = Ending::default();
     let state = AppState::new(engine.clone(), settings.clone(), ending.stop.clone());
     engine.start();
+    let limits = Limits {
+        connections_max: as_usize(settings.connections_max),
+        keep_alive: settings.keep_alive(),
+        drain: settings.drain(),
+    };
     let metrics = metrics.map(|listener| {
         let router = routes::metrics_router(state.clone());
-        tokio::spawn(serve(listener, router, METRICS_CONNECTIONS_MAX, ending.clone(), settings.drain()))
+        let limits = Limits { connections_max: METRICS_CONNECTIONS_MAX, ..limits };
+        tokio::spawn(serve(listener, router, limits, ending.clone()))
     });
     let address = listener.local_addr()?;
     if let Some(address) = own_address(&settings, address) {
         engine.replicas.join(&address).await?;
     }
     greet(&engine, &settings, address).await?;
-    let connections_max = as_usize(settings.connections_max);
-    let served =
-        tokio::spawn(serve(listener, Door::new(state), connections_max, ending.clone(), settings.drain()));
+    let served = tokio::spawn(serve(listener, Door::new(state), limits, ending.clone()));
 
     signals.heard().await;
     tracing::info!("stopping: no new connections, {} s for those under way", settings.drain_secs);

@@ -212,6 +212,8 @@ settings! {
     tunnel_known_hosts: Option<KnownHostsFile> = "";
     /// How many connections may be open at once.
     connections_max: u64 = "10000";
+    /// How long a connection is kept for its next request, in seconds. A balancer in front has to keep its own less long, or it loses a request now and then that it sends while this side closes; of well-known ones Google's keeps them longest, 600 seconds.
+    keep_alive_secs: u64 = "620";
     /// How long calls may take to finish after a request to stop, in seconds.
     drain_secs: u64 = "20";
     /// What is logged, as `info` or `info,doorward=debug`.
@@ -287,6 +289,11 @@ impl Settings {
     /// Says whether browsers reach us over TLS, so that cookies may be bound to it.
     pub fn is_https(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// Returns how long a connection is kept for its next request.
+    pub fn keep_alive(&self) -> Duration {
+        Duration::from_secs(self.keep_alive_secs)
     }
 
     /// Returns how long calls may take to finish after a request to stop.

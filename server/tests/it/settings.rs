@@ -13,6 +13,10 @@ use server::{
     config::{ENTRIES, Settings},
     state::engine_settings,
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     call::Call,
@@ -444,6 +448,26 @@ async fn connections_max_lets_the_next_one_wait() {
     assert!(!slow.await.unwrap().unwrap().tool_text().1);
     assert_eq!(health.await.unwrap().unwrap().status, StatusCode::OK);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a test is a caller")]
+async fn keep_alive_secs_bounds_the_wait_for_the_next_request() {
+    let source = Scripted::start().await;
+    for (seconds, closes) in [("1", true), ("18446744073709551615", false)] {
+        let place = Place::new().with("DOORWARD_KEEP_ALIVE_SECS", seconds);
+        place.prepare(&tools(&source, "")).await;
+        let server = place.serve().await;
+        let mut kept = TcpStream::connect(server.address()).await.unwrap();
+        kept.write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").await.unwrap();
+
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(2), kept.read_to_end(&mut answer)).await;
+
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        assert_eq!(closed.is_ok(), closes, "{seconds}");
+        server.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! What the replicas stand on.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use futures::future::join_all;
 use http::StatusCode;
@@ -140,6 +143,7 @@ fn nginx(folder: &Path, front: u16, ports: [u16; 3]) -> Command {
     std::fs::write(&file, text).unwrap();
     let mut nginx = Beside::command("nginx");
     nginx.args(["-e", "stderr", "-g", &format!("daemon off; pid {}/pid;", folder.display()), "-p"]);
-    nginx.arg(folder).arg("-c").arg(file);
+    // What it says of a request that it lost is what a test that fails has to show.
+    nginx.arg(folder).arg("-c").arg(file).stderr(Stdio::inherit());
     nginx
 }

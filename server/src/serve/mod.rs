@@ -1,31 +1,32 @@
 //! Listens: accepts connections, hands their requests to the routes, and ends in order.
 //!
 //! Never looks into a request. What it promises: small answers leave at once (TCP_NODELAY), slow
-//! or endless headers do not hold a place, no more connections than the settings say, and after a
-//! request to stop no new ones, while those under way may finish until the deadline. Before that it may take its leave:
-//! each answer says that its connection closes, so that a balancer in front goes elsewhere and none of its requests
-//! meets a closed door.
+//! or endless headers do not hold a place, a connection that is kept is kept longer than its other side keeps it, no more
+//! connections than the settings say, and after a request to stop no new ones, while those under way may finish until the
+//! deadline. Before that it may take its leave: each answer says that its connection closes, so that a balancer in front
+//! goes elsewhere and none of its requests meets a closed door.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+mod closing;
+mod patience;
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use doorward::joined::Joined;
 use http::{HeaderValue, Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{
     net::{TcpListener, TcpStream},
     signal::unix::{Signal, SignalKind, signal},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 
+use self::patience::patient;
 use crate::door::Answers;
 
-/// How long a connection may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a connection is kept at most: moments farther away than the clock goes are none.
+const KEEP_ALIVE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long to wait when the system has no room for another connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -41,39 +42,41 @@ pub struct Ending {
     pub shut: CancellationToken,
 }
 
-/// Serves until it is to stop, and then until every connection has ended or `drain` is over.
-pub async fn serve(
-    listener: TcpListener,
-    door: impl Answers,
-    connections_max: usize,
-    ending: Ending,
-    drain: Duration,
-) {
-    let places = Arc::new(Semaphore::new(connections_max));
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many connections may be open at once.
+    pub connections_max: usize,
+    /// How long a connection is kept for its next request.
+    pub keep_alive: Duration,
+    /// How long connections may take to end after a request to stop.
+    pub drain: Duration,
+}
+
+/// Serves until it is to stop, and then until every connection has ended or the time for that is over.
+pub async fn serve(listener: TcpListener, door: impl Answers, limits: Limits, ending: Ending) {
+    let places = Arc::new(Semaphore::new(limits.connections_max));
     let connections = GracefulShutdown::new();
-    let take =
-        |stream, peer| connections.watch(connection(stream, peer, door.clone(), ending.leaving.clone()));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = ending.stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                after_failed_accept(&error).await;
-                continue;
-            }
-        };
-        let connection = take(stream, peer);
-        tokio::spawn(async move {
-            // A connection that breaks is the caller's matter; what was under way has noted it.
-            let _ = connection.await;
-            drop(place);
-        });
+    let take = |stream, peer| {
+        let leaving = ending.leaving.clone();
+        connections.watch(connection(stream, peer, door.clone(), limits.keep_alive, leaving))
+    };
+    {
+        let mut closed = pin!(closing::closed(&listener, &ending.stop));
+        loop {
+            let (place, stream, peer) = tokio::select! {
+                () = &mut closed => break,
+                next = next(&listener, &places) => next,
+            };
+            let connection = take(stream, peer);
+            tokio::spawn(async move {
+                // A connection that breaks is the caller's matter; what was under way has noted it.
+                let _ = connection.await;
+                drop(place);
+            });
+        }
     }
-    for (stream, peer) in rest(listener) {
+    for (stream, peer) in closing::close(listener) {
         let connection = take(stream, peer);
         tokio::spawn(async move {
             let _ = connection.await;
@@ -82,28 +85,29 @@ pub async fn serve(
     ending.shut.cancelled().await;
     tokio::select! {
         () = connections.shutdown() => {}
-        () = tokio::time::sleep(drain) => tracing::warn!("connections were still open at the deadline"),
+        () = tokio::time::sleep(limits.drain) => tracing::warn!("connections were still open at the deadline"),
     }
 }
 
-/// Closes a listener and returns the connections that the system had taken in for it: to close on them would lose
-/// requests that were sent.
-fn rest(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
-    let mut rest = Vec::new();
-    if let Ok(listener) = listener.into_std() {
-        // It does not block, so that the first error is that there are no more.
-        while let Ok((stream, peer)) = listener.accept() {
-            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-            rest.extend(stream.map(|stream| (stream, peer)));
+/// Takes the next connection, once there is a place for it.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
+    let place = Arc::clone(places).acquire_owned().await.expect("nobody closes it");
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (place, stream, peer),
+            Err(error) => after_failed_accept(&error).await,
         }
     }
-    rest
 }
 
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     door: impl Answers,
+    keep_alive: Duration,
     leaving: CancellationToken,
 ) -> impl hyper_util::server::graceful::GracefulConnection {
     // Without it every second small answer waits 40 ms for the caller's acknowledgement.
@@ -121,10 +125,11 @@ fn connection(
             Ok::<_, Infallible>(response)
         }
     });
+    let (stream, heads) = patient(TokioIo::new(stream));
     http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(Joined::new(TokioIo::new(stream)), service)
+        .timer(heads)
+        .header_read_timeout(keep_alive.min(KEEP_ALIVE_MAX))
+        .serve_connection(Joined::new(stream), service)
 }
 
 async fn after_failed_accept(error: &io::Error) {
@@ -158,3 +163,6 @@ impl StopSignals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
