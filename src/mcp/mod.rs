@@ -18,6 +18,7 @@ pub mod listen;
 mod lists;
 mod message;
 mod method;
+mod object;
 mod offer;
 mod raw;
 mod revision;

@@ -129,8 +129,6 @@ pub struct Member<'a> {
     key: &'a str,
     /// The value.
     pub value: Raw<'a>,
-    /// Where the name's opening quote is, in bytes from the object's own opening bracket.
-    pub(super) key_at: usize,
     /// Where the value ends, in bytes from the object's own opening bracket.
     pub(super) end_at: usize,
 }
@@ -169,7 +167,7 @@ impl<'a> Iterator for Members<'a> {
         let end_at = skip_checked(bytes, value_at);
         self.at = end_at;
         let key = self.text.get(key_at + 1..key_end - 1)?;
-        Some(Member { key, value: Raw(self.text.get(value_at..end_at)?), key_at, end_at })
+        Some(Member { key, value: Raw(self.text.get(value_at..end_at)?), end_at })
     }
 }
 
@@ -216,6 +214,10 @@ impl<'a> ByteMembers<'a> {
 pub(super) struct ByteMember<'a> {
     key: &'a [u8],
     pub(super) value: &'a [u8],
+    /// Where the name's opening quote is, in bytes from where the text begins.
+    pub(super) key_at: usize,
+    /// Where the value ends, in bytes from where the text begins.
+    pub(super) end_at: usize,
 }
 
 impl ByteMember<'_> {
@@ -241,7 +243,8 @@ impl<'a> Iterator for ByteMembers<'a> {
         let key_end = skip_checked(bytes, key_at);
         let value_at = skip_separators(bytes, key_end);
         self.at = skip_checked(bytes, value_at);
-        Some(ByteMember { key: bytes.get(key_at + 1..key_end - 1)?, value: bytes.get(value_at..self.at)? })
+        let (key, value) = (bytes.get(key_at + 1..key_end - 1)?, bytes.get(value_at..self.at)?);
+        Some(ByteMember { key, value, key_at, end_at: self.at })
     }
 }
 

@@ -2,23 +2,24 @@
 
 use bytes::Bytes;
 
-use crate::mcp::Raw;
+use crate::mcp::{Raw, object::Object};
 
 /// Returns the answer that carries this result.
 pub fn response(id: Raw<'_>, result: &[u8]) -> Bytes {
-    response_of(id, &[result])
+    response_around(id, result.len(), |out| out.extend_from_slice(result))
 }
 
-/// Returns the answer that carries the result made of these parts, each copied once.
-pub(super) fn response_of(id: Raw<'_>, result: &[&[u8]]) -> Bytes {
-    let bytes: usize = result.iter().map(|part| part.len()).sum();
+/// Returns the answer that carries a result as it was edited.
+pub(super) fn response_of(id: Raw<'_>, result: &Object<'_>) -> Bytes {
+    response_around(id, result.bytes_max(), |out| result.write(out))
+}
+
+fn response_around(id: Raw<'_>, bytes: usize, result: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let mut out = Vec::with_capacity(40 + id.get().len() + bytes);
     out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
     out.extend_from_slice(id.as_bytes());
     out.extend_from_slice(br#","result":"#);
-    for part in result {
-        out.extend_from_slice(part);
-    }
+    result(&mut out);
     out.push(b'}');
     out.into()
 }

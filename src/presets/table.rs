@@ -197,10 +197,11 @@ impl RouteTable {
 
     /// Returns a source's result of a call, of a prompt, of a read or of a task, or the parameters
     /// of a notification, with its URIs as callers see them; `None` if it is to stay as it is.
-    pub fn exposed_message(&self, source: SourceId, message: Raw<'_>) -> Option<String> {
+    pub fn exposed_message(&self, source: SourceId, message: &[u8]) -> Option<String> {
         if !self.uris.changes(source) {
             return None;
         }
+        let message = Raw::checked(std::str::from_utf8(message).ok()?);
         rewritten(message, |uri| self.uris.exposed(source, uri))
     }
 

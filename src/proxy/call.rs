@@ -249,7 +249,7 @@ impl Call {
     }
 
     fn result(&self, reply: &Reply, result: &Bytes) -> Turn {
-        let exposed = self.leave.table.exposed_message(self.source, raw(result)).map(Bytes::from);
+        let exposed = self.leave.table.exposed_message(self.source, result).map(Bytes::from);
         let result = exposed.as_ref().unwrap_or(result);
         let (caller, source, id) = (self.asker.revision, reply.revision, self.asker.id());
         let end = match self.method {

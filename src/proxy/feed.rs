@@ -342,8 +342,7 @@ impl Feed {
     fn news(&self, source: SourceId, notice: &Notice) -> Option<News> {
         match notice {
             Notice::ResourceUpdated { params, .. } => {
-                let raw = Raw::checked(std::str::from_utf8(params).ok()?);
-                let params = match self.table.exposed_message(source, raw) {
+                let params = match self.table.exposed_message(source, params) {
                     Some(exposed) => exposed.into(),
                     None => params.clone(),
                 };
@@ -356,7 +355,7 @@ impl Feed {
                 let (name, _, _) =
                     self.wish.tasks.iter().find(|(_, at, own)| *at == source && own == task_id)?;
                 let raw = Raw::checked(std::str::from_utf8(params).ok()?);
-                let exposed = self.table.exposed_message(source, raw);
+                let exposed = self.table.exposed_message(source, params);
                 let raw = exposed.as_deref().map_or(raw, Raw::checked);
                 let params = edit::set_member(raw, "taskId", &write::quoted(name)).into();
                 Some(News { method: notifications::TASK, params })

@@ -104,7 +104,7 @@ impl Proxy {
             let error = ErrorObject::missing_capability(required);
             return body::json(StatusCode::BAD_REQUEST, error.render(Some(id)));
         }
-        let exposed = guest.table.exposed_message(source, raw(result));
+        let exposed = guest.table.exposed_message(source, result);
         let result = exposed.as_deref().map_or(raw(result), Raw::checked);
         let result = match result.member("taskId") {
             Some(_) => edit::set_member(result, "taskId", &write::quoted(&name)),

@@ -216,6 +216,33 @@ proptest! {
     }
 
     #[test]
+    fn many_edits_of_an_object_are_each_of_them(
+        object in members(json()),
+        gone in vec(select(vec!["a", "uri", "c", "none"]), 0..3),
+        set in vec((select(vec!["a", "b", "type", "new", "newer"]), json()), 0..3),
+    ) {
+        let mut edited = object::Object::of(object.as_bytes()).expect("an object");
+        let mut expected = kept(&object, &gone);
+        gone.iter().for_each(|name| edited.remove(name));
+        for (number, (name, json)) in set.iter().enumerate() {
+            if gone.contains(name) || set[..number].iter().any(|(other, _)| other == name) {
+                continue;
+            }
+            edited.set(name, json.as_bytes());
+            match expected.iter_mut().find(|(there, _)| there == name) {
+                Some((_, there)) => *there = json.trim().to_owned(),
+                None => expected.push(((*name).to_owned(), json.trim().to_owned())),
+            }
+        }
+
+        let written = String::from_utf8(edited.written()).expect("text");
+
+        prop_assert!(written.len() <= edited.bytes_max());
+        prop_assert!(Raw::parse(&written).is_ok(), "{}", written);
+        prop_assert_eq!(kept(&written, &[]), expected);
+    }
+
+    #[test]
     fn many_splices_are_as_good_as_one_after_the_other(object in members(json()), replacement in json()) {
         let object = raw(&object);
         let mut splices = edit::Splices::new(object);

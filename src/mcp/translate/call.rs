@@ -4,18 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{CallEnd, Survey, content, edited, kind_of, without_server_info};
+use super::{COMPLETE, CallEnd, content, no_object, raw, remove_server_info, unfinished};
 use crate::{
-    mcp::{
-        Raw, Revision,
-        edit::{self, Splices},
-        write,
-    },
+    mcp::{Raw, Revision, edit::Splices, object::Object, write},
     model::Era,
 };
-
-/// What is put at the end of a result that does not say that it is one.
-const COMPLETE: &str = r#""resultType":"complete"}"#;
 
 /// Returns the answer to a tool call as the caller's era has it. `wraps_output` says whether legacy
 /// callers were shown an output schema that wraps the source's.
@@ -26,71 +19,59 @@ pub fn call_end(
     result: &[u8],
     wraps_output: bool,
 ) -> CallEnd {
-    let survey = Survey::of(result);
-    if let Some(kind) = survey.asked(source) {
-        return kind_of(kind, true);
+    let Some(mut object) = Object::of(result) else { return no_object(result) };
+    if let Some(end) = unfinished(source, &object, true) {
+        return end;
     }
-    let answer = match caller.era() {
-        Era::Modern if survey.result_type.is_some_and(|said| said != b"\"complete\"") => {
-            edited(id, result, |result| edit::set_member(result, "resultType", "\"complete\"").into())
-        }
-        Era::Modern if survey.result_type.is_some() => write::response(id, result),
-        Era::Modern => {
-            let open = result.trim_ascii_end().strip_suffix(b"}").unwrap_or(result);
-            let separator: &[u8] = if survey.members == 0 { b"" } else { b"," };
-            write::response_of(id, &[open, separator, COMPLETE.as_bytes()])
-        }
-        Era::Legacy => {
-            let is_clean = source.era() == Era::Legacy || (survey.result_type.is_none() && !survey.has_meta);
-            let is_plain = !content::may_surprise(caller, result);
-            if is_clean && is_plain && survey.structured_suits(caller, wraps_output) {
-                write::response(id, result)
-            } else {
-                edited(id, result, |result| for_legacy(caller, source, result, wraps_output).into())
-            }
-        }
-    };
-    CallEnd::Complete { answer, is_error: survey.is_error }
+    match caller.era() {
+        Era::Modern => object.set("resultType", COMPLETE),
+        Era::Legacy => for_legacy(caller, source, &mut object, wraps_output),
+    }
+    let is_error = object.member("isError") == Some(b"true");
+    CallEnd::Complete { answer: write::response_of(id, &object), is_error }
 }
 
-fn for_legacy(caller: Revision, source: Revision, result: Raw<'_>, wraps_output: bool) -> String {
-    let mut text = Cow::Borrowed(result.get());
-    if let Some(content) =
-        result.member("content").filter(|_| content::may_surprise(caller, result.as_bytes()))
-    {
-        let mut splices = Splices::new(result);
-        content::blocks(caller, content, &mut splices);
-        text = splices.finish();
-    }
+fn for_legacy<'a>(caller: Revision, source: Revision, result: &mut Object<'a>, wraps_output: bool) {
     if source.era() == Era::Modern {
-        if result.member("resultType").is_some() {
-            text = Cow::Owned(edit::remove_member(Raw::checked(&text), "resultType"));
+        result.remove("resultType");
+        remove_server_info(result);
+    }
+    let content = result.member("content");
+    let known =
+        content.filter(|content| content::may_surprise(caller, content)).and_then(raw).map(|content| {
+            let mut splices = Splices::new(content);
+            content::blocks(caller, content, &mut splices);
+            splices.finish().into_owned()
+        });
+    let mut content = known.map(String::into_bytes).map(Cow::Owned);
+    if let Some(structured) = result.member("structuredContent") {
+        // Objects since 2025-06-18, which brought it.
+        let is_read = structured.starts_with(b"{") && caller >= Revision::V2025_06_18;
+        if !is_read {
+            let there = content.as_deref().or(result.member("content"));
+            content = with_text(there.and_then(raw), structured).map(Cow::Owned).or(content);
         }
-        text = without_server_info(text);
+        if !structured.starts_with(b"{") || wraps_output {
+            result.set("structuredContent", [br#"{"result":"#, structured, b"}"].concat());
+        }
     }
-    let Some(structured) = result.member("structuredContent") else { return text.into_owned() };
-    let is_unread = !structured.is_object() || caller < Revision::V2025_06_18;
-    let mut owned = text.into_owned();
-    if !structured.is_object() || wraps_output {
-        let wrapped = format!(r#"{{"result":{}}}"#, structured.get());
-        owned = edit::set_member(Raw::checked(&owned), "structuredContent", &wrapped);
+    if let Some(content) = content {
+        result.set("content", content);
     }
-    if is_unread { with_text(&owned, structured) } else { owned }
 }
 
-/// Adds the structured value as text if the content has none, for callers who read text only.
-fn with_text(text: &str, structured: Raw<'_>) -> String {
-    let result = Raw::checked(text);
-    let content = result.member("content").filter(|content| content.is_array());
+/// Returns the content with the structured value as text, for callers who read text only; `None` if it has text.
+fn with_text(content: Option<Raw<'_>>, structured: &[u8]) -> Option<Vec<u8>> {
+    let content = content.filter(|content| content.is_array());
     let is_text =
         |block: Raw<'_>| block.member("type").is_some_and(|kind| kind.as_str().as_deref() == Some("text"));
     if content.is_some_and(|content| content.elements().any(is_text)) {
-        return text.to_owned();
+        return None;
     }
-    let block = format!(r#"{{"type":"text","text":{}}}"#, write::quoted(structured.get()));
+    let block = format!(r#"{{"type":"text","text":{}}}"#, write::quoted(raw(structured)?.get()));
     let blocks: Vec<_> = content.into_iter().flat_map(Raw::elements).map(Raw::get).collect();
     let separator = if blocks.is_empty() { "" } else { "," };
-    edit::set_member(result, "content", &format!("[{}{separator}{block}]", blocks.join(",")))
+    Some(format!("[{}{separator}{block}]", blocks.join(",")).into_bytes())
 }
 
 /// Returns the result of a tool call that failed on its way, told in words the model can read.
@@ -217,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_object_is_no_result() {
+        for (result, kind) in
+            [("5", "number"), ("null", "null"), ("[{}]", "array"), ("\"{}\"", "string"), ("true", "boolean")]
+        {
+            for caller in [MODERN, LEGACY] {
+                let end = call_end(caller, LEGACY, Raw::NULL, result.as_bytes(), false);
+                assert_eq!(end, CallEnd::Other(kind.to_owned()), "{result}");
+            }
+        }
+    }
+
+    #[test]
     fn only_modern_sources_can_ask_for_more() {
         let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
 
@@ -233,7 +226,7 @@ mod tests {
             call(MODERN, LEGACY, r#"{"resultType":"input_required"}"#, false),
             r#"{"resultType":"complete"}"#
         );
-        assert_eq!(call(MODERN, LEGACY, "{ }", false), r#"{ "resultType":"complete"}"#);
+        assert_eq!(call(MODERN, LEGACY, "{ }", false), r#"{"resultType":"complete"}"#);
         assert_eq!(call(MODERN, LEGACY, "{}\n", false), r#"{"resultType":"complete"}"#);
     }
 }

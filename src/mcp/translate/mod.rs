@@ -13,12 +13,10 @@ mod question;
 mod relay;
 mod round;
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use crate::{
-    mcp::{Raw, Revision, edit, raw::ByteMembers, write},
+    mcp::{Raw, Revision, object::Object},
     model::Era,
 };
 
@@ -32,6 +30,9 @@ pub use round::{
 };
 
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// The type of a result that is one, as JSON.
+const COMPLETE: &[u8] = b"\"complete\"";
 
 /// How a request ended at its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,80 +48,49 @@ pub enum CallEnd {
     InputRequired,
     /// With a task to be asked for later: a result of the tasks extension.
     Task,
-    /// With something this revision does not know: the type of the result.
+    /// With something this revision does not know: the type of the result, or of JSON where it is no object.
     Other(String),
 }
 
-/// What decides how a result is translated, seen in one walk over its members.
-#[derive(Default)]
-struct Survey<'a> {
-    members: usize,
-    result_type: Option<&'a [u8]>,
-    is_error: bool,
-    structured: Option<&'a [u8]>,
-    has_meta: bool,
-}
-
-impl<'a> Survey<'a> {
-    fn of(result: &'a [u8]) -> Self {
-        let mut survey = Self::default();
-        for member in ByteMembers::of(result) {
-            survey.members += 1;
-            if member.is("resultType") {
-                survey.result_type = Some(member.value);
-            } else if member.is("isError") {
-                survey.is_error = member.value == b"true";
-            } else if member.is("structuredContent") {
-                survey.structured = Some(member.value);
-            } else if member.is("_meta") {
-                survey.has_meta = true;
-            }
-        }
-        survey
-    }
-
-    /// Returns the type of a result that is not complete, as JSON. A legacy source means something of
-    /// its own by that member, if it has it.
-    fn asked(&self, source: Revision) -> Option<&'a [u8]> {
-        self.result_type.filter(|said| *said != b"\"complete\"" && source.era() == Era::Modern)
-    }
-
-    /// Says whether legacy callers can read the structured content as it is: objects since 2025-06-18,
-    /// which brought it.
-    fn structured_suits(&self, caller: Revision, wraps_output: bool) -> bool {
-        let is_known = caller >= Revision::V2025_06_18;
-        self.structured.is_none_or(|structured| is_known && structured.starts_with(b"{") && !wraps_output)
-    }
-}
-
-/// Returns what a type of result that is not `complete` means.
-fn kind_of(said: &[u8], may_ask: bool) -> CallEnd {
+/// Returns what a result means that is not complete, if it says so. A legacy source means something of its own by that
+/// member, if it has it.
+fn unfinished(source: Revision, result: &Object<'_>, may_ask: bool) -> Option<CallEnd> {
+    let said = result.member("resultType").filter(|said| *said != COMPLETE && source.era() == Era::Modern)?;
     let kind = std::str::from_utf8(said).ok().and_then(|said| Raw::checked(said).as_str());
-    match kind.as_deref().unwrap_or_default() {
+    Some(match kind.as_deref().unwrap_or_default() {
         "input_required" if may_ask => CallEnd::InputRequired,
         "task" if may_ask => CallEnd::Task,
         kind => CallEnd::Other(kind.to_owned()),
-    }
+    })
 }
 
-fn edited<'a>(id: Raw<'_>, result: &'a [u8], edit: impl FnOnce(Raw<'a>) -> Cow<'a, str>) -> Bytes {
-    match std::str::from_utf8(result) {
-        Ok(text) => write::response(id, edit(Raw::checked(text)).as_bytes()),
-        // What is no text was never checked; nothing in it can be edited.
-        Err(_) => write::response(id, result),
-    }
-}
-
-fn without_server_info(text: Cow<'_, str>) -> Cow<'_, str> {
-    let result = Raw::checked(&text);
-    let Some(meta) = result.member("_meta").filter(|meta| meta.member(SERVER_INFO).is_some()) else {
-        return text;
+/// Says what a result is that is no object, which the protocol has it be in every revision.
+fn no_object(result: &[u8]) -> CallEnd {
+    let kind = match result.trim_ascii_start().first() {
+        Some(b'[') => "array",
+        Some(b'"') => "string",
+        Some(b't' | b'f') => "boolean",
+        Some(b'n') => "null",
+        _ => "number",
     };
-    let meta = edit::remove_member(meta, SERVER_INFO);
-    let edited = if Raw::checked(&meta).members().next().is_none() {
-        edit::remove_member(result, "_meta")
+    CallEnd::Other(kind.to_owned())
+}
+
+/// Takes the name of the source's program away, which a modern server tells with every result.
+fn remove_server_info(result: &mut Object<'_>) {
+    let Some(mut meta) = result.member("_meta").and_then(Object::of) else { return };
+    if meta.member(SERVER_INFO).is_none() {
+        return;
+    }
+    meta.remove(SERVER_INFO);
+    if meta.is_left_empty() {
+        result.remove("_meta");
     } else {
-        edit::set_member(result, "_meta", &meta)
-    };
-    Cow::Owned(edited)
+        result.set("_meta", meta.written());
+    }
+}
+
+/// Returns a value of a checked text.
+fn raw(value: &[u8]) -> Option<Raw<'_>> {
+    std::str::from_utf8(value).ok().map(Raw::checked)
 }

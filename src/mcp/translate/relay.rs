@@ -1,14 +1,8 @@
 //! Results of everything but tool calls: reading, filling in, completing, and extension methods.
 
-use std::borrow::Cow;
-
-use super::{CallEnd, Survey, content, edited, kind_of, without_server_info};
+use super::{COMPLETE, CallEnd, content, no_object, raw, remove_server_info, unfinished};
 use crate::{
-    mcp::{
-        CacheScope, Method, Raw, Revision,
-        edit::{self, Splices},
-        write,
-    },
+    mcp::{CacheScope, Method, Raw, Revision, edit::Splices, object::Object, write},
     model::Era,
 };
 
@@ -26,57 +20,51 @@ pub fn result_end(
     result: &[u8],
     scope: CacheScope,
 ) -> CallEnd {
-    let survey = Survey::of(result);
-    if let Some(kind) = survey.asked(source) {
-        return kind_of(kind, method.may_ask());
+    let Some(mut object) = Object::of(result) else { return no_object(result) };
+    if let Some(end) = unfinished(source, &object, method.may_ask()) {
+        return end;
     }
-    let answer = match caller.era() {
-        Era::Modern => edited(id, result, |result| for_modern(method, source, result, scope)),
-        Era::Legacy => edited(id, result, |result| for_legacy(method, caller, source, result)),
-    };
-    CallEnd::Complete { answer, is_error: false }
+    match caller.era() {
+        Era::Modern => for_modern(method, source, &mut object, scope),
+        Era::Legacy => for_legacy(method, caller, source, &mut object),
+    }
+    CallEnd::Complete { answer: write::response_of(id, &object), is_error: false }
 }
 
-fn for_modern<'a>(method: Method, source: Revision, result: Raw<'a>, scope: CacheScope) -> Cow<'a, str> {
-    let mut text = Cow::Borrowed(result.get());
-    let mut set = |name: &str, value: &str| {
-        let member = Raw::checked(&text).member(name).map(Raw::get);
-        if member != Some(value) {
-            text = Cow::Owned(edit::set_member(Raw::checked(&text), name, value));
+fn for_modern(method: Method, source: Revision, result: &mut Object<'_>, scope: CacheScope) {
+    result.set("resultType", COMPLETE);
+    if !method.is_cacheable() {
+        return;
+    }
+    // A legacy source that has such members means something of its own by them.
+    let said = |name| result.member(name).filter(|_| source.era() == Era::Modern).and_then(raw);
+    let ttl = said("ttlMs").filter(|ttl| ttl.get().parse::<u64>().is_ok());
+    let is_public = said("cacheScope").is_some_and(|scope| scope.as_str().as_deref() == Some("public"));
+    if ttl.is_none() {
+        result.set("ttlMs", UNKNOWN_TTL_MS.to_string().into_bytes());
+    }
+    let scope = if is_public { scope } else { CacheScope::Private };
+    result.set("cacheScope", write::quoted(scope.as_str()).into_bytes());
+}
+
+fn for_legacy(method: Method, caller: Revision, source: Revision, result: &mut Object<'_>) {
+    if source.era() == Era::Modern {
+        result.remove("resultType");
+        if method.is_cacheable() {
+            result.remove("ttlMs");
+            result.remove("cacheScope");
         }
-    };
-    set("resultType", "\"complete\"");
-    if method.is_cacheable() {
-        // A legacy source that has such members means something of its own by them.
-        let said = |name| result.member(name).filter(|_| source.era() == Era::Modern);
-        let ttl = said("ttlMs").filter(|ttl| ttl.get().parse::<u64>().is_ok());
-        set("ttlMs", ttl.map_or(UNKNOWN_TTL_MS.to_string().as_str(), Raw::get));
-        let is_public = said("cacheScope").is_some_and(|scope| scope.as_str().as_deref() == Some("public"));
-        let scope = if is_public { scope } else { CacheScope::Private };
-        set("cacheScope", &write::quoted(scope.as_str()));
+        remove_server_info(result);
     }
-    text
-}
-
-fn for_legacy<'a>(method: Method, caller: Revision, source: Revision, result: Raw<'a>) -> Cow<'a, str> {
-    let mut text = Cow::Borrowed(result.get());
-    if method == Method::PromptsGet && content::may_surprise(caller, result.as_bytes()) {
-        let mut splices = Splices::new(result);
-        let messages = result.member("messages").into_iter().flat_map(Raw::elements);
-        for block in messages.filter_map(|message| message.member("content")) {
+    let messages = result.member("messages").filter(|_| method == Method::PromptsGet);
+    if let Some(messages) = messages.filter(|messages| content::may_surprise(caller, messages)).and_then(raw)
+    {
+        let mut splices = Splices::new(messages);
+        for block in messages.elements().filter_map(|message| message.member("content")) {
             content::block(caller, block, &mut splices);
         }
-        text = splices.finish();
+        result.set("messages", splices.finish().into_owned().into_bytes());
     }
-    if source.era() == Era::Legacy {
-        return text;
-    }
-    let gone: &[&str] =
-        if method.is_cacheable() { &["resultType", "ttlMs", "cacheScope"] } else { &["resultType"] };
-    if result.members().any(|member| gone.iter().any(|name| member.is(name))) {
-        text = Cow::Owned(edit::remove_members(Raw::checked(&text), gone));
-    }
-    without_server_info(text)
 }
 
 #[cfg(test)]
