@@ -1,5 +1,6 @@
 //! What the envelope costs: reading a call, passing on an answer, editing a member.
 
+use bytes::Bytes;
 use divan::{Bencher, black_box, counter::BytesCount};
 use doorward::mcp::{Message, Raw, Revision, edit, sse, translate};
 
@@ -39,12 +40,12 @@ fn read_a_call_into_a_tree(bencher: Bencher<'_, '_>, bytes: usize) {
 
 #[divan::bench(args = SIZES)]
 fn pass_an_answer_to_the_other_era(bencher: Bencher<'_, '_>, bytes: usize) {
-    let body = answer(bytes);
+    let body = Bytes::from(answer(bytes));
     let id = Raw::parse("\"caller\"").expect("JSON");
     bencher.counter(BytesCount::new(body.len())).bench(|| {
-        let message = Message::parse(black_box(body.as_bytes())).expect("an answer");
-        let result = message.result.expect("a result");
-        translate::call_end(Revision::V2026_07_28, Revision::V2025_11_25, id, result.as_bytes(), false)
+        let message = Message::parse(black_box(&body)).expect("an answer");
+        let result = body.slice_ref(message.result.expect("a result").as_bytes());
+        translate::call_end(Revision::V2026_07_28, Revision::V2025_11_25, id, &result, false)
     });
 }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, value::RawValue};
 
@@ -137,13 +138,14 @@ pub fn translate(bytes: &[u8]) {
         return;
     }
     let id = Raw::parse("7").expect("JSON");
+    let whole = Bytes::copy_from_slice(result.as_bytes());
     for caller in REVISIONS {
         for source in REVISIONS {
-            told(&translate::call_end(caller, source, id, result.as_bytes(), false));
-            told(&translate::call_end(caller, source, id, result.as_bytes(), true));
+            told(&translate::call_end(caller, source, id, &whole, false));
+            told(&translate::call_end(caller, source, id, &whole, true));
             for method in [Method::ResourcesRead, Method::PromptsGet, Method::Complete] {
                 let scope = CacheScope::Public;
-                told(&translate::result_end(method, caller, source, id, result.as_bytes(), scope));
+                told(&translate::result_end(method, caller, source, id, &whole, scope));
             }
         }
         if let Some(error) = translate::error_for(caller, result) {
@@ -186,8 +188,12 @@ fn round_trip(result: Raw<'_>) {
         let members = text.members().filter(|member| !differs.iter().any(|name| member.is(name)));
         members.map(|member| (member.name().into_owned(), member.value.get().to_owned())).collect::<Vec<_>>()
     };
-    let there = told(&translate::call_end(modern, legacy, id, result.as_bytes(), false)).expect("complete");
-    let back = told(&translate::call_end(legacy, modern, id, there.as_bytes(), false)).expect("complete");
+    let passed = |to, from, result: &str| {
+        let result = Bytes::copy_from_slice(result.as_bytes());
+        told(&translate::call_end(to, from, id, &result, false)).expect("complete")
+    };
+    let there = passed(modern, legacy, result.get());
+    let back = passed(legacy, modern, &there);
     assert_eq!(kept(&there), kept(result.get()));
     assert_eq!(kept(&back), kept(result.get()));
     for name in ["content", "_meta"] {
@@ -199,7 +205,8 @@ fn round_trip(result: Raw<'_>) {
 /// Returns the result of an answer, which is JSON with the id that was asked with.
 fn told(end: &translate::CallEnd) -> Option<String> {
     let translate::CallEnd::Complete { answer, .. } = end else { return None };
-    let answer = Raw::parse_bytes(answer).expect("an answer is JSON");
+    let answer = answer.whole();
+    let answer = Raw::parse_bytes(&answer).expect("an answer is JSON");
     assert_eq!(answer.member("id").map(Raw::get), Some("7"));
     Some(answer.member("result").expect("an answer has a result").get().to_owned())
 }

@@ -109,7 +109,7 @@ pub enum Reply {
 impl Reply {
     /// Returns a body that is all there.
     pub fn whole(bytes: Bytes) -> Self {
-        Self::Preset(ProxyBody::Full(bytes))
+        Self::Preset(ProxyBody::Full(bytes.into()))
     }
 }
 
@@ -122,9 +122,8 @@ impl http_body::Body for Reply {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
-            Self::Preset(ProxyBody::Full(bytes)) => {
-                let bytes = std::mem::take(bytes);
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            Self::Preset(ProxyBody::Full(pieces)) => {
+                Poll::Ready(pieces.pop().map(|piece| Ok(Frame::data(piece))))
             }
             Self::Preset(ProxyBody::Stream(pieces)) => {
                 pieces.as_mut().poll_next(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
@@ -135,7 +134,7 @@ impl http_body::Body for Reply {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Preset(ProxyBody::Full(bytes)) => bytes.is_empty(),
+            Self::Preset(ProxyBody::Full(pieces)) => pieces.is_empty(),
             Self::Preset(ProxyBody::Stream(_)) => false,
             Self::Page(body) => body.is_end_stream(),
         }
@@ -143,7 +142,7 @@ impl http_body::Body for Reply {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Preset(ProxyBody::Full(bytes)) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Preset(ProxyBody::Full(pieces)) => SizeHint::with_exact(pieces.len() as u64),
             Self::Preset(ProxyBody::Stream(_)) => SizeHint::default(),
             Self::Page(body) => body.size_hint(),
         }

@@ -20,6 +20,7 @@ mod message;
 mod method;
 mod object;
 mod offer;
+mod pieces;
 mod raw;
 mod revision;
 mod scan;
@@ -45,6 +46,7 @@ pub use lists::{
 pub use message::{META_PREFIX, Message, Meta, Params, ParseError, Reference};
 pub use method::{Method, notifications};
 pub use offer::ServerCapabilities;
+pub use pieces::Pieces;
 pub use raw::{Elements, Member, Members, Raw};
 pub use revision::Revision;
 pub use scan::{DEPTH_MAX, MEMBERS_MAX, ScanError};

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::{
+    pieces::Output,
     raw::{ByteMember, ByteMembers},
     write,
 };
@@ -79,12 +80,12 @@ impl<'a> Object<'a> {
     }
 
     /// Appends it as it was edited.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut impl Output) {
         // Where the text not yet copied begins, where the last member ended, and whether one was copied.
         let (mut from, mut end, mut has_members) = (0, 1, false);
         for (member, fate) in &self.members {
             if matches!(fate, Fate::Goes) {
-                out.extend_from_slice(&self.text[from..end]);
+                out.part(&self.text[from..end]);
                 from = member.end_at;
             } else {
                 if !has_members && from > 1 {
@@ -93,26 +94,26 @@ impl<'a> Object<'a> {
                 }
                 has_members = true;
                 if let Fate::Becomes(value) = fate {
-                    out.extend_from_slice(&self.text[from..member.end_at - member.value.len()]);
-                    out.extend_from_slice(value);
+                    out.part(&self.text[from..member.end_at - member.value.len()]);
+                    out.own(value);
                     from = member.end_at;
                 }
             }
             end = member.end_at;
         }
         if !self.added.is_empty() {
-            out.extend_from_slice(&self.text[from..end]);
+            out.part(&self.text[from..end]);
             from = self.text.len() - 1;
         }
         for (name, value) in &self.added {
             if std::mem::replace(&mut has_members, true) {
-                out.push(b',');
+                out.own(b",");
             }
-            write::string(out, name);
-            out.push(b':');
-            out.extend_from_slice(value);
+            out.own(write::quoted(name).as_bytes());
+            out.own(b":");
+            out.own(value);
         }
-        out.extend_from_slice(&self.text[from..]);
+        out.part(&self.text[from..]);
     }
 }
 

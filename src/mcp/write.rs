@@ -2,26 +2,37 @@
 
 use bytes::Bytes;
 
-use crate::mcp::{Raw, object::Object};
+use crate::mcp::{
+    Pieces, Raw,
+    object::Object,
+    pieces::{Output, Writer},
+};
 
 /// Returns the answer that carries this result.
 pub fn response(id: Raw<'_>, result: &[u8]) -> Bytes {
-    response_around(id, result.len(), |out| out.extend_from_slice(result))
-}
-
-/// Returns the answer that carries a result as it was edited.
-pub(super) fn response_of(id: Raw<'_>, result: &Object<'_>) -> Bytes {
-    response_around(id, result.bytes_max(), |out| result.write(out))
-}
-
-fn response_around(id: Raw<'_>, bytes: usize, result: impl FnOnce(&mut Vec<u8>)) -> Bytes {
-    let mut out = Vec::with_capacity(40 + id.get().len() + bytes);
-    out.extend_from_slice(br#"{"jsonrpc":"2.0","id":"#);
-    out.extend_from_slice(id.as_bytes());
-    out.extend_from_slice(br#","result":"#);
-    result(&mut out);
-    out.push(b'}');
+    let mut out = Vec::with_capacity(around(id) + result.len());
+    write_response(&mut out, id, |out| out.own(result));
     out.into()
+}
+
+/// Returns the answer that carries a result as it was edited; large values in it are shared with the message it came in.
+pub(super) fn response_of(id: Raw<'_>, result: &Object<'_>, source: &Bytes) -> Pieces {
+    let mut out = Writer::new(source, around(id) + result.bytes_max());
+    write_response(&mut out, id, |out| result.write(out));
+    out.end()
+}
+
+/// Returns how much room an answer needs around its result.
+fn around(id: Raw<'_>) -> usize {
+    40 + id.get().len()
+}
+
+fn write_response<O: Output>(out: &mut O, id: Raw<'_>, result: impl FnOnce(&mut O)) {
+    out.own(br#"{"jsonrpc":"2.0","id":"#);
+    out.own(id.as_bytes());
+    out.own(br#","result":"#);
+    result(out);
+    out.own(b"}");
 }
 
 /// Returns a request of our own; `params` is a JSON object, left out if empty.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::mcp::{
-    ErrorObject, Raw, Rejection,
+    ErrorObject, Pieces, Raw, Rejection,
     headers::{self, Accepts},
     sse,
 };
@@ -28,7 +28,7 @@ pub struct ProxyAnswer {
 /// The body of an answer.
 pub enum ProxyBody {
     /// All of it.
-    Full(Bytes),
+    Full(Pieces),
     /// Server-sent events as they come. Dropping it tells that the caller has gone.
     Stream(BoxStream<'static, Bytes>),
 }
@@ -57,18 +57,20 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 const ALLOW: HeaderValue = HeaderValue::from_static("POST, GET, DELETE");
 
 /// Returns one JSON-RPC message, in the form the caller prefers.
-pub(super) fn message(accepts: Accepts, message: Bytes) -> ProxyAnswer {
+pub(super) fn message(accepts: Accepts, message: impl Into<Pieces>) -> ProxyAnswer {
+    let message = message.into();
     if accepts.json && !accepts.sse_first {
         return json(StatusCode::OK, message);
     }
-    let mut answer = ProxyAnswer::new(StatusCode::OK, ProxyBody::Full(sse::encode(&message)));
+    let event = sse::encode(&message.whole());
+    let mut answer = ProxyAnswer::new(StatusCode::OK, ProxyBody::Full(event.into()));
     stream_headers(&mut answer.headers);
     answer
 }
 
 /// Returns one JSON object.
-pub(super) fn json(status: StatusCode, body: Bytes) -> ProxyAnswer {
-    let mut answer = ProxyAnswer::new(status, ProxyBody::Full(body));
+pub(super) fn json(status: StatusCode, body: impl Into<Pieces>) -> ProxyAnswer {
+    let mut answer = ProxyAnswer::new(status, ProxyBody::Full(body.into()));
     answer.headers.insert(header::CONTENT_TYPE, JSON);
     answer.headers.insert(header::CACHE_CONTROL, NO_STORE);
     answer
@@ -99,7 +101,7 @@ fn stream_headers(headers: &mut HeaderMap) {
 
 /// Returns an answer without a body.
 pub(super) fn empty(status: StatusCode) -> ProxyAnswer {
-    ProxyAnswer::new(status, ProxyBody::Full(Bytes::new()))
+    ProxyAnswer::new(status, ProxyBody::Full(Pieces::default()))
 }
 
 /// Returns an error outside of a call. The code of an error that is no protocol's own is the status.

@@ -9,7 +9,7 @@ use crate::{
     clock::Ms,
     fault::Fault,
     mcp::{
-        CacheScope, Capabilities, ErrorObject, Method, Raw, Revision,
+        CacheScope, Capabilities, ErrorObject, Method, Pieces, Raw, Revision,
         capabilities::extensions,
         codes,
         error::relay,
@@ -64,7 +64,7 @@ pub(super) struct Again {
 pub(super) struct Ending {
     /// The status, if nothing has been sent yet.
     pub(super) status: StatusCode,
-    pub(super) message: Bytes,
+    pub(super) message: Pieces,
     pub(super) outcome: Outcome,
     pub(super) reason: String,
     /// Whether the source has done what it was asked.
@@ -98,13 +98,13 @@ impl Made {
 }
 
 impl Ending {
-    fn new(message: Bytes, outcome: Outcome, reason: impl Into<String>) -> Self {
+    fn new(message: impl Into<Pieces>, outcome: Outcome, reason: impl Into<String>) -> Self {
         let made = match outcome {
             Outcome::Ok | Outcome::ToolError => Made::Yes,
             Outcome::Caller | Outcome::Refused => Made::No,
             Outcome::Upstream | Outcome::Gateway | Outcome::Cancelled => Made::Perhaps,
         };
-        Self { status: StatusCode::OK, message, outcome, reason: reason.into(), made }
+        Self { status: StatusCode::OK, message: message.into(), outcome, reason: reason.into(), made }
     }
 }
 
@@ -371,7 +371,7 @@ impl Call {
     pub(super) async fn keep(&mut self, ending: &Ending) {
         let Some(mut claim) = self.claim.take() else { return };
         match ending.made {
-            Made::Yes => claim.done(once::kept(self.asker.era(), &ending.message)).await,
+            Made::Yes => claim.done(once::kept(self.asker.era(), &ending.message.whole())).await,
             Made::No => claim.not_made(),
             Made::Perhaps => {}
         }

@@ -103,7 +103,7 @@ impl Proxy {
         match self.0.replicas.forward(to, handed, self.call_timeout() + LONGER).await {
             Ok(HandedBack { status, headers, body }) => {
                 let body = match body {
-                    BackBody::Whole(whole) => ProxyBody::Full(whole),
+                    BackBody::Whole(whole) => ProxyBody::Full(whole.into()),
                     BackBody::Events(events) => ProxyBody::Stream(events),
                 };
                 Some(ProxyAnswer { status, headers, body })

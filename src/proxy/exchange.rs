@@ -221,7 +221,7 @@ async fn pump(mut work: Work, sink: Sink, mut sent: usize) {
             Out::Silence => sink.keep_alive().await,
             Out::End(ending) => {
                 work.call.keep(&ending).await;
-                sent += match sink.send(&ending.message).await {
+                sent += match sink.send(&ending.message.whole()).await {
                     Some(bytes) => bytes,
                     None if ends_with_caller => return,
                     None => 0,

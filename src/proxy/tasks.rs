@@ -111,14 +111,7 @@ impl Proxy {
             None => result.get().to_owned(),
         };
         let latest = Revision::LATEST;
-        match translate::result_end(
-            method,
-            latest,
-            reply.revision,
-            id,
-            result.as_bytes(),
-            CacheScope::Private,
-        ) {
+        match translate::result_end(method, latest, reply.revision, id, &result.into(), CacheScope::Private) {
             CallEnd::Complete { answer, .. } => body::message(guest.accepts, answer),
             CallEnd::InputRequired | CallEnd::Task | CallEnd::Other(_) => {
                 failed("The data source answered with something that is no task.".to_owned())

@@ -166,7 +166,7 @@ async fn send(
     };
     let answer = console.proxy.answer_for(permit, request).await;
     let mut text = match answer.body {
-        ProxyBody::Full(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        ProxyBody::Full(pieces) => String::from_utf8_lossy(&pieces.whole()).into_owned(),
         // Streams are for callers that accept them, and this one asked for one object.
         ProxyBody::Stream(_) => String::new(),
     };

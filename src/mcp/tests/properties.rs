@@ -1,5 +1,6 @@
 //! What holds for every message, tried with many.
 
+use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
@@ -90,11 +91,15 @@ fn call_result() -> impl Strategy<Value = String> {
     )
 }
 
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
 /// Returns the result a caller gets.
 fn told(end: &CallEnd) -> String {
     let CallEnd::Complete { answer, .. } = end else { panic!("it is complete: {end:?}") };
-    let answer = std::str::from_utf8(answer).expect("text");
-    raw(answer).member("result").expect("a result").get().to_owned()
+    let answer = answer.whole();
+    raw(std::str::from_utf8(&answer).expect("text")).member("result").expect("a result").get().to_owned()
 }
 
 /// Returns the members of an object as written, without these.
@@ -110,8 +115,8 @@ proptest! {
     fn a_result_of_the_legacy_era_comes_back_from_the_modern_one(
         result in call_result(), legacy in select(LEGACY[2..].to_vec()),
     ) {
-        let modern = told(&call_end(Revision::LATEST, legacy, raw("1"), result.as_bytes(), false));
-        let back = told(&call_end(legacy, Revision::LATEST, raw("1"), modern.as_bytes(), false));
+        let modern = told(&call_end(Revision::LATEST, legacy, raw("1"), &bytes(&result), false));
+        let back = told(&call_end(legacy, Revision::LATEST, raw("1"), &bytes(&modern), false));
 
         prop_assert_eq!(kept(&modern, &["resultType"]), kept(&result, &[]));
         prop_assert_eq!(kept(&back, &[]), kept(&result, &[]));
@@ -122,8 +127,8 @@ proptest! {
     fn a_modern_result_comes_back_from_the_legacy_era(result in call_result(), legacy in select(LEGACY[2..].to_vec())) {
         let modern = edit::set_member(raw(&result), "resultType", "\"complete\"");
 
-        let there = told(&call_end(legacy, Revision::LATEST, raw("1"), modern.as_bytes(), false));
-        let back = told(&call_end(Revision::LATEST, legacy, raw("1"), there.as_bytes(), false));
+        let there = told(&call_end(legacy, Revision::LATEST, raw("1"), &bytes(&modern), false));
+        let back = told(&call_end(Revision::LATEST, legacy, raw("1"), &bytes(&there), false));
 
         prop_assert_eq!(kept(&back, &[]), kept(&modern, &[]));
     }
@@ -132,14 +137,14 @@ proptest! {
     fn within_one_era_no_byte_changes(result in call_result(), legacy in select(LEGACY[2..].to_vec())) {
         let modern = edit::set_member(raw(&result), "resultType", "\"complete\"");
 
-        prop_assert_eq!(told(&call_end(legacy, legacy, raw("1"), result.as_bytes(), false)), result);
-        let end = call_end(Revision::LATEST, Revision::LATEST, raw("1"), modern.as_bytes(), false);
+        prop_assert_eq!(told(&call_end(legacy, legacy, raw("1"), &bytes(&result), false)), result);
+        let end = call_end(Revision::LATEST, Revision::LATEST, raw("1"), &bytes(&modern), false);
         prop_assert_eq!(told(&end), modern);
     }
 
     #[test]
     fn the_oldest_callers_keep_every_block_they_know(result in call_result(), legacy in select(LEGACY.to_vec())) {
-        let there = told(&call_end(legacy, Revision::LATEST, raw("1"), result.as_bytes(), false));
+        let there = told(&call_end(legacy, Revision::LATEST, raw("1"), &bytes(&result), false));
 
         let blocks = |text: &str| raw(text).member("content").expect("content").elements()
             .map(|block| block.get().to_owned()).collect::<Vec<_>>();
@@ -156,9 +161,9 @@ proptest! {
         let scope = CacheScope::Private;
         let added = ["resultType", "ttlMs", "cacheScope"];
 
-        let modern = told(&result_end(method, Revision::LATEST, legacy, raw("1"), result.as_bytes(), scope));
-        let back = told(&result_end(method, legacy, Revision::LATEST, raw("1"), modern.as_bytes(), scope));
-        let again = told(&result_end(method, Revision::LATEST, legacy, raw("1"), back.as_bytes(), scope));
+        let modern = told(&result_end(method, Revision::LATEST, legacy, raw("1"), &bytes(&result), scope));
+        let back = told(&result_end(method, legacy, Revision::LATEST, raw("1"), &bytes(&modern), scope));
+        let again = told(&result_end(method, Revision::LATEST, legacy, raw("1"), &bytes(&back), scope));
 
         prop_assert_eq!(kept(&modern, &added), kept(&result, &[]));
         prop_assert_eq!(kept(&back, &[]), kept(&result, &[]));

@@ -1,6 +1,8 @@
 //! Mistakes other gateways have made, each with the test that keeps it out of here. Those that need a
 //! network are tested where the network is.
 
+use bytes::Bytes;
+
 use super::*;
 use crate::mcp::translate::{CallEnd, call_end, result_end};
 
@@ -14,9 +16,9 @@ fn value(text: &str) -> Value {
 
 /// Returns the result that a caller gets of a tool call.
 fn told(caller: Revision, source: Revision, result: &str, wraps_output: bool) -> String {
-    let end = call_end(caller, source, raw("1"), result.as_bytes(), wraps_output);
+    let end = call_end(caller, source, raw("1"), &Bytes::copy_from_slice(result.as_bytes()), wraps_output);
     let CallEnd::Complete { answer, .. } = end else { panic!("it is complete: {end:?}") };
-    let answer = String::from_utf8(answer.to_vec()).expect("text");
+    let answer = String::from_utf8(answer.whole().to_vec()).expect("text");
     raw(&answer).member("result").expect("a result").get().to_owned()
 }
 
@@ -103,14 +105,14 @@ fn a_slightly_unusual_result_is_still_that_result() {
         Revision::LATEST,
         Revision::LATEST,
         raw("1"),
-        read.as_bytes(),
+        &Bytes::from_static(read.as_bytes()),
         CacheScope::Public,
     );
 
     assert_eq!((page.entries.len(), page.scope), (1, CacheScope::Private));
     let CallEnd::Complete { answer, .. } = end else { panic!("it is complete") };
     assert_eq!(
-        answer,
+        answer.whole(),
         r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","contents":[],"ttlMs":0,"cacheScope":"private"}}"#
     );
 }

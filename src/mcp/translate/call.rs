@@ -16,7 +16,7 @@ pub fn call_end(
     caller: Revision,
     source: Revision,
     id: Raw<'_>,
-    result: &[u8],
+    result: &Bytes,
     wraps_output: bool,
 ) -> CallEnd {
     let Some(mut object) = Object::of(result) else { return no_object(result) };
@@ -28,7 +28,7 @@ pub fn call_end(
         Era::Legacy => for_legacy(caller, source, &mut object, wraps_output),
     }
     let is_error = object.member("isError") == Some(b"true");
-    CallEnd::Complete { answer: write::response_of(id, &object), is_error }
+    CallEnd::Complete { answer: write::response_of(id, &object, result), is_error }
 }
 
 fn for_legacy<'a>(caller: Revision, source: Revision, result: &mut Object<'a>, wraps_output: bool) {
@@ -96,10 +96,12 @@ mod tests {
 
     fn call(caller: Revision, source: Revision, result: &'static str, wraps: bool) -> String {
         let id = Raw::parse("1").expect("JSON");
-        let CallEnd::Complete { answer, .. } = call_end(caller, source, id, result.as_bytes(), wraps) else {
+        let CallEnd::Complete { answer, .. } =
+            call_end(caller, source, id, &Bytes::from_static(result.as_bytes()), wraps)
+        else {
             panic!("it is complete");
         };
-        let answer = String::from_utf8(answer.to_vec()).expect("text");
+        let answer = String::from_utf8(answer.whole().to_vec()).expect("text");
         let inner = answer.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).expect("an envelope");
         inner.strip_suffix('}').expect("an envelope").to_owned()
     }
@@ -188,7 +190,8 @@ mod tests {
     #[test]
     fn a_result_says_whether_the_tool_failed() {
         let is_error = |result: &[u8]| {
-            let end = call_end(MODERN, LEGACY, Raw::NULL, result, false);
+            let result = Bytes::copy_from_slice(result);
+            let end = call_end(MODERN, LEGACY, Raw::NULL, &result, false);
             matches!(end, CallEnd::Complete { is_error: true, .. })
         };
         assert!(is_error(br#"{"content":[],"isError":true}"#));
@@ -203,7 +206,7 @@ mod tests {
             [("5", "number"), ("null", "null"), ("[{}]", "array"), ("\"{}\"", "string"), ("true", "boolean")]
         {
             for caller in [MODERN, LEGACY] {
-                let end = call_end(caller, LEGACY, Raw::NULL, result.as_bytes(), false);
+                let end = call_end(caller, LEGACY, Raw::NULL, &Bytes::from_static(result.as_bytes()), false);
                 assert_eq!(end, CallEnd::Other(kind.to_owned()), "{result}");
             }
         }
@@ -211,17 +214,12 @@ mod tests {
 
     #[test]
     fn only_modern_sources_can_ask_for_more() {
-        let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
+        let asks = Bytes::from_static(br#"{"resultType":"input_required","requestState":"x"}"#);
+        let end = |result| call_end(MODERN, MODERN, Raw::NULL, &Bytes::from_static(result), false);
 
-        assert_eq!(call_end(LEGACY, MODERN, Raw::NULL, asks, false), CallEnd::InputRequired);
-        assert_eq!(
-            call_end(MODERN, MODERN, Raw::NULL, br#"{"resultType":"task","taskId":"t"}"#, false),
-            CallEnd::Task
-        );
-        assert_eq!(
-            call_end(MODERN, MODERN, Raw::NULL, br#"{"resultType":"poem"}"#, false),
-            CallEnd::Other("poem".to_owned())
-        );
+        assert_eq!(call_end(LEGACY, MODERN, Raw::NULL, &asks, false), CallEnd::InputRequired);
+        assert_eq!(end(br#"{"resultType":"task","taskId":"t"}"#), CallEnd::Task);
+        assert_eq!(end(br#"{"resultType":"poem"}"#), CallEnd::Other("poem".to_owned()));
         assert_eq!(
             call(MODERN, LEGACY, r#"{"resultType":"input_required"}"#, false),
             r#"{"resultType":"complete"}"#

@@ -13,10 +13,8 @@ mod question;
 mod relay;
 mod round;
 
-use bytes::Bytes;
-
 use crate::{
-    mcp::{Raw, Revision, object::Object},
+    mcp::{Pieces, Raw, Revision, object::Object},
     model::Era,
 };
 
@@ -40,7 +38,7 @@ pub enum CallEnd {
     /// With a result.
     Complete {
         /// The whole answer for the caller.
-        answer: Bytes,
+        answer: Pieces,
         /// Whether the tool says that it failed.
         is_error: bool,
     },

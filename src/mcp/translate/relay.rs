@@ -1,5 +1,7 @@
 //! Results of everything but tool calls: reading, filling in, completing, and extension methods.
 
+use bytes::Bytes;
+
 use super::{COMPLETE, CallEnd, content, no_object, raw, remove_server_info, unfinished};
 use crate::{
     mcp::{CacheScope, Method, Raw, Revision, edit::Splices, object::Object, write},
@@ -17,7 +19,7 @@ pub fn result_end(
     caller: Revision,
     source: Revision,
     id: Raw<'_>,
-    result: &[u8],
+    result: &Bytes,
     scope: CacheScope,
 ) -> CallEnd {
     let Some(mut object) = Object::of(result) else { return no_object(result) };
@@ -28,7 +30,7 @@ pub fn result_end(
         Era::Modern => for_modern(method, source, &mut object, scope),
         Era::Legacy => for_legacy(method, caller, source, &mut object),
     }
-    CallEnd::Complete { answer: write::response_of(id, &object), is_error: false }
+    CallEnd::Complete { answer: write::response_of(id, &object, result), is_error: false }
 }
 
 fn for_modern(method: Method, source: Revision, result: &mut Object<'_>, scope: CacheScope) {
@@ -76,9 +78,9 @@ mod tests {
 
     fn end(method: Method, caller: Revision, source: Revision, result: &str, scope: CacheScope) -> String {
         let id = Raw::parse("1").expect("JSON");
-        let end = result_end(method, caller, source, id, result.as_bytes(), scope);
+        let end = result_end(method, caller, source, id, &Bytes::copy_from_slice(result.as_bytes()), scope);
         let CallEnd::Complete { answer, .. } = end else { panic!("it is complete: {end:?}") };
-        let answer = String::from_utf8(answer.to_vec()).expect("text");
+        let answer = String::from_utf8(answer.whole().to_vec()).expect("text");
         let inner = answer.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#).expect("an envelope");
         inner.strip_suffix('}').expect("an envelope").to_owned()
     }
@@ -143,8 +145,8 @@ mod tests {
     #[test]
     fn only_what_may_ask_asks() {
         let id = Raw::parse("1").expect("JSON");
-        let asks = br#"{"resultType":"input_required","requestState":"x"}"#;
-        let end = |method| result_end(method, MODERN, MODERN, id, asks, CacheScope::Private);
+        let asks = Bytes::from_static(br#"{"resultType":"input_required","requestState":"x"}"#);
+        let end = |method| result_end(method, MODERN, MODERN, id, &asks, CacheScope::Private);
 
         assert_eq!(end(Method::PromptsGet), CallEnd::InputRequired);
         assert_eq!(end(Method::Complete), CallEnd::Other("input_required".to_owned()));

@@ -445,7 +445,7 @@ impl Events {
 pub async fn read(answer: ProxyAnswer) -> Got {
     let ProxyAnswer { status, headers, body } = answer;
     let bytes = match body {
-        ProxyBody::Full(bytes) => bytes.to_vec(),
+        ProxyBody::Full(pieces) => pieces.whole().to_vec(),
         ProxyBody::Stream(pieces) => pieces.map(|piece| piece.to_vec()).concat().await,
     };
     let text = String::from_utf8(bytes).expect("text");
