@@ -147,8 +147,8 @@ pub(super) fn pinned(pins: bool, core: &str, program: &Path) -> Command {
     taskset
 }
 
-/// Starts nginx as a plain reverse proxy, with buffers in which it passes on large answers at its best: with its own it takes
-/// nearly twice as long for a mebibyte.
+/// Starts nginx as a plain reverse proxy, with buffers in which it passes on large answers at its best: with its own it
+/// takes two to four times as long for a mebibyte.
 pub(super) fn nginx(folder: &Path, source: u16, pins: bool) -> Result<Contender> {
     let port = free_port()?;
     let config = folder.join("nginx.conf");
